@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Provider API: how a driver puts quantum-key-distribution keys into the kernel.
+ *
+ * A provider is registered once per device (or once per module); links are added by an administrator
+ * and each names a provider. The core owns links and keys; the provider delivers keys to links.
+ */
+#ifndef _LINUX_QKD_PROVIDER_H
+#define _LINUX_QKD_PROVIDER_H
+
+#include <linux/types.h>
+#include <net/netlink.h>
+#include <uapi/linux/qkd.h>
+
+struct module;
+struct net;
+struct qkd_link;
+struct qkd_provider;
+
+/**
+ * enum qkd_direction - which end may use a key
+ * @QKD_OUTBOUND: taken by this end as TLS client
+ * @QKD_INBOUND: looked up by this end as TLS server, by the ID the peer sent
+ */
+enum qkd_direction {
+	QKD_OUTBOUND,
+	QKD_INBOUND,
+};
+
+/**
+ * struct qkd_provider_ops - what a provider does for the core
+ * @owner: the provider's module
+ * @name: its name, unique on the machine, 1..31 bytes
+ * @flags: QKD_LINK_F_SIMULATED or 0, for every link of it
+ * @key_len: bytes of material of its keys, QKD_KEY_LEN_MIN..QKD_KEY_LEN_MAX
+ * @config_policy: policy of QKD_A_LINK_CONFIG's nest, or NULL if it takes none
+ * @config_max: its highest attribute
+ * @link_open: a link was added. @config is the parsed nest (config_max + 1 pointers; NULL entries where
+ *	absent; the array is NULL if the provider takes no configuration). May sleep, runs in the
+ *	context of the task that asked. After 0 the provider may deliver. Errors go to the
+ *	administrator, with the extended ACK's text.
+ * @link_close: the link goes. Called once for each successful @link_open, may sleep; after it returns
+ *	the provider must not touch the link.
+ * @fill_config: optional; put the nest's readable attributes (never a secret) into @skb. May sleep.
+ *	0 or -EMSGSIZE.
+ * @fetch: optional; an inbound key of this ID is wanted and is not in the store. Deliver it when it
+ *	comes. May sleep; 0, or -ENOKEY when the provider knows that it will never come.
+ *
+ * No callback is made under a spinlock or while the core's registry is locked. Callbacks of one link
+ * are serialised against each other except @fetch, which may run at any time between the return of
+ * @link_open and the call of @link_close.
+ */
+struct qkd_provider_ops {
+	struct module *owner;
+	const char *name;
+	u32 flags;
+	unsigned int key_len;
+	const struct nla_policy *config_policy;
+	unsigned int config_max;
+	int (*link_open)(struct qkd_link *link, struct nlattr **config,
+			 struct netlink_ext_ack *extack);
+	void (*link_close)(struct qkd_link *link);
+	int (*fill_config)(struct qkd_link *link, struct sk_buff *skb);
+	int (*fetch)(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN]);
+};
+
+/**
+ * qkd_provider_register() - make a provider available to administrators
+ * @ops: its operations; must stay until qkd_provider_unregister() has returned
+ *
+ * Context: process, may sleep.
+ * Return: the provider, or ERR_PTR: -EINVAL (name, key length or a mandatory callback missing),
+ * -EEXIST (name taken), -ENOMEM.
+ */
+struct qkd_provider *qkd_provider_register(const struct qkd_provider_ops *ops);
+
+/**
+ * qkd_provider_unregister() - withdraw a provider
+ * @provider: from qkd_provider_register(), or an ERR_PTR or NULL, which do nothing
+ *
+ * Its links are closed and deleted: their keys are wiped, their waiters and files get ENODEV. After
+ * return no callback runs and none will start.
+ *
+ * Context: process, may sleep. Not from a callback of this provider.
+ */
+void qkd_provider_unregister(struct qkd_provider *provider);
+
+/**
+ * struct qkd_link_params - a link that a provider brings with it
+ * @name: its name
+ * @local_sae: SAE ID of this end
+ * @remote_sae: SAE ID of the other end
+ * @role: QKD_ROLE_*
+ * @capacity: keys per direction, 0 for the default
+ * @ttl_s: seconds a key may wait, 0 for ever
+ * @low: outbound keys below which an event is raised, 0 for none
+ */
+struct qkd_link_params {
+	const char *name;
+	const char *local_sae;
+	const char *remote_sae;
+	u8 role;
+	u32 capacity;
+	u32 ttl_s;
+	u32 low;
+};
+
+/**
+ * qkd_link_add() - add a link on a provider's own behalf
+ * @net: its network namespace
+ * @provider: the provider
+ * @params: copied
+ * @priv: handed to @link_open through qkd_link_priv(), with a NULL @config
+ *
+ * Context: process, may sleep. Not from a callback.
+ * Return: 0 or the errors of QKD_CMD_LINK_NEW.
+ */
+int qkd_link_add(struct net *net, struct qkd_provider *provider,
+		 const struct qkd_link_params *params, void *priv);
+
+/**
+ * qkd_link_deliver() - a key for one direction has arrived
+ * @link: the link
+ * @dir: its direction at this end
+ * @key_id: its ID
+ * @key: its material; copied, the caller wipes its own
+ * @len: the length announced in @key_len of the operations
+ *
+ * Context: any that a driver has, hard interrupts included; does not sleep.
+ * Return: 0; -EINVAL (length); -EEXIST (an ID the store holds or remembers); -ENOSPC (store or memory
+ * limit reached: the key is dropped and counted); -ENOMEM; -ENODEV (the link is going).
+ */
+int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir,
+		     const u8 key_id[QKD_KEY_ID_LEN], const u8 *key, size_t len);
+
+/**
+ * qkd_link_block_direction() - the direction of a block that both ends see
+ * @link: the link
+ * @block: the block's number, the same at both ends
+ *
+ * Role a sends with even blocks, role b with odd ones, so the two ends can never both take one.
+ *
+ * Context: any. Return: the direction at this end.
+ */
+enum qkd_direction qkd_link_block_direction(const struct qkd_link *link, u64 block);
+
+/**
+ * qkd_link_report() - say whether the provider delivers
+ * @link: the link
+ * @state: QKD_LINK_UP or QKD_LINK_DOWN. A new link is up.
+ *
+ * A change raises an event. Context: any; does not sleep.
+ */
+void qkd_link_report(struct qkd_link *link, u32 state);
+
+void *qkd_link_priv(const struct qkd_link *link);
+void qkd_link_set_priv(struct qkd_link *link, void *priv);
+const char *qkd_link_name(const struct qkd_link *link);
+const char *qkd_link_local_sae(const struct qkd_link *link);
+const char *qkd_link_remote_sae(const struct qkd_link *link);
+u8 qkd_link_role(const struct qkd_link *link);
+
+#endif /* _LINUX_QKD_PROVIDER_H */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * /dev/qkd: quantum-key-distribution keys for user space.
+ *
+ * An open file belongs to the network namespace its opener was in, and works on one link of that
+ * namespace: the one it was bound to with QKD_IOC_BIND or, where the namespace has exactly one
+ * link, that one, chosen by the first call that needs it. An ioctl that finds no link answers
+ * ENODEV; one that would have to choose between several answers EDESTADDRREQ. A file whose link
+ * has gone (deleted, provider unplugged, namespace ended) answers ENODEV for ever, and poll() says
+ * EPOLLHUP; open a new one.
+ *
+ * A key has a 16-byte ID (a UUID in RFC 9562 byte order) and 16..64 bytes of material, belongs to
+ * one direction, and is used once:
+ *
+ *   outbound	QKD_IOC_GET_KEY takes the next one (the TLS client's side). Taking it spends it.
+ *   inbound	QKD_IOC_GET_KEY_BY_ID looks one up by the ID that the peer sent (the TLS server's
+ *		side) and *reserves* it for this file. QKD_IOC_COMMIT spends it; QKD_IOC_RELEASE,
+ *		closing the file, or the death of the process puts it back. What QKD_IOC_GET_KEY_BY_ID
+ *		copied out must be wiped by the caller after either.
+ *
+ * read() on a file returns whole struct qkd_record of outbound keys, spent by being read; a buffer
+ * too short for one answers EMSGSIZE and takes nothing. read() waits unless O_NONBLOCK is set.
+ * poll() says EPOLLIN while an outbound key is there.
+ *
+ * Every structure starts with its size, set by the caller to sizeof(the structure it was compiled
+ * with), and may grow at its end in later versions: a kernel that knows a longer structure takes
+ * the missing fields as zero, one that knows a shorter structure refuses non-zero bytes it does not
+ * know with E2BIG. A size below the first version's answers EINVAL, above 4096 E2BIG. Reserved
+ * fields and unknown flags must be zero: EINVAL and EOPNOTSUPP respectively. Where output grows,
+ * the kernel writes no more than the caller's size. The ioctl numbers therefore carry no size.
+ *
+ * Errors of every call that has a link, beside those listed with it: EFAULT, EINVAL, EINTR (a signal
+ * while waiting; nothing was taken), ENODEV, EDESTADDRREQ. An unknown number answers ENOTTY.
+ */
+#ifndef _UAPI_LINUX_QKD_H
+#define _UAPI_LINUX_QKD_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define QKD_KEY_ID_LEN		16	/* bytes of a key ID */
+#define QKD_KEY_LEN_MIN		16	/* bytes of key material */
+#define QKD_KEY_LEN_MAX		64
+#define QKD_LINK_NAME_LEN	32	/* a link's or provider's name, with its NUL */
+#define QKD_SAE_ID_LEN_MAX	255	/* a SAE ID, without NUL */
+#define QKD_TIMEOUT_MS_MAX	600000	/* longest wait a call may ask for */
+
+/* Roles of the two ends of a link whose ends see one stream of blocks: which parity is outbound. */
+#define QKD_ROLE_A		0	/* even blocks outbound, odd inbound */
+#define QKD_ROLE_B		1	/* odd blocks outbound, even inbound */
+
+/* Link states */
+#define QKD_LINK_UP		0	/* the provider delivers */
+#define QKD_LINK_DOWN		1	/* the provider says that no keys come */
+
+/* Link flags */
+#define QKD_LINK_F_SIMULATED	(1U << 0)	/* keys come from a simulator: no secrecy */
+
+/**
+ * struct qkd_bind - QKD_IOC_BIND: tie this file to a link
+ * @size: sizeof(struct qkd_bind)
+ * @flags: must be 0
+ * @link: name, NUL-terminated, the rest zero
+ *
+ * EBUSY: this file has its link already. ENODEV: no link of that name in the file's namespace.
+ * EINVAL: name empty or not terminated.
+ */
+struct qkd_bind {
+	__u32 size;
+	__u32 flags;
+	char link[QKD_LINK_NAME_LEN];
+};
+
+/**
+ * struct qkd_info - QKD_IOC_GET_INFO: the file's link
+ * @size: sizeof(struct qkd_info)
+ * @flags: must be 0 on entry; QKD_LINK_F_* on return
+ * @link: its name
+ * @provider: its provider's name
+ * @role: QKD_ROLE_*
+ * @state: QKD_LINK_UP or QKD_LINK_DOWN
+ * @key_len: bytes of material of the keys it carries
+ * @capacity: most keys kept per direction
+ * @low: an event is raised when fewer outbound keys than this are left
+ * @ttl_s: seconds a key may wait, 0 for ever
+ * @outbound_fresh: outbound keys ready
+ * @inbound_fresh: inbound keys ready
+ * @inbound_reserved: inbound keys reserved by any file
+ * @reserved: zero
+ * @local_sae: SAE ID of this end, NUL-terminated
+ * @remote_sae: SAE ID of the other end, NUL-terminated
+ */
+struct qkd_info {
+	__u32 size;
+	__u32 flags;
+	char link[QKD_LINK_NAME_LEN];
+	char provider[QKD_LINK_NAME_LEN];
+	__u32 role;
+	__u32 state;
+	__u32 key_len;
+	__u32 capacity;
+	__u32 low;
+	__u32 ttl_s;
+	__u32 outbound_fresh;
+	__u32 inbound_fresh;
+	__u32 inbound_reserved;
+	__u32 reserved;
+	char local_sae[QKD_SAE_ID_LEN_MAX + 1];
+	char remote_sae[QKD_SAE_ID_LEN_MAX + 1];
+};
+
+/**
+ * struct qkd_key_get - QKD_IOC_GET_KEY and QKD_IOC_GET_KEY_BY_ID
+ * @size: sizeof(struct qkd_key_get)
+ * @flags: must be 0
+ * @timeout_ms: longest wait; 0, or O_NONBLOCK on the file, means none. Above QKD_TIMEOUT_MS_MAX:
+ *	EINVAL
+ * @key_len: in: must be 0. Out: bytes used of @key
+ * @key_id: GET_KEY: out (zero on entry). GET_KEY_BY_ID: in
+ * @key: out (zero on entry): the material, the rest zero
+ *
+ * QKD_IOC_GET_KEY:
+ *   EAGAIN	no key now and no waiting asked for
+ *   ETIMEDOUT	none came in time
+ * QKD_IOC_GET_KEY_BY_ID:
+ *   ENOKEY	no inbound key has this ID (nor came in time, where waiting was asked for)
+ *   EKEYREVOKED	it was spent (or withdrawn) already
+ *   EKEYEXPIRED	it was here and grew older than the link's ttl
+ *   EBUSY	it is reserved by a file now
+ * Both:
+ *   EBUSY	too many waiters on this link
+ */
+struct qkd_key_get {
+	__u32 size;
+	__u32 flags;
+	__u32 timeout_ms;
+	__u32 key_len;
+	__u8 key_id[QKD_KEY_ID_LEN];
+	__u8 key[QKD_KEY_LEN_MAX];
+};
+
+/**
+ * struct qkd_key_ref - QKD_IOC_COMMIT and QKD_IOC_RELEASE: end a reservation of this file
+ * @size: sizeof(struct qkd_key_ref)
+ * @flags: must be 0
+ * @key_id: the reserved key
+ *
+ * Both: ENOKEY, this file has no reservation of that ID (another file's is none of its business).
+ * QKD_IOC_COMMIT, beside: EKEYEXPIRED or EKEYREVOKED, the key was withdrawn (purge) meanwhile and
+ * is not to be used. Either way the reservation is over.
+ */
+struct qkd_key_ref {
+	__u32 size;
+	__u32 flags;
+	__u8 key_id[QKD_KEY_ID_LEN];
+};
+
+/**
+ * struct qkd_record - what read() returns, one or more, back to back
+ * @key_id: the key's ID
+ * @key_len: bytes used of @key, host byte order
+ * @reserved: zero
+ * @key: the material, the rest zero
+ */
+struct qkd_record {
+	__u8 key_id[QKD_KEY_ID_LEN];
+	__u32 key_len;
+	__u32 reserved;
+	__u8 key[QKD_KEY_LEN_MAX];
+};
+
+#define QKD_IOC_MAGIC		0xBE
+
+#define QKD_IOC_BIND		_IO(QKD_IOC_MAGIC, 0)	/* struct qkd_bind */
+#define QKD_IOC_GET_INFO	_IO(QKD_IOC_MAGIC, 1)	/* struct qkd_info */
+#define QKD_IOC_GET_KEY		_IO(QKD_IOC_MAGIC, 2)	/* struct qkd_key_get */
+#define QKD_IOC_GET_KEY_BY_ID	_IO(QKD_IOC_MAGIC, 3)	/* struct qkd_key_get */
+#define QKD_IOC_COMMIT		_IO(QKD_IOC_MAGIC, 4)	/* struct qkd_key_ref */
+#define QKD_IOC_RELEASE		_IO(QKD_IOC_MAGIC, 5)	/* struct qkd_key_ref */
+
+#endif /* _UAPI_LINUX_QKD_H */

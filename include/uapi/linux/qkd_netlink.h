@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Generic netlink family "qkd": providers and links, for the caller's network namespace.
+ *
+ * No key byte is ever in a message. A simulated link's seed, which is as good as its keys, is
+ * therefore named by an open file descriptor of the caller (QKD_A_SIM_SEED_FD), from which the
+ * kernel reads it while it handles the request.
+ *
+ * Policies are strict: unknown attributes, wrong lengths and values out of range are refused, with
+ * the attribute and a text in the extended ACK. A dump that saw a change midway carries
+ * NLM_F_DUMP_INTR.
+ *
+ * QKD_CMD_PROVIDER_GET (do, dump)
+ *   do request:	QKD_A_PROVIDER_NAME
+ *   reply:		QKD_A_PROVIDER_NAME, QKD_A_PROVIDER_FLAGS, QKD_A_PROVIDER_LINKS
+ *   errors:		ENODEV, no such provider
+ *
+ * QKD_CMD_LINK_GET (do, dump)
+ *   do request:	QKD_A_LINK_NAME
+ *   reply:		every QKD_A_LINK_* but QKD_A_LINK_CONFIG's secrets
+ *   errors:		ENODEV, no such link
+ *
+ * QKD_CMD_LINK_NEW (do, CAP_NET_ADMIN in the namespace's user namespace)
+ *   request:		QKD_A_LINK_NAME, _PROVIDER, _LOCAL_SAE, _REMOTE_SAE, _ROLE; optional _CAPACITY
+ *			(default QKD_CAPACITY_DEFAULT), _TTL (0), _LOW (0), _CONFIG (provider's own nest)
+ *   errors:		EEXIST, the name is taken; ENODEV, no such provider; EINVAL, with text;
+ *			ENOSPC, too many links in this namespace; what the provider says
+ *
+ * QKD_CMD_LINK_DEL (do, CAP_NET_ADMIN): QKD_A_LINK_NAME. Wipes its keys, wakes its waiters.
+ * QKD_CMD_LINK_PURGE (do, CAP_NET_ADMIN): QKD_A_LINK_NAME. Withdraws and wipes every key it holds now,
+ *   reserved ones included (their COMMIT answers EKEYREVOKED), and remembers their IDs as spent. The
+ *   provider goes on delivering new ones.
+ *
+ * QKD_CMD_EVENT (multicast group "events"): QKD_A_EVENT_TYPE, QKD_A_EVENT_LINK,
+ *   QKD_A_EVENT_OUTBOUND (outbound keys left).
+ */
+#ifndef _UAPI_LINUX_QKD_NETLINK_H
+#define _UAPI_LINUX_QKD_NETLINK_H
+
+#define QKD_GENL_NAME		"qkd"
+#define QKD_GENL_VERSION	1
+#define QKD_GENL_MCGRP_EVENTS	"events"
+
+#define QKD_CAPACITY_DEFAULT	1024	/* keys per direction */
+#define QKD_CAPACITY_MAX	65536
+#define QKD_TTL_MAX		604800	/* seconds: one week */
+#define QKD_SIM_SEED_LEN_MIN	32	/* bytes */
+#define QKD_SIM_SEED_LEN_MAX	64
+#define QKD_SIM_RATE_MIN	256		/* bits per second */
+#define QKD_SIM_RATE_MAX	100000000
+#define QKD_SIM_RATE_DEFAULT	65536
+
+enum qkd_cmd {
+	QKD_CMD_UNSPEC,
+	QKD_CMD_PROVIDER_GET,
+	QKD_CMD_LINK_GET,
+	QKD_CMD_LINK_NEW,
+	QKD_CMD_LINK_DEL,
+	QKD_CMD_LINK_PURGE,
+	QKD_CMD_EVENT,
+	__QKD_CMD_MAX,
+};
+#define QKD_CMD_MAX (__QKD_CMD_MAX - 1)
+
+enum qkd_a_provider {
+	QKD_A_PROVIDER_UNSPEC,
+	QKD_A_PROVIDER_NAME,	/* string, 1..31 bytes */
+	QKD_A_PROVIDER_FLAGS,	/* u32, QKD_LINK_F_SIMULATED if its links are simulated */
+	QKD_A_PROVIDER_LINKS,	/* u32, its links in this namespace */
+	__QKD_A_PROVIDER_MAX,
+};
+#define QKD_A_PROVIDER_MAX (__QKD_A_PROVIDER_MAX - 1)
+
+enum qkd_a_link {
+	QKD_A_LINK_UNSPEC,
+	QKD_A_LINK_NAME,	/* string, 1..31 bytes of [A-Za-z0-9._-] */
+	QKD_A_LINK_PROVIDER,	/* string, 1..31 bytes */
+	QKD_A_LINK_LOCAL_SAE,	/* string, 1..255 bytes, printable ASCII */
+	QKD_A_LINK_REMOTE_SAE,	/* string, 1..255 bytes, printable ASCII, differs from local */
+	QKD_A_LINK_ROLE,	/* u8, QKD_ROLE_* of <linux/qkd.h> */
+	QKD_A_LINK_CAPACITY,	/* u32, keys per direction, 1..QKD_CAPACITY_MAX */
+	QKD_A_LINK_TTL,		/* u32, seconds, 0 for ever, to QKD_TTL_MAX */
+	QKD_A_LINK_LOW,		/* u32, keys, 0 no event, to capacity */
+	QKD_A_LINK_STATE,	/* u8, QKD_LINK_UP or QKD_LINK_DOWN */
+	QKD_A_LINK_FLAGS,	/* u32, QKD_LINK_F_* */
+	QKD_A_LINK_KEY_LEN,	/* u32, bytes of material of its keys */
+	QKD_A_LINK_STATS,	/* nest of QKD_A_STATS_* */
+	QKD_A_LINK_CONFIG,	/* nest of the provider's own: QKD_A_SIM_* for "sim" */
+	__QKD_A_LINK_MAX,
+};
+#define QKD_A_LINK_MAX (__QKD_A_LINK_MAX - 1)
+
+/* All u64. Levels first, then counters since the link was added. */
+enum qkd_a_stats {
+	QKD_A_STATS_UNSPEC,
+	QKD_A_STATS_PAD,
+	QKD_A_STATS_OUTBOUND_FRESH,	/* level: outbound keys ready */
+	QKD_A_STATS_INBOUND_FRESH,	/* level: inbound keys ready */
+	QKD_A_STATS_INBOUND_RESERVED,	/* level: inbound keys reserved */
+	QKD_A_STATS_WAITERS,		/* level: callers waiting for a key */
+	QKD_A_STATS_DELIVERED,		/* keys the provider delivered and the store took */
+	QKD_A_STATS_DROPPED,		/* keys it delivered that found the store full */
+	QKD_A_STATS_REFUSED,		/* keys it delivered that were malformed or had a known ID */
+	QKD_A_STATS_OUTBOUND_SPENT,
+	QKD_A_STATS_INBOUND_SPENT,
+	QKD_A_STATS_RELEASED,		/* reservations given back */
+	QKD_A_STATS_EXPIRED,
+	QKD_A_STATS_PURGED,
+	QKD_A_STATS_UNKNOWN,		/* look-ups by an ID never seen */
+	QKD_A_STATS_REPLAYED,		/* look-ups by the ID of a spent key */
+	__QKD_A_STATS_MAX,
+};
+#define QKD_A_STATS_MAX (__QKD_A_STATS_MAX - 1)
+
+enum qkd_a_sim {
+	QKD_A_SIM_UNSPEC,
+	QKD_A_SIM_SEED_FD,	/* s32, request only: open file with the seed, QKD_SIM_SEED_LEN_* bytes */
+	QKD_A_SIM_RATE,		/* u32, secret key rate in bits per second, both directions together */
+	__QKD_A_SIM_MAX,
+};
+#define QKD_A_SIM_MAX (__QKD_A_SIM_MAX - 1)
+
+enum qkd_event_type {
+	QKD_EVENT_UNSPEC,
+	QKD_EVENT_LINK_UP,		/* added, or its provider delivers again */
+	QKD_EVENT_LINK_DOWN,		/* its provider stopped delivering */
+	QKD_EVENT_LINK_GONE,		/* deleted, with its keys */
+	QKD_EVENT_KEY_LOW,		/* outbound keys fell below "low" */
+	QKD_EVENT_KEY_AVAILABLE,	/* they are at or above it again, or came back from none */
+};
+
+enum qkd_a_event {
+	QKD_A_EVENT_UNSPEC,
+	QKD_A_EVENT_TYPE,	/* u8, enum qkd_event_type */
+	QKD_A_EVENT_LINK,	/* string */
+	QKD_A_EVENT_OUTBOUND,	/* u32, outbound keys left */
+	__QKD_A_EVENT_MAX,
+};
+#define QKD_A_EVENT_MAX (__QKD_A_EVENT_MAX - 1)
+
+#endif /* _UAPI_LINUX_QKD_NETLINK_H */
