@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# See `make help`. Everything is built under build/; caches live outside the checkout ($QKD_CACHE).
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+all: user
+
+help:
+	@echo 'make demo             set up all, boot a VM, show a kTLS connection that carries a QKD key'
+	@echo 'make check            set up all, run every test; ends in "N passed, N failed, N skipped"'
+	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
+	@echo 'make modules          build qkd.ko and qkd_sim.ko for KDIR ($(KDIR))'
+	@echo 'make modules_install  install them (then: depmod, modprobe qkd_sim demo=1)'
+	@echo 'make install          install programs, libraries, headers, man pages (DESTDIR, PREFIX)'
+	@echo 'make clean            remove build/'
+
+user:
+	$(MAKE) -C user all
+
+modules modules_install:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $@
+
+check:
+	selftests/run.sh
+
+demo:
+	tools/demo/run
+
+install:
+	$(MAKE) -C user install
+
+clean:
+	rm -rf build
+
+.PHONY: all help user modules modules_install check demo install clean

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libqkd: C access to /dev/qkd and to the kernel's generic netlink family "qkd".
+ *
+ * Functions return 0 (or what is said) or a negative errno; the library never prints and never exits.
+ * What an errno of a device call means stands in <linux/qkd.h>, of a netlink call in
+ * <linux/qkd_netlink.h>. Nothing here is locked: one thread at a time per file or handle.
+ */
+#ifndef _QKD_LIBQKD_H
+#define _QKD_LIBQKD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/qkd.h>
+#include <linux/qkd_netlink.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Key IDs as text: 36 characters, 8-4-4-4-12 lower-case hexadecimal digits */
+
+#define QKD_ID_TEXT_LEN 36
+
+/* 0, or -EINVAL; either case is read. The whole string must be the ID. */
+int qkd_id_parse(const char *text, uint8_t id[QKD_KEY_ID_LEN]);
+void qkd_id_format(const uint8_t id[QKD_KEY_ID_LEN], char text[QKD_ID_TEXT_LEN + 1]);
+
+/* The device */
+
+/**
+ * struct qkd_key - a key in user space; wipe it with qkd_key_wipe() when done
+ * @id: its ID
+ * @len: bytes used of @bytes
+ * @bytes: the material
+ */
+struct qkd_key {
+	uint8_t id[QKD_KEY_ID_LEN];
+	size_t len;
+	uint8_t bytes[QKD_KEY_LEN_MAX];
+};
+
+void qkd_key_wipe(struct qkd_key *key);
+
+/*
+ * Opens /dev/qkd (close-on-exec) and binds it to @link, or leaves it unbound with NULL. Returns a file
+ * descriptor for poll() and the calls below, to be closed with close(), or: -ENOENT, -ENXIO (module not
+ * loaded), -EACCES, -ENODEV (no such link), -EINVAL (name). @flags: 0 or O_NONBLOCK.
+ */
+int qkd_open(const char *link, int flags);
+
+int qkd_info(int fd, struct qkd_info *info);
+
+/* QKD_IOC_GET_KEY: the next outbound key, spent by being taken */
+int qkd_get_key(int fd, unsigned int timeout_ms, struct qkd_key *key);
+
+/* QKD_IOC_GET_KEY_BY_ID: an inbound key, reserved for @fd until commit, release or close */
+int qkd_get_key_by_id(int fd, const uint8_t id[QKD_KEY_ID_LEN], unsigned int timeout_ms,
+		      struct qkd_key *key);
+int qkd_commit(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
+int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
+
+/* Netlink */
+
+struct qkd_nl;
+
+/* -EOPNOTSUPP: the kernel has no family "qkd" (module not loaded) */
+int qkd_nl_open(struct qkd_nl **nl);
+void qkd_nl_close(struct qkd_nl *nl);
+
+/* The kernel's text (extended ACK) for the last failure on @nl, or "" */
+const char *qkd_nl_message(const struct qkd_nl *nl);
+
+struct qkd_provider_info {
+	char name[QKD_LINK_NAME_LEN];
+	uint32_t flags; /* QKD_LINK_F_* */
+	uint32_t links; /* in this network namespace */
+};
+
+/* Indexed by QKD_A_STATS_*; what the kernel did not send is 0 */
+struct qkd_link_stats {
+	uint64_t value[QKD_A_STATS_MAX + 1];
+};
+
+struct qkd_link_info {
+	char name[QKD_LINK_NAME_LEN];
+	char provider[QKD_LINK_NAME_LEN];
+	char local_sae[QKD_SAE_ID_LEN_MAX + 1];
+	char remote_sae[QKD_SAE_ID_LEN_MAX + 1];
+	uint8_t role;
+	uint8_t state;
+	uint32_t flags;
+	uint32_t key_len;
+	uint32_t capacity;
+	uint32_t ttl_s;
+	uint32_t low;
+	bool has_sim;
+	uint32_t sim_rate; /* bits per second */
+	struct qkd_link_stats stats;
+};
+
+struct qkd_link_request {
+	const char *name;
+	const char *provider;
+	const char *local_sae;
+	const char *remote_sae;
+	uint8_t role;
+	const uint32_t *capacity; /* NULL: the kernel's default; likewise below */
+	const uint32_t *ttl_s;
+	const uint32_t *low;
+	int sim_seed_fd; /* -1: none */
+	const uint32_t *sim_rate;
+};
+
+struct qkd_event {
+	uint8_t type; /* enum qkd_event_type */
+	char link[QKD_LINK_NAME_LEN];
+	uint32_t outbound;
+};
+
+/* Callbacks return 0 to go on; anything else stops and is returned. */
+typedef int (*qkd_provider_cb)(const struct qkd_provider_info *info, void *arg);
+typedef int (*qkd_link_cb)(const struct qkd_link_info *info, void *arg);
+typedef int (*qkd_event_cb)(const struct qkd_event *event, void *arg);
+
+int qkd_nl_provider_list(struct qkd_nl *nl, qkd_provider_cb cb, void *arg);
+int qkd_nl_link_list(struct qkd_nl *nl, qkd_link_cb cb, void *arg);
+int qkd_nl_link_get(struct qkd_nl *nl, const char *name, struct qkd_link_info *info);
+int qkd_nl_link_add(struct qkd_nl *nl, const struct qkd_link_request *request);
+int qkd_nl_link_delete(struct qkd_nl *nl, const char *name);
+int qkd_nl_link_purge(struct qkd_nl *nl, const char *name);
+
+/*
+ * Events need a handle of their own: subscribe, poll qkd_nl_fd(), then qkd_nl_event_read() delivers all
+ * that are waiting and returns 0. -ENOBUFS: some were lost, go on reading.
+ */
+int qkd_nl_event_subscribe(struct qkd_nl *nl);
+int qkd_nl_fd(const struct qkd_nl *nl);
+int qkd_nl_event_read(struct qkd_nl *nl, qkd_event_cb cb, void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _QKD_LIBQKD_H */
