@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libqkdtls: a TLS 1.3 engine (RFC 9846) without I/O, whose handshake mixes an external pre-shared key,
+ * such as a QKD key, with a certificate and a hybrid ephemeral key exchange (RFC 9973).
+ *
+ * Three objects:
+ *
+ *   configuration	what is wanted: certificate, trust, groups, suites, policy. Built once, then
+ *			constant; any number of connections on any threads may use it.
+ *   PSK source		two or three functions of the caller through which keys come and are spent.
+ *   connection		one handshake, then its keys. One thread at a time.
+ *
+ * The engine never reads, writes, waits, prints or exits. A caller moves bytes:
+ *
+ *	while ((want = qkdtls_handshake(conn)) != QKDTLS_DONE) {
+ *		if (want == QKDTLS_WANT_WRITE)
+ *			... write qkdtls_output(), say how much went with qkdtls_output_sent()
+ *		else if (want == QKDTLS_WANT_READ)
+ *			... read at most qkdtls_wanted() bytes, give them to qkdtls_input()
+ *		else if (want == QKDTLS_WANT_PSK)
+ *			... wait until the PSK source may have an answer (or set its deadline), then call again
+ *		else
+ *			... QKDTLS_FAILED: qkdtls_error() says why; the alert has been written already
+ *	}
+ *
+ * qkdtls_wanted() never reaches past the record in hand, so that after QKDTLS_DONE every byte that was not
+ * asked for is still in the socket, and the kernel's TLS can take over exactly there.
+ *
+ * Functions that can fail return 0 or a negative errno unless something else is said; the text of a
+ * configuration failure is in qkdtls_config_message().
+ */
+#ifndef _QKD_QKDTLS_H
+#define _QKD_QKDTLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct qkdtls_config;
+struct qkdtls_conn;
+
+enum qkdtls_role {
+	QKDTLS_CLIENT,
+	QKDTLS_SERVER,
+};
+
+/**
+ * enum qkdtls_policy - what a connection must carry
+ * @QKDTLS_REQUIRE: certificate and PSK (extension 33), or no connection. The default
+ * @QKDTLS_PREFER: the same when both ends hold a key, otherwise the hybrid certificate handshake
+ * @QKDTLS_PSK_ONLY: PSK with ephemeral key exchange and no certificate, for peers without RFC 9973
+ *
+ * psk_ke, a PSK without key exchange, is neither offered nor accepted by any configuration.
+ */
+enum qkdtls_policy {
+	QKDTLS_REQUIRE,
+	QKDTLS_PREFER,
+	QKDTLS_PSK_ONLY,
+};
+
+enum qkdtls_want {
+	QKDTLS_DONE,
+	QKDTLS_WANT_READ,
+	QKDTLS_WANT_WRITE,
+	QKDTLS_WANT_PSK,
+	QKDTLS_FAILED,
+};
+
+/* Cipher suites, groups and signature schemes by their IANA numbers */
+#define QKDTLS_AES_128_GCM_SHA256 0x1301
+#define QKDTLS_AES_256_GCM_SHA384 0x1302
+#define QKDTLS_GROUP_X25519	  0x001d
+#define QKDTLS_GROUP_X25519MLKEM768 0x11ec
+#define QKDTLS_SIG_ECDSA_P256_SHA256 0x0403
+
+/* Alerts (RFC 9846 section 6) */
+enum qkdtls_alert {
+	QKDTLS_ALERT_CLOSE_NOTIFY = 0,
+	QKDTLS_ALERT_UNEXPECTED_MESSAGE = 10,
+	QKDTLS_ALERT_BAD_RECORD_MAC = 20,
+	QKDTLS_ALERT_RECORD_OVERFLOW = 22,
+	QKDTLS_ALERT_HANDSHAKE_FAILURE = 40,
+	QKDTLS_ALERT_BAD_CERTIFICATE = 42,
+	QKDTLS_ALERT_UNSUPPORTED_CERTIFICATE = 43,
+	QKDTLS_ALERT_CERTIFICATE_REVOKED = 44,
+	QKDTLS_ALERT_CERTIFICATE_EXPIRED = 45,
+	QKDTLS_ALERT_CERTIFICATE_UNKNOWN = 46,
+	QKDTLS_ALERT_ILLEGAL_PARAMETER = 47,
+	QKDTLS_ALERT_UNKNOWN_CA = 48,
+	QKDTLS_ALERT_ACCESS_DENIED = 49,
+	QKDTLS_ALERT_DECODE_ERROR = 50,
+	QKDTLS_ALERT_DECRYPT_ERROR = 51,
+	QKDTLS_ALERT_PROTOCOL_VERSION = 70,
+	QKDTLS_ALERT_INSUFFICIENT_SECURITY = 71,
+	QKDTLS_ALERT_INTERNAL_ERROR = 80,
+	QKDTLS_ALERT_USER_CANCELED = 90,
+	QKDTLS_ALERT_MISSING_EXTENSION = 109,
+	QKDTLS_ALERT_UNSUPPORTED_EXTENSION = 110,
+	QKDTLS_ALERT_UNRECOGNIZED_NAME = 112,
+	QKDTLS_ALERT_UNKNOWN_PSK_IDENTITY = 115,
+	QKDTLS_ALERT_CERTIFICATE_REQUIRED = 116,
+	QKDTLS_ALERT_GENERAL_ERROR = 117,
+	QKDTLS_ALERT_NONE = 256, /* no alert */
+};
+
+/* "decrypt_error" etc., or "alert N" unknown ones; "none" for QKDTLS_ALERT_NONE */
+const char *qkdtls_alert_name(enum qkdtls_alert alert);
+
+/* ---- Configuration ---- */
+
+struct qkdtls_config *qkdtls_config_new(void); /* one reference; NULL: out of memory */
+struct qkdtls_config *qkdtls_config_ref(struct qkdtls_config *config);
+void qkdtls_config_unref(struct qkdtls_config *config); /* NULL does nothing */
+
+/* Why the last qkdtls_config_*() call failed: "FILE: what is wrong", or "" */
+const char *qkdtls_config_message(const struct qkdtls_config *config);
+
+/*
+ * Own certificate: a PEM chain, leaf first, and the leaf's private key (PEM). The key file must not be
+ * readable by others (-EPERM). -EINVAL: unreadable, key does not belong to the leaf, algorithm unknown.
+ * -EOPNOTSUPP: an algorithm the engine or this libcrypto lacks. A server needs it under every policy but
+ * QKDTLS_PSK_ONLY.
+ */
+int qkdtls_config_set_certificate(struct qkdtls_config *config, const char *chain_file,
+				  const char *key_file);
+
+/* Trust anchors (PEM, one or more) for the peer's chain */
+int qkdtls_config_set_trust(struct qkdtls_config *config, const char *file);
+
+/*
+ * The name the peer's certificate must carry (subjectAltName dNSName, byte for byte but ASCII case, no
+ * wildcards). A client with a certificate policy must set it: there is no way to check a chain without
+ * a name.
+ */
+int qkdtls_config_set_peer_name(struct qkdtls_config *config, const char *name);
+
+/* Server: ask for a client certificate and insist on it (RFC 9973 section 5.2). Default: no */
+int qkdtls_config_set_verify_client(struct qkdtls_config *config, bool verify);
+
+int qkdtls_config_set_policy(struct qkdtls_config *config, enum qkdtls_policy policy);
+
+/*
+ * Key-exchange groups and cipher suites in order of preference, names separated by colons
+ * ("X25519MLKEM768:x25519", "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256"). A group without a
+ * post-quantum part is refused (-EPERM) unless @allow_classical. -EOPNOTSUPP: this libcrypto lacks it;
+ * -EINVAL: unknown name, doubled, empty. Defaults: X25519MLKEM768; both suites, AES-256 first.
+ * The client's first hello carries a share for the first group only.
+ */
+int qkdtls_config_set_groups(struct qkdtls_config *config, const char *names, bool allow_classical);
+int qkdtls_config_set_ciphers(struct qkdtls_config *config, const char *names);
+
+#define QKDTLS_LINK_CONTEXT_LEN 32
+
+/*
+ * PSKs are imported (RFC 9258, binder label "imp binder"): the external identity is the key's ID, the
+ * context is @context, the EPSK hash is SHA-256, and an identity is offered for each hash of the suites.
+ */
+int qkdtls_config_set_psk_imported(struct qkdtls_config *config,
+				   const uint8_t context[QKDTLS_LINK_CONTEXT_LEN]);
+
+/*
+ * The context of a link: SHA-256 over "qkd-tls link v1", then the client's and the server's SAE ID, each
+ * behind its length in one byte. SAE IDs have 1..255 bytes, else -EINVAL.
+ */
+int qkdtls_link_context(const char *client_sae, const char *server_sae,
+			uint8_t context[QKDTLS_LINK_CONTEXT_LEN]);
+
+/*
+ * PSKs are used as they are (binder label "ext binder"), for foreign peers. @sha384: the PSK's hash is
+ * SHA-384 instead of SHA-256; only suites of that hash can use it.
+ */
+int qkdtls_config_set_psk_external(struct qkdtls_config *config, bool sha384);
+
+/* Certificates are checked at this time instead of now (tests). */
+int qkdtls_config_set_time(struct qkdtls_config *config, time_t when);
+
+/*
+ * Receives each secret in SSLKEYLOGFILE form ("LABEL CLIENT_RANDOM SECRET", no newline). Whoever sees it
+ * reads the connection; for debugging tools only. The engine itself writes it nowhere.
+ */
+typedef void (*qkdtls_keylog_cb)(void *arg, const char *line);
+int qkdtls_config_set_keylog(struct qkdtls_config *config, qkdtls_keylog_cb cb, void *arg);
+
+/* ---- PSK source ---- */
+
+#define QKDTLS_PSK_ID_MAX  256
+#define QKDTLS_PSK_LEN_MIN 16
+#define QKDTLS_PSK_LEN_MAX 64
+
+/**
+ * struct qkdtls_psk - a pre-shared key
+ * @id: external identity (for QKD keys the 16 bytes of the key ID)
+ * @id_len: 1..QKDTLS_PSK_ID_MAX
+ * @secret: the key
+ * @secret_len: QKDTLS_PSK_LEN_MIN..QKDTLS_PSK_LEN_MAX
+ */
+struct qkdtls_psk {
+	uint8_t id[QKDTLS_PSK_ID_MAX];
+	size_t id_len;
+	uint8_t secret[QKDTLS_PSK_LEN_MAX];
+	size_t secret_len;
+};
+
+/* What a source answers, beside a negative errno for a failure, which is treated as QKDTLS_PSK_NONE
+ * under QKDTLS_PREFER and ends the handshake otherwise.
+ */
+enum qkdtls_psk_answer {
+	QKDTLS_PSK_FOUND,
+	QKDTLS_PSK_NONE,	/* no such key, or none left: final */
+	QKDTLS_PSK_PENDING,	/* not yet: qkdtls_handshake() returns QKDTLS_WANT_PSK and asks again */
+};
+
+/**
+ * struct qkdtls_psk_ops - where keys come from
+ * @take: client: the next key to offer, spent by being taken. Asked once per connection (a
+ *	HelloRetryRequest costs no second key)
+ * @find: server: reserve the key of this external identity. Asked after everything else in the hello has
+ *	been checked and no HelloRetryRequest is needed
+ * @commit: server: its binder was right; spend it. Not 0: the key may not be used, the handshake ends
+ * @release: server: the binder was wrong or the handshake ended before @commit; put it back
+ *
+ * The engine copies the secret and wipes its copy; what the source keeps is the source's to wipe.
+ * For each QKDTLS_PSK_FOUND of @find exactly one of @commit and @release follows.
+ */
+struct qkdtls_psk_ops {
+	int (*take)(void *arg, struct qkdtls_psk *psk);
+	int (*find)(void *arg, const uint8_t *id, size_t id_len, struct qkdtls_psk *psk);
+	int (*commit)(void *arg, const uint8_t *id, size_t id_len);
+	void (*release)(void *arg, const uint8_t *id, size_t id_len);
+};
+
+/*
+ * A source over /dev/qkd: @arg is a pointer to a struct qkdtls_qkd. Never blocks: while the caller's
+ * deadline has not passed, a key that is not there yet is QKDTLS_PSK_PENDING (poll @fd for POLLIN as
+ * a client; ask again after a short while as a server); afterwards QKDTLS_PSK_NONE.
+ */
+struct qkdtls_qkd {
+	int fd;			/* from qkd_open(link, O_NONBLOCK) */
+	uint64_t deadline_ms;	/* CLOCK_MONOTONIC in milliseconds; 0: do not wait */
+	int error;		/* errno of the last refusal, for the log */
+};
+extern const struct qkdtls_psk_ops qkdtls_qkd_ops;
+
+/* ---- Connection ---- */
+
+/*
+ * NULL: out of memory, or the configuration is not enough for this role (qkdtls_config_check() says
+ * why). @psk may be NULL only under QKDTLS_PREFER.
+ */
+struct qkdtls_conn *qkdtls_conn_new(struct qkdtls_config *config, enum qkdtls_role role,
+				    const struct qkdtls_psk_ops *psk, void *psk_arg);
+void qkdtls_conn_free(struct qkdtls_conn *conn); /* wipes; releases a reserved key */
+
+/* 0, or -EINVAL with qkdtls_config_message() */
+int qkdtls_config_check(struct qkdtls_config *config, enum qkdtls_role role);
+
+enum qkdtls_want qkdtls_handshake(struct qkdtls_conn *conn);
+
+/* Bytes that the engine needs next, never more than the record in hand; 0 if it needs none now */
+size_t qkdtls_wanted(const struct qkdtls_conn *conn);
+
+/* @len at most qkdtls_wanted(), else -EMSGSIZE and nothing is taken */
+int qkdtls_input(struct qkdtls_conn *conn, const void *data, size_t len);
+
+/* The transport ended: the handshake, or the stream if there was no close_notify, has failed. */
+void qkdtls_input_eof(struct qkdtls_conn *conn);
+
+/* What is to be written; valid until the next call on @conn. NULL and 0: nothing */
+const uint8_t *qkdtls_output(const struct qkdtls_conn *conn, size_t *len);
+void qkdtls_output_sent(struct qkdtls_conn *conn, size_t len);
+
+/* The caller gives up (deadline, drain): queues this alert and fails the handshake. */
+void qkdtls_abort(struct qkdtls_conn *conn, enum qkdtls_alert alert, const char *reason);
+
+/**
+ * struct qkdtls_error - why a connection failed
+ * @sent: alert that this end sent (or would have), or QKDTLS_ALERT_NONE
+ * @received: alert that the peer sent, or QKDTLS_ALERT_NONE
+ * @reason: a sentence without secrets, for logs
+ */
+struct qkdtls_error {
+	enum qkdtls_alert sent;
+	enum qkdtls_alert received;
+	const char *reason;
+};
+
+/* After QKDTLS_FAILED, or after an error below; all empty otherwise. Lives as long as @conn. */
+const struct qkdtls_error *qkdtls_error(const struct qkdtls_conn *conn);
+
+/* -EPROTO, -ECONNRESET (peer's alert or end of stream), -ENOKEY, -EKEYREJECTED (binder), -EACCES
+ * (certificate), -ETIMEDOUT is the caller's own; 0 if nothing failed
+ */
+int qkdtls_to_errno(const struct qkdtls_conn *conn);
+
+/**
+ * struct qkdtls_info - what was negotiated; complete after QKDTLS_DONE
+ * @suite: cipher suite
+ * @group: key-exchange group
+ * @signature: the peer's signature scheme (the server's own, at a server that checked no client), or 0
+ * @psk: a PSK is part of the key schedule
+ * @certificate: the server proved itself by certificate
+ * @imported: the PSK was imported by RFC 9258
+ * @retried: there was a HelloRetryRequest
+ * @psk_id: external identity of the PSK used, or of the one offered if it was not
+ * @psk_id_len: 0 if none was offered
+ * @peer: the peer's certified name (subject in RFC 2253 form), "" without certificate
+ */
+struct qkdtls_info {
+	uint16_t suite;
+	uint16_t group;
+	uint16_t signature;
+	bool psk;
+	bool certificate;
+	bool imported;
+	bool retried;
+	uint8_t psk_id[QKDTLS_PSK_ID_MAX];
+	size_t psk_id_len;
+	char peer[256];
+};
+
+const struct qkdtls_info *qkdtls_info(const struct qkdtls_conn *conn);
+const char *qkdtls_suite_name(uint16_t suite);	/* "TLS_AES_256_GCM_SHA384"; "unknown" */
+const char *qkdtls_group_name(uint16_t group);	/* "X25519MLKEM768" */
+const char *qkdtls_signature_name(uint16_t scheme); /* "ecdsa_secp256r1_sha256" */
+
+/* The peer's leaf certificate in DER, or NULL; lives as long as @conn */
+const uint8_t *qkdtls_peer_certificate(const struct qkdtls_conn *conn, size_t *len);
+
+/* Exporter (RFC 9846 section 7.5), after QKDTLS_DONE */
+int qkdtls_export(struct qkdtls_conn *conn, const char *label, const void *context,
+		  size_t context_len, uint8_t *out, size_t out_len);
+
+/* ---- The two traffic keys, for kTLS ---- */
+
+/**
+ * struct qkdtls_traffic_key - one direction's key; wipe it after use
+ * @suite: cipher suite
+ * @key: write key
+ * @key_len: 16 or 32
+ * @iv: write IV
+ * @seq: number of the next record
+ */
+struct qkdtls_traffic_key {
+	uint16_t suite;
+	uint8_t key[32];
+	size_t key_len;
+	uint8_t iv[12];
+	uint64_t seq;
+};
+
+/*
+ * Hands the record protection over to the caller, once, after QKDTLS_DONE and with no output left
+ * (-EAGAIN): the engine wipes its own and qkdtls_send() and qkdtls_receive() are closed from then on
+ * (-EPERM), so that no nonce can be used twice.
+ */
+int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
+			     struct qkdtls_traffic_key *rx);
+
+/*
+ * Puts both keys on the connected TCP socket @fd by the kernel's TLS. 0; -EOPNOTSUPP: this kernel has no
+ * TLS or lacks the cipher and nothing was changed, the engine's own records can be used;
+ * any other errno: after the ULP was attached a key could not be set. Then the socket would send plain
+ * text: it has been shut down and must be closed.
+ */
+int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd);
+
+/**
+ * enum qkdtls_control - what a record that the kernel handed up as not application data means
+ * @QKDTLS_CONTROL_IGNORE: nothing (a session ticket, user_canceled)
+ * @QKDTLS_CONTROL_CLOSE: the peer's close_notify: it sends no more
+ * @QKDTLS_CONTROL_KEY_UPDATE: the peer changed its key: what follows cannot be read without a new one
+ * @QKDTLS_CONTROL_FAILED: fatal; qkdtls_error() says which alert came or is to be sent
+ */
+enum qkdtls_control {
+	QKDTLS_CONTROL_IGNORE,
+	QKDTLS_CONTROL_CLOSE,
+	QKDTLS_CONTROL_KEY_UPDATE,
+	QKDTLS_CONTROL_FAILED,
+};
+
+enum qkdtls_control qkdtls_control(struct qkdtls_conn *conn, uint8_t content_type,
+				   const void *data, size_t len);
+
+/* ---- The engine's own records, where there is no kTLS ---- */
+
+/*
+ * Protects at most @len bytes into the output; returns how many (0: write the output first), or -EPERM,
+ * -EPIPE after qkdtls_close().
+ */
+ssize_t qkdtls_send(struct qkdtls_conn *conn, const void *data, size_t len);
+
+/*
+ * Plain text that came: bytes copied, 0 if there is none yet (qkdtls_wanted(), qkdtls_input()),
+ * -ENODATA after the peer's close_notify, -EPROTO etc. as qkdtls_to_errno(). KeyUpdates are answered
+ * and tickets ignored on the way.
+ */
+ssize_t qkdtls_receive(struct qkdtls_conn *conn, void *buf, size_t len);
+
+/* Queues close_notify. */
+int qkdtls_close(struct qkdtls_conn *conn);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _QKD_QKDTLS_H */
