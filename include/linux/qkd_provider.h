@@ -44,7 +44,8 @@ enum qkd_direction {
  * @fill_config: optional; put the nest's readable attributes (never a secret) into @skb. May sleep.
  *	0 or -EMSGSIZE.
  * @fetch: optional; an inbound key of this ID is wanted and is not in the store. Deliver it when it
- *	comes. May sleep; 0, or -ENOKEY when the provider knows that it will never come.
+ *	comes, at once if it is at hand: a caller that may not wait asks too, so do not wait for it
+ *	here. May sleep; 0, or -ENOKEY when the provider knows that it will never come.
  *
  * No callback is made under a spinlock or while the core's registry is locked. Callbacks of one link
  * are serialised against each other except @fetch, which may run at any time between the return of
@@ -107,7 +108,7 @@ struct qkd_link_params {
 
 /**
  * qkd_link_add() - add a link on a provider's own behalf
- * @net: its network namespace
+ * @net: its network namespace, which the caller keeps alive during the call
  * @provider: the provider
  * @params: copied
  * @priv: handed to @link_open through qkd_link_priv(), with a NULL @config
@@ -132,6 +133,30 @@ int qkd_link_add(struct net *net, struct qkd_provider *provider,
  */
 int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir,
 		     const u8 key_id[QKD_KEY_ID_LEN], const u8 *key, size_t len);
+
+/**
+ * qkd_link_room() - how many keys a direction would take now
+ * @link: the link
+ * @dir: its direction at this end
+ *
+ * For a provider that can hold its stream back. Other keys may come or go before the next delivery.
+ *
+ * Context: any. Return: places free, 0 when the link is going.
+ */
+unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir);
+
+/**
+ * qkd_link_make_room() - give up the oldest inbound keys
+ * @link: the link
+ * @want: places wanted
+ *
+ * For a provider that knows, from an ID that the peer sent, that the peer is past them: keys that it
+ * took and that never came here would fill the store for ever. They count as expired, and their IDs
+ * are remembered so. Reserved keys stay.
+ *
+ * Context: any. Return: inbound places free now, which may be fewer or more than @want.
+ */
+unsigned int qkd_link_make_room(struct qkd_link *link, unsigned int want);
 
 /**
  * qkd_link_block_direction() - the direction of a block that both ends see

@@ -20,7 +20,9 @@
  *
  * read() on a file returns whole struct qkd_record of outbound keys, spent by being read; a buffer
  * too short for one answers EMSGSIZE and takes nothing. read() waits unless O_NONBLOCK is set.
- * poll() says EPOLLIN while an outbound key is there.
+ * poll() says EPOLLIN while an outbound key is there, EPOLLERR on a file for which no link can be
+ * chosen. A key whose copy to the caller's memory fails (EFAULT) is spent if it was outbound, since
+ * part of it may have been seen, and put back if it was inbound.
  *
  * Every structure starts with its size, set by the caller to sizeof(the structure it was compiled
  * with), and may grow at its end in later versions: a kernel that knows a longer structure takes
@@ -147,7 +149,8 @@ struct qkd_key_get {
  *
  * Both: ENOKEY, this file has no reservation of that ID (another file's is none of its business).
  * QKD_IOC_COMMIT, beside: EKEYEXPIRED or EKEYREVOKED, the key was withdrawn (purge) meanwhile and
- * is not to be used. Either way the reservation is over.
+ * is not to be used. Either way the reservation is over. The link's ttl does not run out on a
+ * reserved key; one put back later than that is expired.
  */
 struct qkd_key_ref {
 	__u32 size;
