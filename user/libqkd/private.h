@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of libqkd share among themselves, and show to its unit tests. */
+#ifndef _LIBQKD_PRIVATE_H
+#define _LIBQKD_PRIVATE_H
+
+#include <linux/netlink.h>
+#include <qkd/libqkd.h>
+
+struct nl_msg;
+struct nl_sock;
+
+#define QKD_NL_MESSAGE_LEN 256
+
+/**
+ * struct qkd_nl - a generic netlink socket and what is known of the family
+ * @sock: libnl's socket
+ * @family: the family's number
+ * @message: the kernel's text for the last failure
+ */
+struct qkd_nl {
+	struct nl_sock *sock;
+	int family;
+	char message[QKD_NL_MESSAGE_LEN];
+};
+
+/* parse.c: one message of the kernel into a structure; 0 or -EPROTO */
+int qkd_parse_provider(struct nlmsghdr *hdr, struct qkd_provider_info *info);
+int qkd_parse_link(struct nlmsghdr *hdr, struct qkd_link_info *info);
+int qkd_parse_event(struct nlmsghdr *hdr, struct qkd_event *event);
+
+/* Called for each message of an answer; a negative errno makes the request fail with it. */
+typedef int (*qkd_nl_answer_cb)(struct nlmsghdr *hdr, void *arg);
+
+/* netlink.c */
+struct nl_msg *qkd_nl_request(const struct qkd_nl *nl, uint8_t cmd, int flags);
+/* Takes @msg, reads the whole answer. -EINTR: a dump saw a change midway, ask again. */
+int qkd_nl_run(struct qkd_nl *nl, struct nl_msg *msg, qkd_nl_answer_cb cb, void *arg);
+int qkd_nl_error_message(const struct nlmsgerr *err, size_t len, char *text, size_t size);
+int qkd_nl_errno(int nle);
+
+#endif /* _LIBQKD_PRIVATE_H */
