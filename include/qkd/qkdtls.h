@@ -365,6 +365,7 @@ int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
 /*
  * Puts both keys on the connected TCP socket @fd by the kernel's TLS. 0; -EOPNOTSUPP: this kernel has no
  * TLS or lacks the cipher and nothing was changed, the engine's own records can be used;
+ * -EAGAIN: there is output left to write first, nothing was changed;
  * any other errno: after the ULP was attached a key could not be set. Then the socket would send plain
  * text: it has been shut down and must be closed.
  */
