@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef _QKD_COMMON_NUMBER_H
+#define _QKD_COMMON_NUMBER_H
+
+#include <stdint.h>
+
+/*
+ * @text is a decimal number, digits and nothing else: no sign, space, unit or base prefix. -EINVAL:
+ * it is not; -ERANGE: below @min or above @max. @value is set on success only.
+ */
+int number_parse(const char *text, uint32_t min, uint32_t max, uint32_t *value);
+
+#endif /* _QKD_COMMON_NUMBER_H */

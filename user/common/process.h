@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef _QKD_COMMON_PROCESS_H
+#define _QKD_COMMON_PROCESS_H
+
+/*
+ * For a process that will hold secrets, to be called first: no core files, no reading of its memory
+ * by other processes of the user (PR_SET_DUMPABLE 0), pages kept out of swap as far as limits
+ * allow, SIGPIPE ignored. 0 or a negative errno; memory that cannot be locked is no failure.
+ */
+int process_harden(void);
+
+#endif /* _QKD_COMMON_PROCESS_H */

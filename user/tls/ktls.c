@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Traffic keys onto a socket: the only file of the engine that knows SOL_TLS */
+#include <errno.h>
+#include <linux/tls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <openssl/crypto.h>
+
+#include "tls/ktls.h"
+
+#ifndef SOL_TLS
+#define SOL_TLS 282
+#endif
+#ifndef TCP_ULP
+#define TCP_ULP 31
+#endif
+
+#define IV_LEN	12
+#define SEQ_LEN 8
+
+union ktls_crypto {
+	struct tls_crypto_info info;
+	struct tls12_crypto_info_aes_gcm_128 aes_128;
+	struct tls12_crypto_info_aes_gcm_256 aes_256;
+	uint8_t bytes[sizeof(struct tls12_crypto_info_aes_gcm_256)];
+};
+
+/*
+ * Where the kernel's structure of each cipher holds what TLS 1.3 derives. The kernel names the
+ * write IV's first bytes the salt and the others the IV, as TLS 1.2 had them.
+ */
+static const struct ktls_cipher {
+	uint16_t suite;
+	uint16_t type;
+	size_t size;
+	size_t key_len;
+	size_t key;
+	size_t salt_len;
+	size_t salt;
+	size_t iv;
+	size_t seq;
+} ktls_ciphers[] = {
+	{
+		.suite = QKDTLS_AES_128_GCM_SHA256,
+		.type = TLS_CIPHER_AES_GCM_128,
+		.size = sizeof(struct tls12_crypto_info_aes_gcm_128),
+		.key_len = TLS_CIPHER_AES_GCM_128_KEY_SIZE,
+		.key = offsetof(struct tls12_crypto_info_aes_gcm_128, key),
+		.salt_len = TLS_CIPHER_AES_GCM_128_SALT_SIZE,
+		.salt = offsetof(struct tls12_crypto_info_aes_gcm_128, salt),
+		.iv = offsetof(struct tls12_crypto_info_aes_gcm_128, iv),
+		.seq = offsetof(struct tls12_crypto_info_aes_gcm_128, rec_seq),
+	},
+	{
+		.suite = QKDTLS_AES_256_GCM_SHA384,
+		.type = TLS_CIPHER_AES_GCM_256,
+		.size = sizeof(struct tls12_crypto_info_aes_gcm_256),
+		.key_len = TLS_CIPHER_AES_GCM_256_KEY_SIZE,
+		.key = offsetof(struct tls12_crypto_info_aes_gcm_256, key),
+		.salt_len = TLS_CIPHER_AES_GCM_256_SALT_SIZE,
+		.salt = offsetof(struct tls12_crypto_info_aes_gcm_256, salt),
+		.iv = offsetof(struct tls12_crypto_info_aes_gcm_256, iv),
+		.seq = offsetof(struct tls12_crypto_info_aes_gcm_256, rec_seq),
+	},
+};
+
+static const struct ktls_cipher *ktls_cipher_find(uint16_t suite)
+{
+	for (size_t i = 0; i < sizeof(ktls_ciphers) / sizeof(ktls_ciphers[0]); i++) {
+		if (ktls_ciphers[i].suite == suite)
+			return &ktls_ciphers[i];
+	}
+	return NULL;
+}
+
+static void crypto_fill(const struct ktls_cipher *cipher, const struct qkdtls_traffic_key *key,
+			union ktls_crypto *crypto)
+{
+	crypto->info.version = TLS_1_3_VERSION;
+	crypto->info.cipher_type = cipher->type;
+	memcpy(crypto->bytes + cipher->key, key->key, cipher->key_len);
+	memcpy(crypto->bytes + cipher->salt, key->iv, cipher->salt_len);
+	memcpy(crypto->bytes + cipher->iv, key->iv + cipher->salt_len, IV_LEN - cipher->salt_len);
+	for (size_t i = 0; i < SEQ_LEN; i++)
+		crypto->bytes[cipher->seq + i] = (uint8_t)(key->seq >> (8 * (SEQ_LEN - 1 - i)));
+}
+
+static int set_key(const struct ktls_cipher *cipher, const struct qkdtls_traffic_key *key, int fd,
+		   int direction, const struct ktls_calls *calls)
+{
+	union ktls_crypto crypto = { 0 };
+	int ret = 0;
+
+	if (key->suite != cipher->suite || key->key_len != cipher->key_len)
+		return -EINVAL;
+	crypto_fill(cipher, key, &crypto);
+	if (calls->setsockopt(fd, SOL_TLS, direction, crypto.bytes, (socklen_t)cipher->size))
+		ret = -errno;
+	OPENSSL_cleanse(&crypto, sizeof(crypto));
+	return ret;
+}
+
+static int set_keys(struct qkdtls_conn *conn, const struct ktls_cipher *cipher, int fd,
+		    const struct ktls_calls *calls)
+{
+	struct qkdtls_traffic_key tx = { 0 }, rx = { 0 };
+	int ret = calls->take_keys(conn, &tx, &rx);
+
+	if (!ret)
+		ret = set_key(cipher, &tx, fd, TLS_TX, calls);
+	if (!ret)
+		ret = set_key(cipher, &rx, fd, TLS_RX, calls);
+	OPENSSL_cleanse(&tx, sizeof(tx));
+	OPENSSL_cleanse(&rx, sizeof(rx));
+	return ret;
+}
+
+static int ulp_attach(int fd, const struct ktls_calls *calls)
+{
+	static const char ulp[] = "tls";
+
+	if (!calls->setsockopt(fd, IPPROTO_TCP, TCP_ULP, ulp, sizeof(ulp) - 1))
+		return 0;
+	switch (errno) {
+	case ENOENT:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+		return -EOPNOTSUPP;
+	default:
+		return -errno;
+	}
+}
+
+int ktls_install(struct qkdtls_conn *conn, uint16_t suite, int fd, const struct ktls_calls *calls)
+{
+	const struct ktls_cipher *cipher = ktls_cipher_find(suite);
+	int ret;
+
+	if (!cipher)
+		return -EOPNOTSUPP;
+	/* The ULP first: where it is missing the engine keeps its keys and goes on by itself. */
+	ret = ulp_attach(fd, calls);
+	if (ret == -EOPNOTSUPP)
+		return ret;
+	if (!ret)
+		ret = set_keys(conn, cipher, fd, calls);
+	if (!ret)
+		return 0;
+	/*
+	 * A socket with the ULP but without keys sends what it is given in the clear, so nobody may
+	 * write to it any more. -EOPNOTSUPP would say that it is still good.
+	 */
+	calls->shutdown(fd, SHUT_RDWR);
+	return ret == -EOPNOTSUPP ? -EIO : ret;
+}
+
+int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd)
+{
+	static const struct ktls_calls calls = {
+		.setsockopt = setsockopt,
+		.shutdown = shutdown,
+		.take_keys = qkdtls_take_traffic_keys,
+	};
+	size_t unsent;
+
+	(void)qkdtls_output(conn, &unsent);
+	if (unsent)
+		return -EAGAIN;
+	return ktls_install(conn, qkdtls_info(conn)->suite, fd, &calls);
+}
