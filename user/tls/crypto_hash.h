@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Digests, HMAC and HKDF. Functions return 0, -EINVAL (a length that the algorithm does not have),
+ * -EIO (libcrypto failed) or -ENOMEM; outputs are wiped on failure.
+ */
+#ifndef QKDTLS_CRYPTO_HASH_H
+#define QKDTLS_CRYPTO_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum qkdtls_hash {
+	QKDTLS_SHA256,
+	QKDTLS_SHA384,
+};
+
+#define QKDTLS_HASH_MAX 48
+
+size_t qkdtls_hash_len(enum qkdtls_hash hash);
+int qkdtls_hash(enum qkdtls_hash hash, const void *data, size_t len, uint8_t *out);
+
+/* A digest that goes on: peek gives the hash of all that was added so far. */
+struct qkdtls_digest;
+
+int qkdtls_digest_new(struct qkdtls_digest **digest, enum qkdtls_hash hash);
+void qkdtls_digest_free(struct qkdtls_digest *digest); /* NULL does nothing */
+int qkdtls_digest_add(struct qkdtls_digest *digest, const void *data, size_t len);
+int qkdtls_digest_peek(const struct qkdtls_digest *digest, uint8_t *out);
+
+int qkdtls_hmac(enum qkdtls_hash hash, const uint8_t *key, size_t key_len, const void *data,
+		size_t len, uint8_t *out);
+
+/* RFC 5869. A NULL @salt is hash_len zeros. */
+int qkdtls_hkdf_extract(enum qkdtls_hash hash, const uint8_t *salt, size_t salt_len,
+			const uint8_t *ikm, size_t ikm_len, uint8_t *out);
+int qkdtls_hkdf_expand(enum qkdtls_hash hash, const uint8_t *prk, size_t prk_len,
+		       const uint8_t *info, size_t info_len, uint8_t *out, size_t out_len);
+
+/*
+ * RFC 9846 section 7.1: @secret has hash_len bytes, @label comes without its prefix "tls13 ",
+ * @context has at most 255 bytes, @out_len is at most 255 * hash_len.
+ */
+int qkdtls_hkdf_expand_label(enum qkdtls_hash hash, const uint8_t *secret, const char *label,
+			     const uint8_t *context, size_t context_len, uint8_t *out,
+			     size_t out_len);
+
+#endif /* QKDTLS_CRYPTO_HASH_H */
