@@ -241,7 +241,7 @@ struct qkdtls_psk_ops {
  * a client; ask again after a short while as a server); afterwards QKDTLS_PSK_NONE.
  */
 struct qkdtls_qkd {
-	int fd;			/* from qkd_open(link, O_NONBLOCK) */
+	int fd;			/* from qkd_open(link, O_NONBLOCK); its negative errno: no key */
 	uint64_t deadline_ms;	/* CLOCK_MONOTONIC in milliseconds; 0: do not wait */
 	int error;		/* errno of the last refusal, for the log */
 };
