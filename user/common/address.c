@@ -22,7 +22,7 @@ int address_parse(const char *text, struct address *address)
 	size_t host_len;
 	uint32_t port;
 
-	if (!colon || number_parse(colon + 1, 1, UINT16_MAX, &port))
+	if (!colon || number_parse(colon + 1, 0, UINT16_MAX, &port))
 		return -EINVAL;
 	snprintf(address->port, sizeof(address->port), "%u", (unsigned int)port);
 	host_len = (size_t)(colon - text);
@@ -47,6 +47,8 @@ int address_resolve(const struct address *address, bool passive, struct addrinfo
 
 	if (!address->host[0] && !passive)
 		return EAI_NONAME;
+	if (!strcmp(address->port, "0") && !passive)
+		return EAI_SERVICE;
 	return getaddrinfo(address->host[0] ? address->host : NULL, address->port, &hints, list);
 }
 

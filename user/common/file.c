@@ -27,7 +27,7 @@ static int read_all(int fd, char *buf, size_t size, size_t *len)
 	return -EFBIG;
 }
 
-static int file_check(int fd, bool secret, size_t max)
+static int file_check(int fd, bool secret, size_t max, size_t *size)
 {
 	struct stat st;
 
@@ -39,27 +39,29 @@ static int file_check(int fd, bool secret, size_t max)
 		return -EPERM;
 	if (st.st_size < 0 || (size_t)st.st_size > max)
 		return -EFBIG;
+	*size = (size_t)st.st_size;
 	return 0;
 }
 
 static int file_load(const char *path, bool secret, size_t max, char **text, size_t *len)
 {
 	char *buf = NULL;
+	size_t size = 0;
 	int ret, fd;
 
 	/* O_NONBLOCK: opening a FIFO must not hang before it is refused */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	ret = file_check(fd, secret, max);
+	ret = file_check(fd, secret, max, &size);
 	if (ret)
 		goto out;
-	buf = calloc(1, max + 1);
+	buf = calloc(1, size + 1);
 	if (!buf) {
 		ret = -ENOMEM;
 		goto out;
 	}
-	ret = read_all(fd, buf, max + 1, len);
+	ret = read_all(fd, buf, size + 1, len);
 	if (!ret && memchr(buf, '\0', *len))
 		ret = -EINVAL;
 	if (!ret) {
@@ -67,7 +69,7 @@ static int file_load(const char *path, bool secret, size_t max, char **text, siz
 		buf = NULL;
 	}
 out:
-	file_free(buf, max);
+	file_free(buf, size + 1);
 	close(fd);
 	return ret;
 }

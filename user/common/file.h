@@ -8,7 +8,7 @@
 /*
  * Reads the regular file @path, at most @max bytes, into a new buffer with a NUL behind it, to be
  * given back with file_free(). A file with a NUL inside is refused. Returns 0 or a negative errno,
- * in particular -EINVAL: not a regular file, or NUL inside; -EFBIG: longer than @max.
+ * in particular -EINVAL: not a regular file, or NUL inside; -EFBIG: longer than @max, or growing.
  */
 int file_read(const char *path, size_t max, char **text, size_t *len);
 
