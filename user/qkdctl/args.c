@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/number.h"
+#include "qkdctl/args.h"
+
+static int refuse(char *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int refuse(char *problem, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(problem, PROBLEM_LEN, format, list);
+	va_end(list);
+	return -EINVAL;
+}
+
+/* Its value, if it has one, is not repeated: it may be the secret itself. */
+static bool is_seed(const char *word)
+{
+	return !strcmp(word, "seed") || !strncmp(word, "seed=", strlen("seed="));
+}
+
+static int refuse_word(const char *word, char *problem)
+{
+	if (is_seed(word))
+		return refuse(problem,
+			      "a seed on a command line shows in the process list and in the "
+			      "shell's history: write it to a file with mode 0600 and say "
+			      "'seed-file FILE'");
+	return refuse(problem, "unknown word '%s'", word);
+}
+
+static struct word *find(struct word *words, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(words[i].name, name))
+			return &words[i];
+	return NULL;
+}
+
+static int set_word(struct word *word, const char *text, char *problem)
+{
+	if (word->text)
+		return refuse(problem, "'%s' is given twice", word->name);
+	if (word->is_number && number_parse(text, word->min, word->max, &word->number))
+		return refuse(problem, "'%s %s': a number from %u to %u is wanted", word->name,
+			      text, word->min, word->max);
+	word->text = text;
+	return 0;
+}
+
+int args_words(int argc, char **argv, struct word *words, size_t count, char *problem)
+{
+	for (int i = 0; i < argc; i += 2) {
+		struct word *word = find(words, count, argv[i]);
+		int ret;
+
+		if (!word)
+			return refuse_word(argv[i], problem);
+		if (i + 1 == argc)
+			return refuse(problem, "nothing follows '%s'", argv[i]);
+		ret = set_word(word, argv[i + 1], problem);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int args_none(int argc, char **argv, char *problem)
+{
+	return argc ? refuse_word(argv[0], problem) : 0;
+}
+
+int args_link_name(const char *name, char *problem)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t len = strlen(name);
+
+	if (!len || len >= QKD_LINK_NAME_LEN || strspn(name, allowed) != len)
+		return refuse(problem,
+			      "'%s' is no name for a link: 1 to %d of A-Z a-z 0-9 . _ - are wanted",
+			      name, QKD_LINK_NAME_LEN - 1);
+	return 0;
+}
+
+int args_link(int argc, char **argv, const char **name, char *problem)
+{
+	if (!argc)
+		return refuse(problem, "the name of a link is wanted");
+	if (argc > 1)
+		return refuse_word(argv[1], problem);
+	*name = argv[0];
+	return args_link_name(*name, problem);
+}
+
+static int check_sae(const char *word, const char *text, char *problem)
+{
+	size_t len = strlen(text);
+
+	if (!len || len > QKD_SAE_ID_LEN_MAX)
+		return refuse(problem, "'%s': a SAE ID has 1 to %d characters", word,
+			      QKD_SAE_ID_LEN_MAX);
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return refuse(problem, "'%s': a SAE ID is printable ASCII", word);
+	return 0;
+}
+
+static int check_saes(const char *local, const char *remote, char *problem)
+{
+	if (check_sae("local", local, problem) || check_sae("remote", remote, problem))
+		return -EINVAL;
+	if (!strcmp(local, remote))
+		return refuse(problem, "'local' and 'remote' are the two ends: they must differ");
+	return 0;
+}
+
+static int parse_role(const char *text, uint8_t *role, char *problem)
+{
+	if (strcmp(text, "a") && strcmp(text, "b"))
+		return refuse(problem,
+			      "'role %s': a or b is wanted, the other one at the other end", text);
+	*role = *text == 'a' ? QKD_ROLE_A : QKD_ROLE_B;
+	return 0;
+}
+
+/* The simulator makes its keys from a seed; other providers have no use for one. */
+static int check_provider(const char *provider, const struct word *seed_file,
+			  const struct word *rate, char *problem)
+{
+	bool sim = !strcmp(provider, "sim");
+	const struct word *alien = seed_file->text ? seed_file : rate;
+
+	if (sim && !seed_file->text)
+		return refuse(problem,
+			      "provider sim needs 'seed-file FILE', the same seed at both ends");
+	if (!sim && alien->text)
+		return refuse(problem, "'%s' is for provider sim only", alien->name);
+	return 0;
+}
+
+static const uint32_t *optional(const struct word *word, uint32_t *value)
+{
+	*value = word->number;
+	return word->text ? value : NULL;
+}
+
+int args_link_add(int argc, char **argv, struct link_add_args *args, char *problem)
+{
+	enum { PROVIDER, LOCAL, REMOTE, ROLE, SEED_FILE, RATE, CAPACITY, TTL, LOW, WORDS };
+	struct word words[WORDS] = {
+		[PROVIDER] = { .name = "provider" },
+		[LOCAL] = { .name = "local" },
+		[REMOTE] = { .name = "remote" },
+		[ROLE] = { .name = "role" },
+		[SEED_FILE] = { .name = "seed-file" },
+		[RATE] = { "rate", NULL, true, QKD_SIM_RATE_MIN, QKD_SIM_RATE_MAX, 0 },
+		[CAPACITY] = { "capacity", NULL, true, 1, QKD_CAPACITY_MAX, 0 },
+		[TTL] = { "ttl", NULL, true, 0, QKD_TTL_MAX, 0 },
+		[LOW] = { "low", NULL, true, 0, QKD_CAPACITY_MAX, 0 },
+	};
+	struct qkd_link_request *request = &args->request;
+
+	memset(args, 0, sizeof(*args));
+	request->sim_seed_fd = -1;
+	if (!argc)
+		return refuse(problem, "the name of a link is wanted");
+	if (args_link_name(argv[0], problem) ||
+	    args_words(argc - 1, argv + 1, words, WORDS, problem))
+		return -EINVAL;
+	for (int i = PROVIDER; i <= ROLE; i++)
+		if (!words[i].text)
+			return refuse(problem, "'%s' is missing", words[i].name);
+	if (parse_role(words[ROLE].text, &request->role, problem) ||
+	    check_saes(words[LOCAL].text, words[REMOTE].text, problem) ||
+	    check_provider(words[PROVIDER].text, &words[SEED_FILE], &words[RATE], problem))
+		return -EINVAL;
+
+	request->name = argv[0];
+	request->provider = words[PROVIDER].text;
+	request->local_sae = words[LOCAL].text;
+	request->remote_sae = words[REMOTE].text;
+	request->capacity = optional(&words[CAPACITY], &args->capacity);
+	request->ttl_s = optional(&words[TTL], &args->ttl_s);
+	request->low = optional(&words[LOW], &args->low);
+	request->sim_rate = optional(&words[RATE], &args->rate);
+	args->seed_file = words[SEED_FILE].text;
+	return 0;
+}
+
+int args_key_get(int argc, char **argv, struct key_get_args *args, char *problem)
+{
+	struct word id = { .name = "id" };
+
+	memset(args, 0, sizeof(*args));
+	if (!argc)
+		return refuse(problem, "the name of a link is wanted");
+	args->link = argv[0];
+	if (args_link_name(args->link, problem) || args_words(argc - 1, argv + 1, &id, 1, problem))
+		return -EINVAL;
+	args->by_id = id.text;
+	if (args->by_id && qkd_id_parse(id.text, args->id))
+		return refuse(problem,
+			      "'id %s': a key's ID is wanted, as "
+			      "01234567-89ab-cdef-0123-456789abcdef",
+			      id.text);
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The words of a command. Functions return 0, or -EINVAL with what is wrong in @problem. */
+#ifndef _QKDCTL_ARGS_H
+#define _QKDCTL_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <qkd/libqkd.h>
+
+#define PROBLEM_LEN 320
+
+/**
+ * struct word - a word that another one follows, as "rate 65536"
+ * @name: the word
+ * @text: out: what followed, NULL if the word was not there
+ * @is_number: @text must be a number of @min..@max, which goes to @number
+ */
+struct word {
+	const char *name;
+	const char *text;
+	bool is_number;
+	uint32_t min, max;
+	uint32_t number;
+};
+
+int args_words(int argc, char **argv, struct word *words, size_t count, char *problem);
+
+/* The one word is a link's name; nothing follows. */
+int args_link(int argc, char **argv, const char **name, char *problem);
+int args_link_name(const char *name, char *problem);
+int args_none(int argc, char **argv, char *problem);
+
+/**
+ * struct link_add_args - link add, understood
+ * @request: for libqkd, but for the seed's file descriptor
+ * @seed_file: NULL if none
+ * @capacity, @ttl_s, @low, @rate: where @request points to them
+ */
+struct link_add_args {
+	struct qkd_link_request request;
+	const char *seed_file;
+	uint32_t capacity, ttl_s, low, rate;
+};
+
+int args_link_add(int argc, char **argv, struct link_add_args *args, char *problem);
+
+/**
+ * struct key_get_args - key get, understood
+ * @link: the link's name
+ * @by_id: an inbound key is wanted
+ * @id: this one
+ */
+struct key_get_args {
+	const char *link;
+	bool by_id;
+	uint8_t id[QKD_KEY_ID_LEN];
+};
+
+int args_key_get(int argc, char **argv, struct key_get_args *args, char *problem);
+
+#endif /* _QKDCTL_ARGS_H */

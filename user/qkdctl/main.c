@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* qkdctl: the operator's command. The table of commands, options and help; nothing else. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "qkdctl/qkdctl.h"
+
+static const struct command {
+	const char *object, *verb;
+	int (*run)(const struct options *options, int argc, char **argv);
+	const char *arguments;
+	const char *help;
+	const char *details;
+} commands[] = {
+	{ "provider", "list", cmd_provider_list, "", "list the providers of keys",
+	  "One line each: its name, how many links of this network namespace it has, and whether\n"
+	  "its keys are simulated.\n" },
+	{ "link", "add", cmd_link_add,
+	  "NAME provider PROVIDER local SAE remote SAE role a|b seed-file FILE\n"
+	  "        [rate BPS] [capacity N] [ttl S] [low N]",
+	  "add a link",
+	  "NAME       1 to 31 of A-Z a-z 0-9 . _ -\n"
+	  "provider   sim, or another of 'qkdctl provider list'\n"
+	  "local      SAE ID of this end\n"
+	  "remote     SAE ID of the other end\n"
+	  "role       a at one end, b at the other\n"
+	  "seed-file  for sim: 32 to 64 secret bytes, the same at both ends, mode 0600\n"
+	  "rate       for sim: secret key rate in bits per second, both directions together\n"
+	  "capacity   most keys kept per direction\n"
+	  "ttl        seconds a key may wait, 0 for ever\n"
+	  "low        report when fewer outbound keys are left, 0 never\n" },
+	{ "link", "list", cmd_link_list, "", "list the links of this network namespace",
+	  "Name, provider, state, both SAE IDs, role, settings and levels of each.\n" },
+	{ "link", "show", cmd_link_show, "LINK", "show one link",
+	  "The same as 'link list' for one link.\n" },
+	{ "link", "delete", cmd_link_delete, "LINK", "delete a link and wipe its keys",
+	  "Programs that use it get an error at once.\n" },
+	{ "link", "purge", cmd_link_purge, "LINK", "wipe the keys a link holds now",
+	  "Reserved keys too. The provider goes on delivering new ones.\n" },
+	{ "key", "get", cmd_key_get, "LINK [id UUID] [--show-secret]",
+	  "take a key: it is spent then",
+	  "Without id the next outbound key is taken. With id that inbound key is reserved and\n"
+	  "committed. Prints ID and length; the bytes only with --show-secret.\n" },
+	{ "stats", NULL, cmd_stats, "[LINK]", "show levels and counters of links",
+	  "Keys of one link or all, since it was added.\n" },
+	{ "monitor", NULL, cmd_monitor, "", "print events until interrupted",
+	  "One line each: link-up, link-down, link-gone, key-low, key-available.\n" },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const char usage_end[] =
+	"       qkdctl help [COMMAND]\n"
+	"\n"
+	"Options:\n"
+	"  -j, --json         print one JSON document (monitor: one object a line)\n"
+	"      --show-secret  key get: print the key's bytes too\n"
+	"  -h, --help         print help, for a command where one is named\n"
+	"  -V, --version      print the version\n"
+	"\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage. See qkdctl(8).\n";
+
+static void print_command(FILE *to, const char *lead, const struct command *command)
+{
+	fprintf(to, "%s qkdctl %s%s%s%s%s\n", lead, command->object, command->verb ? " " : "",
+		command->verb ? command->verb : "", *command->arguments ? " " : "",
+		command->arguments);
+}
+
+static void print_usage(FILE *to)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		print_command(to, i ? "      " : "Usage:", &commands[i]);
+		fprintf(to, "                 %s\n", commands[i].help);
+	}
+	fputs(usage_end, to);
+}
+
+static void print_help(const struct command *command)
+{
+	print_command(stdout, "Usage:", command);
+	printf("\n%s\n\n%s", command->help, command->details);
+}
+
+/* Sets @used to the number of words that name the command. */
+static const struct command *find(int argc, char **argv, int *used)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *command = &commands[i];
+
+		*used = command->verb ? 2 : 1;
+		if (argc >= *used && !strcmp(argv[0], command->object) &&
+		    (!command->verb || !strcmp(argv[1], command->verb)))
+			return command;
+	}
+	return NULL;
+}
+
+static bool is_object(const char *word)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].object, word))
+			return true;
+	return false;
+}
+
+static int unknown(int argc, char **argv)
+{
+	if (!argc) {
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (!is_object(argv[0]))
+		log_error("unknown command '%s': see 'qkdctl help'", argv[0]);
+	else if (argc == 1)
+		log_error("'%s' what? See 'qkdctl help'", argv[0]);
+	else
+		log_error("unknown command '%s %s': see 'qkdctl help'", argv[0], argv[1]);
+	return EXIT_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+	const struct command *command;
+	bool found = false;
+	int used;
+
+	if (!argc) {
+		print_usage(stdout);
+		return EXIT_OK;
+	}
+	command = find(argc, argv, &used);
+	if (command) {
+		print_help(command);
+		return EXIT_OK;
+	}
+	/* "help link" and "link --help": all of link's commands */
+	for (size_t i = 0; argc == 1 && i < COMMANDS; i++) {
+		if (strcmp(commands[i].object, argv[0]))
+			continue;
+		printf("%s", found ? "\n" : "");
+		print_help(&commands[i]);
+		found = true;
+	}
+	return found ? EXIT_OK : unknown(argc, argv);
+}
+
+static int run(const struct options *options, int argc, char **argv)
+{
+	const struct command *command;
+	int used, ret;
+
+	if (argc && !strcmp(argv[0], "help"))
+		return help(argc - 1, argv + 1);
+	command = find(argc, argv, &used);
+	if (!command)
+		return unknown(argc, argv);
+	if (options->show_secret && command->run != cmd_key_get)
+		return fail_usage("--show-secret is for 'key get' only");
+	ret = command->run(options, argc - used, argv + used);
+	if (ret == EXIT_USAGE)
+		print_command(stderr, "Usage:", command);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "show-secret", no_argument, NULL, 's' },
+		{ 0 },
+	};
+	struct options options = { 0 };
+	bool want_help = false;
+	int c;
+
+	log_init("qkdctl");
+	while ((c = getopt_long(argc, argv, "jhV", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			options.json = true;
+			break;
+		case 's':
+			options.show_secret = true;
+			break;
+		case 'h':
+			want_help = true;
+			break;
+		case 'V':
+			puts("qkdctl " QKDCTL_VERSION);
+			return EXIT_OK;
+		default:
+			fputs("See 'qkdctl help'.\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	return want_help ? help(argc, argv) : run(&options, argc, argv);
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "qkdctl/output.h"
+#include "qkdctl/qkdctl.h"
+
+static const char *const stats_names[QKD_A_STATS_MAX + 1] = {
+	[QKD_A_STATS_OUTBOUND_FRESH] = "outbound_fresh",
+	[QKD_A_STATS_INBOUND_FRESH] = "inbound_fresh",
+	[QKD_A_STATS_INBOUND_RESERVED] = "inbound_reserved",
+	[QKD_A_STATS_WAITERS] = "waiters",
+	[QKD_A_STATS_DELIVERED] = "delivered",
+	[QKD_A_STATS_DROPPED] = "dropped",
+	[QKD_A_STATS_REFUSED] = "refused",
+	[QKD_A_STATS_OUTBOUND_SPENT] = "outbound_spent",
+	[QKD_A_STATS_INBOUND_SPENT] = "inbound_spent",
+	[QKD_A_STATS_RELEASED] = "released",
+	[QKD_A_STATS_EXPIRED] = "expired",
+	[QKD_A_STATS_PURGED] = "purged",
+	[QKD_A_STATS_UNKNOWN] = "unknown",
+	[QKD_A_STATS_REPLAYED] = "replayed",
+};
+
+static const char *const event_names[] = {
+	[QKD_EVENT_UNSPEC] = "unknown",	     [QKD_EVENT_LINK_UP] = "link-up",
+	[QKD_EVENT_LINK_DOWN] = "link-down", [QKD_EVENT_LINK_GONE] = "link-gone",
+	[QKD_EVENT_KEY_LOW] = "key-low",     [QKD_EVENT_KEY_AVAILABLE] = "key-available",
+};
+
+static const char *event_name(uint8_t type)
+{
+	return event_names[type < sizeof(event_names) / sizeof(event_names[0]) ? type : 0];
+}
+
+static const char *role_name(uint8_t role)
+{
+	return role == QKD_ROLE_A ? "a" : "b";
+}
+
+static const char *state_name(uint8_t state)
+{
+	return state == QKD_LINK_UP ? "up" : "down";
+}
+
+int output_end(void)
+{
+	return fflush(stdout) || ferror(stdout) ? fail_output() : EXIT_OK;
+}
+
+int output_json(struct json_object *doc)
+{
+	const char *text;
+
+	text = json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PLAIN |
+							   JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text)
+		printf("%s\n", text);
+	json_object_put(doc);
+	return text ? output_end() : fail_output();
+}
+
+static void add_text(struct json_object *doc, const char *name, const char *value)
+{
+	json_object_object_add(doc, name, json_object_new_string(value));
+}
+
+static void add_number(struct json_object *doc, const char *name, uint64_t value)
+{
+	json_object_object_add(doc, name, json_object_new_uint64(value));
+}
+
+static void add_bool(struct json_object *doc, const char *name, bool value)
+{
+	json_object_object_add(doc, name, json_object_new_boolean(value));
+}
+
+int output_done(bool json, const char *link, const char *done)
+{
+	struct json_object *doc;
+
+	if (!json)
+		return EXIT_OK;
+	doc = json_object_new_object();
+	add_text(doc, "link", link);
+	add_text(doc, "result", done);
+	return output_json(doc);
+}
+
+struct json_object *output_provider_json(const struct qkd_provider_info *info)
+{
+	struct json_object *doc = json_object_new_object();
+
+	add_text(doc, "name", info->name);
+	add_bool(doc, "simulated", info->flags & QKD_LINK_F_SIMULATED);
+	add_number(doc, "links", info->links);
+	return doc;
+}
+
+void output_provider(const struct qkd_provider_info *info)
+{
+	printf("%s: links %" PRIu32 "%s\n", info->name, info->links,
+	       info->flags & QKD_LINK_F_SIMULATED ? " simulated" : "");
+}
+
+static struct json_object *stats_json(const struct qkd_link_stats *stats)
+{
+	struct json_object *doc = json_object_new_object();
+
+	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++)
+		add_number(doc, stats_names[i], stats->value[i]);
+	return doc;
+}
+
+struct json_object *output_link_json(const struct qkd_link_info *info)
+{
+	struct json_object *doc = json_object_new_object();
+
+	add_text(doc, "name", info->name);
+	add_text(doc, "provider", info->provider);
+	add_text(doc, "local", info->local_sae);
+	add_text(doc, "remote", info->remote_sae);
+	add_text(doc, "role", role_name(info->role));
+	add_text(doc, "state", state_name(info->state));
+	add_bool(doc, "simulated", info->flags & QKD_LINK_F_SIMULATED);
+	add_number(doc, "key_length", info->key_len);
+	add_number(doc, "capacity", info->capacity);
+	add_number(doc, "ttl", info->ttl_s);
+	add_number(doc, "low", info->low);
+	if (info->has_sim)
+		add_number(doc, "rate", info->sim_rate);
+	json_object_object_add(doc, "stats", stats_json(&info->stats));
+	return doc;
+}
+
+void output_link(const struct qkd_link_info *info)
+{
+	const uint64_t *level = info->stats.value;
+
+	printf("%s: provider %s state %s%s\n", info->name, info->provider, state_name(info->state),
+	       info->flags & QKD_LINK_F_SIMULATED ? " simulated" : "");
+	printf("    local %s remote %s role %s\n", info->local_sae, info->remote_sae,
+	       role_name(info->role));
+	printf("    key-length %" PRIu32 " capacity %" PRIu32 " ttl %" PRIu32 " low %" PRIu32,
+	       info->key_len, info->capacity, info->ttl_s, info->low);
+	if (info->has_sim)
+		printf(" rate %" PRIu32, info->sim_rate);
+	printf("\n    outbound %" PRIu64 " inbound %" PRIu64 " reserved %" PRIu64 "\n",
+	       level[QKD_A_STATS_OUTBOUND_FRESH], level[QKD_A_STATS_INBOUND_FRESH],
+	       level[QKD_A_STATS_INBOUND_RESERVED]);
+}
+
+struct json_object *output_stats_json(const struct qkd_link_info *info)
+{
+	struct json_object *doc = json_object_new_object();
+
+	add_text(doc, "link", info->name);
+	json_object_object_add(doc, "stats", stats_json(&info->stats));
+	return doc;
+}
+
+void output_stats(const struct qkd_link_info *info)
+{
+	printf("%s:\n", info->name);
+	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++)
+		printf("    %s %" PRIu64 "\n", stats_names[i], info->stats.value[i]);
+}
+
+struct json_object *output_event_json(const struct qkd_event *event)
+{
+	struct json_object *doc = json_object_new_object();
+
+	add_text(doc, "event", event_name(event->type));
+	add_number(doc, "type", event->type);
+	add_text(doc, "link", event->link);
+	add_number(doc, "outbound", event->outbound);
+	return doc;
+}
+
+void output_event(const struct qkd_event *event)
+{
+	printf("%s: %s outbound %" PRIu32 "\n", event->link, event_name(event->type),
+	       event->outbound);
+}
