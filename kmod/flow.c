@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Keys on their way through a link: delivered by its provider, waited for and taken by files,
+ * withdrawn by time, by purges and with the link. What happens here raises the link's events.
+ */
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/timekeeping.h>
+
+#include "qkd.h"
+
+#define REAP_BATCH 128 /* keys handled per holding of a link's lock */
+
+/* No key is taken in while the machine is about to sleep or to end. */
+static bool flow_is_shut;
+
+void qkd_flow_shut(bool shut)
+{
+	WRITE_ONCE(flow_is_shut, shut);
+}
+
+/* Marks an event to be sent; it replaces its opposite, so that the last word is the true one. */
+static void raise_event(struct qkd_link *link, enum qkd_event_type type,
+			enum qkd_event_type opposite)
+{
+	lockdep_assert_held(&link->lock);
+	link->events &= ~BIT(opposite);
+	link->events |= BIT(type);
+	if (link->announced && !link->dead)
+		queue_work(qkd_wq, &link->event_work);
+}
+
+/* To be called when outbound keys may have come or gone. */
+static void note_level(struct qkd_link *link)
+{
+	u32 left = link->store.count[QKD_OUTBOUND];
+	bool low = left < link->low;
+
+	if (low && !link->is_low)
+		raise_event(link, QKD_EVENT_KEY_LOW, QKD_EVENT_KEY_AVAILABLE);
+	else if ((link->is_low && !low) || (link->is_empty && left))
+		raise_event(link, QKD_EVENT_KEY_AVAILABLE, QKD_EVENT_KEY_LOW);
+	link->is_low = low;
+	link->is_empty = !left;
+}
+
+static void event_work(struct work_struct *work)
+{
+	struct qkd_link *link = container_of(work, struct qkd_link, event_work);
+	unsigned long events;
+	unsigned int type;
+	u32 outbound;
+
+	spin_lock_irq(&link->lock);
+	events = link->events;
+	link->events = 0;
+	outbound = link->store.count[QKD_OUTBOUND];
+	spin_unlock_irq(&link->lock);
+
+	for_each_set_bit(type, &events, BITS_PER_LONG)
+		qkd_netlink_event(link->net->net, link->name, type, outbound);
+}
+
+/* Has the next key that grows too old wiped in time; later ones are seen to then. */
+static void arm_reaper(struct qkd_link *link)
+{
+	u64 next = qkd_store_next_expiry(&link->store);
+	u64 now = ktime_get_coarse_boottime_ns();
+	u64 delay = next > now ? next - now : 0;
+
+	if (next && !link->dead)
+		queue_delayed_work(qkd_wq, &link->reap_work, nsecs_to_jiffies(delay) + 1);
+}
+
+static bool reap_some(struct qkd_link *link)
+{
+	LIST_HEAD(gone);
+	bool more;
+
+	spin_lock_irq(&link->lock);
+	more = qkd_store_reap(&link->store, REAP_BATCH, &gone);
+	note_level(link);
+	if (!more)
+		arm_reaper(link);
+	spin_unlock_irq(&link->lock);
+	qkd_key_free_list(&gone);
+	return more;
+}
+
+static void reap_work(struct work_struct *work)
+{
+	struct qkd_link *link = container_of(to_delayed_work(work), struct qkd_link, reap_work);
+
+	while (reap_some(link))
+		cond_resched();
+}
+
+void qkd_flow_init(struct qkd_link *link)
+{
+	spin_lock_init(&link->lock);
+	init_waitqueue_head(&link->outbound_wq);
+	init_waitqueue_head(&link->inbound_wq);
+	INIT_WORK(&link->event_work, event_work);
+	INIT_DELAYED_WORK(&link->reap_work, reap_work);
+	link->state = QKD_LINK_UP;
+	link->is_low = link->low > 0;
+	link->is_empty = true;
+}
+
+/* The link has been published: let its events go, its coming first. */
+void qkd_flow_announce(struct qkd_link *link)
+{
+	spin_lock_irq(&link->lock);
+	link->announced = true;
+	if (link->state == QKD_LINK_UP)
+		raise_event(link, QKD_EVENT_LINK_UP, QKD_EVENT_LINK_DOWN);
+	else
+		raise_event(link, QKD_EVENT_LINK_DOWN, QKD_EVENT_LINK_UP);
+	spin_unlock_irq(&link->lock);
+}
+
+/* The link is dead from here on: waiters and files are told, keys wiped. May be called again. */
+void qkd_flow_end(struct qkd_link *link)
+{
+	LIST_HEAD(gone);
+	bool more;
+
+	do {
+		spin_lock_irq(&link->lock);
+		link->dead = true;
+		more = qkd_store_drain(&link->store, REAP_BATCH, &gone);
+		spin_unlock_irq(&link->lock);
+		qkd_key_free_list(&gone);
+	} while (more);
+	wake_up_all(&link->outbound_wq);
+	wake_up_all(&link->inbound_wq);
+}
+
+int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key_id[QKD_KEY_ID_LEN],
+		     const u8 *key, size_t len)
+{
+	struct qkd_key *new = ERR_PTR(-EINVAL);
+	unsigned long irq;
+	LIST_HEAD(gone);
+	int err;
+
+	if (len == link->key_len && (dir == QKD_OUTBOUND || dir == QKD_INBOUND))
+		new = qkd_key_alloc(dir, key_id, key, len);
+
+	spin_lock_irqsave(&link->lock, irq);
+	err = PTR_ERR_OR_ZERO(new);
+	if (link->dead) {
+		err = -ENODEV;
+	} else if (err == -EINVAL) {
+		link->store.stats[QKD_A_STATS_REFUSED]++;
+	} else if (err || READ_ONCE(flow_is_shut)) {
+		err = err ?: -ENOSPC;
+		link->store.stats[QKD_A_STATS_DROPPED]++;
+	} else {
+		err = qkd_store_add(&link->store, new, &gone);
+		note_level(link);
+		arm_reaper(link);
+	}
+	spin_unlock_irqrestore(&link->lock, irq);
+
+	if (err && !IS_ERR(new))
+		qkd_key_free(new);
+	qkd_key_free_list(&gone);
+	if (!err)
+		wake_up_interruptible_poll(dir == QKD_OUTBOUND ? &link->outbound_wq
+							       : &link->inbound_wq,
+					   EPOLLIN | EPOLLRDNORM);
+	return err;
+}
+EXPORT_SYMBOL_GPL(qkd_link_deliver);
+
+unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir)
+{
+	unsigned int room = 0;
+	unsigned long irq;
+	LIST_HEAD(gone);
+
+	spin_lock_irqsave(&link->lock, irq);
+	if (!link->dead) {
+		qkd_store_reap(&link->store, UINT_MAX, &gone);
+		note_level(link);
+		room = qkd_store_room(&link->store, dir);
+	}
+	spin_unlock_irqrestore(&link->lock, irq);
+	qkd_key_free_list(&gone);
+	return room;
+}
+EXPORT_SYMBOL_GPL(qkd_link_room);
+
+unsigned int qkd_link_make_room(struct qkd_link *link, unsigned int want)
+{
+	unsigned int room = 0;
+	unsigned long irq;
+	LIST_HEAD(gone);
+
+	spin_lock_irqsave(&link->lock, irq);
+	if (!link->dead) {
+		qkd_store_evict(&link->store, want, &gone);
+		note_level(link);
+		room = qkd_store_room(&link->store, QKD_INBOUND);
+	}
+	spin_unlock_irqrestore(&link->lock, irq);
+	qkd_key_free_list(&gone);
+	return room;
+}
+EXPORT_SYMBOL_GPL(qkd_link_make_room);
+
+void qkd_link_report(struct qkd_link *link, u32 state)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&link->lock, irq);
+	if (state != link->state && state == QKD_LINK_UP)
+		raise_event(link, QKD_EVENT_LINK_UP, QKD_EVENT_LINK_DOWN);
+	else if (state != link->state)
+		raise_event(link, QKD_EVENT_LINK_DOWN, QKD_EVENT_LINK_UP);
+	link->state = state == QKD_LINK_UP ? QKD_LINK_UP : QKD_LINK_DOWN;
+	spin_unlock_irqrestore(&link->lock, irq);
+}
+EXPORT_SYMBOL_GPL(qkd_link_report);
+
+static void fill_record(struct qkd_record *rec, const struct qkd_key *key)
+{
+	memset(rec, 0, sizeof(*rec));
+	memcpy(rec->key_id, key->id, sizeof(rec->key_id));
+	memcpy(rec->key, key->material, key->len);
+	rec->key_len = key->len;
+}
+
+static int enter_wait(struct qkd_link *link)
+{
+	int err = 0;
+
+	spin_lock_irq(&link->lock);
+	if (link->waiters >= QKD_WAITERS_MAX)
+		err = -EBUSY;
+	else
+		link->waiters++;
+	spin_unlock_irq(&link->lock);
+	return err;
+}
+
+static void leave_wait(struct qkd_link *link)
+{
+	spin_lock_irq(&link->lock);
+	link->waiters--;
+	spin_unlock_irq(&link->lock);
+}
+
+/* Also the condition of a wait, so called with the task marked as sleeping: must not sleep. */
+static int take_now(struct qkd_link *link, struct qkd_record *rec)
+{
+	struct qkd_key *key;
+	LIST_HEAD(gone);
+	int err = -ENODEV;
+
+	spin_lock_irq(&link->lock);
+	if (!link->dead) {
+		key = qkd_store_take(&link->store, &gone);
+		err = key ? 0 : -EAGAIN;
+		if (key)
+			fill_record(rec, key);
+		note_level(link);
+	}
+	spin_unlock_irq(&link->lock);
+	qkd_key_free_list(&gone);
+	return err;
+}
+
+/*
+ * Spends the next outbound key. @timeout in jiffies, 0 for none. -EAGAIN, -ETIMEDOUT, -EINTR, -EBUSY,
+ * -ENODEV. Every waiter is woken by a key and all but one go back to sleep: with the bound on their
+ * number that is cheap enough, and no wake-up can be lost with a waiter that leaves.
+ */
+int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec)
+{
+	int err = take_now(link, rec);
+	long left;
+
+	if (err != -EAGAIN || !timeout)
+		return err;
+	err = enter_wait(link);
+	if (err)
+		return err;
+	left = wait_event_interruptible_timeout(link->outbound_wq,
+						(err = take_now(link, rec)) != -EAGAIN, timeout);
+	leave_wait(link);
+	if (err != -EAGAIN)
+		return err;
+	return left < 0 ? -EINTR : -ETIMEDOUT;
+}
+
+/* As take_now(), for one inbound key. -ENOENT if the ID was never seen. */
+static int reserve_now(struct qkd_link *link, struct qkd_holder *holder, const u8 *id,
+		       struct qkd_record *rec)
+{
+	struct qkd_key *key;
+	LIST_HEAD(gone);
+	int err = -ENODEV;
+
+	spin_lock_irq(&link->lock);
+	if (!link->dead) {
+		err = qkd_store_reserve(&link->store, id, holder, &key, &gone);
+		if (!err)
+			fill_record(rec, key);
+	}
+	spin_unlock_irq(&link->lock);
+	qkd_key_free_list(&gone);
+	return err;
+}
+
+static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const u8 *id,
+			long timeout, struct qkd_record *rec)
+{
+	long left = 0;
+	int err;
+
+	err = enter_wait(link);
+	if (err)
+		return err;
+	err = qkd_link_fetch(link, id);
+	if (!err)
+		left = wait_event_interruptible_timeout(
+			link->inbound_wq, (err = reserve_now(link, holder, id, rec)) != -ENOENT,
+			timeout);
+	leave_wait(link);
+	return err == -ENOENT && left < 0 ? -EINTR : err;
+}
+
+/*
+ * Reserves the inbound key of an ID for @holder. @timeout in jiffies, 0 for none; the provider is
+ * asked in any case. -ENOKEY, -EKEYREVOKED, -EKEYEXPIRED, -EBUSY, -EINTR, -ENODEV.
+ */
+int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, long timeout,
+		     struct qkd_record *rec)
+{
+	int err = reserve_now(link, holder, id, rec);
+
+	if (err == -ENOENT)
+		err = reserve_wait(link, holder, id, timeout, rec);
+	if (err != -ENOENT && err != -ENOKEY)
+		return err;
+	spin_lock_irq(&link->lock);
+	link->store.stats[QKD_A_STATS_UNKNOWN]++;
+	spin_unlock_irq(&link->lock);
+	return -ENOKEY;
+}
+
+int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *id)
+{
+	LIST_HEAD(gone);
+	int err = -ENODEV;
+
+	spin_lock_irq(&link->lock);
+	if (!link->dead)
+		err = qkd_store_commit(&link->store, id, holder, &gone);
+	spin_unlock_irq(&link->lock);
+	qkd_key_free_list(&gone);
+	return err;
+}
+
+int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id)
+{
+	LIST_HEAD(gone);
+	int err = -ENODEV;
+
+	spin_lock_irq(&link->lock);
+	if (!link->dead)
+		err = qkd_store_release(&link->store, id, holder, &gone);
+	spin_unlock_irq(&link->lock);
+	qkd_key_free_list(&gone);
+	return err;
+}
+
+/* The holder goes. A dead link's keys are being wiped, or have been, and their holder forgotten. */
+void qkd_link_release_all(struct qkd_link *link, struct qkd_holder *holder)
+{
+	LIST_HEAD(gone);
+
+	spin_lock_irq(&link->lock);
+	qkd_store_release_all(&link->store, holder, &gone);
+	spin_unlock_irq(&link->lock);
+	qkd_key_free_list(&gone);
+}
+
+/* Withdraws every key the link holds at this moment and wipes them. */
+void qkd_link_purge(struct qkd_link *link)
+{
+	spin_lock_irq(&link->lock);
+	qkd_store_new_generation(&link->store);
+	spin_unlock_irq(&link->lock);
+	while (reap_some(link))
+		cond_resched();
+}
+
+/* -ENODEV if the link is dead. */
+int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
+{
+	struct qkd_store *store = &link->store;
+	LIST_HEAD(gone);
+	int err = -ENODEV;
+
+	spin_lock_irq(&link->lock);
+	if (!link->dead) {
+		qkd_store_reap(store, UINT_MAX, &gone);
+		note_level(link);
+		levels->state = link->state;
+		levels->outbound_fresh = store->count[QKD_OUTBOUND];
+		levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;
+		levels->inbound_reserved = store->reserved;
+		levels->waiters = link->waiters;
+		memcpy(levels->stats, store->stats, sizeof(levels->stats));
+		err = 0;
+	}
+	spin_unlock_irq(&link->lock);
+	qkd_key_free_list(&gone);
+	return err;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Start and stop. */
+#include <linux/genetlink.h>
+#include <linux/module.h>
+#include <net/genetlink.h>
+
+#include "qkd.h"
+
+struct workqueue_struct *qkd_wq;
+
+static int __init qkd_init(void)
+{
+	int err;
+
+	qkd_wq = alloc_workqueue("qkd", WQ_UNBOUND, 0);
+	if (!qkd_wq)
+		return -ENOMEM;
+	err = qkd_net_init();
+	if (err)
+		goto err_wq;
+	err = qkd_power_init();
+	if (err)
+		goto err_net;
+	err = genl_register_family(&qkd_family);
+	if (err)
+		goto err_power;
+	err = qkd_chardev_init();
+	if (err)
+		goto err_family;
+	return 0;
+
+err_family:
+	genl_unregister_family(&qkd_family);
+err_power:
+	qkd_power_exit();
+err_net:
+	qkd_net_exit();
+err_wq:
+	destroy_workqueue(qkd_wq);
+	return err;
+}
+
+/* Providers use symbols of this module: none is registered any more, so there is no link either. */
+static void __exit qkd_exit(void)
+{
+	qkd_chardev_exit();
+	genl_unregister_family(&qkd_family);
+	qkd_power_exit();
+	qkd_net_exit();
+	destroy_workqueue(qkd_wq);
+}
+
+module_init(qkd_init);
+module_exit(qkd_exit);
+
+MODULE_DESCRIPTION("Quantum-key-distribution keys: links, key store, /dev/qkd");
+MODULE_LICENSE("GPL");
+MODULE_SOFTDEP("pre: tls");
+MODULE_ALIAS_GENL_FAMILY(QKD_GENL_NAME);

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The netlink family: data only. */
+#include <linux/module.h>
+#include <net/genetlink.h>
+
+#include "qkd.h"
+
+/* Not const: the policies of 6.1 want them so. */
+static struct netlink_range_validation capacity_range = {
+	.min = 1,
+	.max = QKD_CAPACITY_MAX,
+};
+
+static struct netlink_range_validation ttl_range = {
+	.max = QKD_TTL_MAX,
+};
+
+static const struct nla_policy provider_policy[QKD_A_PROVIDER_NAME + 1] = {
+	[QKD_A_PROVIDER_NAME] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
+};
+
+static const struct nla_policy link_name_policy[QKD_A_LINK_NAME + 1] = {
+	[QKD_A_LINK_NAME] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
+};
+
+/* What is not listed is refused: state, flags, key length and statistics are for the kernel to say. */
+static const struct nla_policy link_new_policy[QKD_A_LINK_MAX + 1] = {
+	[QKD_A_LINK_NAME] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
+	[QKD_A_LINK_PROVIDER] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
+	[QKD_A_LINK_LOCAL_SAE] = { .type = NLA_NUL_STRING, .len = QKD_SAE_ID_LEN_MAX },
+	[QKD_A_LINK_REMOTE_SAE] = { .type = NLA_NUL_STRING, .len = QKD_SAE_ID_LEN_MAX },
+	[QKD_A_LINK_ROLE] = NLA_POLICY_MAX(NLA_U8, QKD_ROLE_B),
+	[QKD_A_LINK_CAPACITY] = NLA_POLICY_FULL_RANGE(NLA_U32, &capacity_range),
+	[QKD_A_LINK_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ttl_range),
+	[QKD_A_LINK_LOW] = { .type = NLA_U32 },
+	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
+};
+
+static const struct genl_ops ops[] = {
+	{
+		.cmd = QKD_CMD_PROVIDER_GET,
+		.doit = qkd_netlink_provider_get,
+		.dumpit = qkd_netlink_provider_dump,
+		.policy = provider_policy,
+		.maxattr = QKD_A_PROVIDER_NAME,
+	},
+	{
+		.cmd = QKD_CMD_LINK_GET,
+		.doit = qkd_netlink_link_get,
+		.dumpit = qkd_netlink_link_dump,
+		.policy = link_name_policy,
+		.maxattr = QKD_A_LINK_NAME,
+	},
+	{
+		.cmd = QKD_CMD_LINK_NEW,
+		.doit = qkd_netlink_link_new,
+		.policy = link_new_policy,
+		.maxattr = QKD_A_LINK_MAX,
+		.flags = GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd = QKD_CMD_LINK_DEL,
+		.doit = qkd_netlink_link_del,
+		.policy = link_name_policy,
+		.maxattr = QKD_A_LINK_NAME,
+		.flags = GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd = QKD_CMD_LINK_PURGE,
+		.doit = qkd_netlink_link_purge,
+		.policy = link_name_policy,
+		.maxattr = QKD_A_LINK_NAME,
+		.flags = GENL_UNS_ADMIN_PERM,
+	},
+};
+
+static const struct genl_multicast_group groups[] = {
+	{ .name = QKD_GENL_MCGRP_EVENTS },
+};
+
+/*
+ * parallel_ops: a provider's callback may take its time, which must not be generic netlink's.
+ * resv_start_op: the first command, so every one of them is checked strictly.
+ */
+struct genl_family qkd_family = {
+	.name = QKD_GENL_NAME,
+	.version = QKD_GENL_VERSION,
+	.netnsok = true,
+	.parallel_ops = true,
+	.module = THIS_MODULE,
+	.ops = ops,
+	.n_ops = ARRAY_SIZE(ops),
+	.mcgrps = groups,
+	.n_mcgrps = ARRAY_SIZE(groups),
+	.resv_start_op = QKD_CMD_PROVIDER_GET,
+};

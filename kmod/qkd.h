@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The core's private header.
+ *
+ * Locks, outermost first:
+ *   qkd_registry	mutex: which providers, namespaces and links there are. Never held over a callback.
+ *   link->ops_lock	mutex: serialises the provider's callbacks of one link, but fetch.
+ *   link->fetch_sem	held for reading by fetch, for writing to end fetching.
+ *   link->lock		spinlock, taken in hard interrupts too: a link's keys, counters and state.
+ */
+#ifndef _QKD_CORE_H
+#define _QKD_CORE_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/rwsem.h>
+#include <linux/siphash.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <net/genetlink.h>
+#include <linux/qkd_provider.h>
+#include <uapi/linux/qkd_netlink.h>
+
+#define QKD_LINKS_MAX	64 /* links of one namespace */
+#define QKD_WAITERS_MAX 256 /* callers waiting for keys of one link */
+
+/**
+ * enum qkd_key_state - where a key that the store holds is in its life
+ * @QKD_KEY_FRESH: may be taken or reserved
+ * @QKD_KEY_RESERVED: handed out to a holder that has yet to commit or release it
+ * @QKD_KEY_WITHDRAWN: was purged while reserved; wiped, waiting for its holder to be told
+ *
+ * Spent and expired keys have left the store: only their IDs are remembered, as ghosts.
+ */
+enum qkd_key_state {
+	QKD_KEY_FRESH,
+	QKD_KEY_RESERVED,
+	QKD_KEY_WITHDRAWN,
+};
+
+/* How a key left the store. */
+enum qkd_fate {
+	QKD_FATE_SPENT,
+	QKD_FATE_EXPIRED,
+};
+
+/* Who may hold reservations: an open file. The list is covered by the link's lock. */
+struct qkd_holder {
+	struct list_head keys;
+};
+
+/*
+ * A key. One owner at a time: the caller that allocated it, a store, or a list of keys on their way
+ * out, and the owner frees it with qkd_key_free() or qkd_key_free_list(), which wipe it. In a store
+ * all fields but the ID, direction and length are covered by the link's lock.
+ */
+struct qkd_key {
+	struct hlist_node hash;
+	struct list_head node; /* the store's fifo or limbo, or a list of keys to free */
+	struct list_head held; /* its holder's keys */
+	struct qkd_holder *holder;
+	u64 born; /* boot-time clock, ns */
+	u32 generation;
+	u8 dir;
+	u8 state;
+	u8 len;
+	u8 id[QKD_KEY_ID_LEN];
+	u8 material[QKD_KEY_LEN_MAX];
+};
+
+/* The ID of a key that is gone. Covered by the link's lock. */
+struct qkd_ghost {
+	struct hlist_node hash;
+	u8 id[QKD_KEY_ID_LEN];
+	u8 dir;
+	u8 fate;
+};
+
+/*
+ * The keys of one link, embedded in it and covered by its lock. IDs come from the network, so both
+ * tables are hashed with a secret. What leaves is put on a list that the caller frees, and thereby
+ * wipes, after it has dropped the lock.
+ */
+struct qkd_store {
+	siphash_key_t secret;
+	struct hlist_head *keys;
+	struct hlist_head *ghost_table;
+	struct qkd_ghost *ghosts; /* a ring: the oldest is forgotten first */
+	u32 key_mask;
+	u32 ghost_mask;
+	u32 ghost_count;
+	u32 ghost_next;
+	u32 capacity;
+	u32 generation; /* a purge starts a new one; older keys are withdrawn */
+	u64 ttl_ns;
+	struct list_head fifo[2]; /* by direction, oldest first, one generation after the other */
+	struct list_head limbo; /* reserved keys that grew too old or were withdrawn */
+	u32 count[2]; /* by direction, all that the tables hold */
+	u32 reserved; /* inbound keys reserved or withdrawn */
+	u64 stats[QKD_A_STATS_MAX + 1];
+};
+
+/*
+ * What the core knows of a network namespace. References: the namespace, until it ends, and every
+ * open file and link of it. @links, @count, @generation and @dead are covered by qkd_registry; @net
+ * is valid until @dead is set and, for a link's own work, until that link has been closed. @users
+ * counts links not yet closed, which the end of the namespace waits for.
+ */
+struct qkd_net {
+	refcount_t ref;
+	struct net *net;
+	struct list_head links;
+	unsigned int count;
+	u32 generation;
+	bool dead;
+	atomic_t users;
+};
+
+/*
+ * A provider. Owned by the registry from register to unregister, which waits until @users, the links
+ * that may still call @ops, has come down to 0. The rest is covered by qkd_registry.
+ */
+struct qkd_provider {
+	const struct qkd_provider_ops *ops;
+	struct list_head node;
+	struct list_head links;
+	u64 serial;
+	bool dying;
+	atomic_t users;
+};
+
+/*
+ * A link. References: its namespace's list until it is closed, every file bound to it, and callers in
+ * passing. It is published last and withdrawn first: whoever withdraws it (delete, the provider's or
+ * the namespace's end) closes it, which wipes its keys; a file that still refers to it finds it dead.
+ *
+ * Const after allocation: the fields above @lock. @lock covers the fields from @store to @waiters.
+ * qkd_registry covers @net_node, @provider_node and @published. @closed is written under both
+ * @ops_lock and @fetch_sem.
+ */
+struct qkd_link {
+	refcount_t ref;
+	struct qkd_net *net;
+	struct qkd_provider *provider; /* valid until the link has been closed */
+	u64 serial;
+	char name[QKD_LINK_NAME_LEN];
+	char provider_name[QKD_LINK_NAME_LEN];
+	char local_sae[QKD_SAE_ID_LEN_MAX + 1];
+	char remote_sae[QKD_SAE_ID_LEN_MAX + 1];
+	u8 role;
+	u32 flags;
+	u32 key_len;
+	u32 capacity;
+	u32 ttl_s;
+	u32 low;
+	void *priv; /* the provider's */
+
+	spinlock_t lock;
+	struct qkd_store store;
+	bool announced;
+	bool dead;
+	bool is_low;
+	bool is_empty;
+	u32 state;
+	unsigned long events; /* bit per enum qkd_event_type, yet to be sent */
+	unsigned int waiters;
+
+	wait_queue_head_t outbound_wq;
+	wait_queue_head_t inbound_wq;
+	struct work_struct event_work;
+	struct delayed_work reap_work;
+
+	struct mutex ops_lock;
+	struct rw_semaphore fetch_sem;
+	bool closed;
+
+	struct list_head net_node;
+	struct list_head provider_node;
+	bool published;
+};
+
+/* Levels of a link at one moment. */
+struct qkd_levels {
+	u32 state;
+	u32 outbound_fresh;
+	u32 inbound_fresh;
+	u32 inbound_reserved;
+	u32 waiters;
+	u64 stats[QKD_A_STATS_MAX + 1];
+};
+
+/* main.c */
+extern struct workqueue_struct *qkd_wq;
+
+/* provider.c */
+extern struct mutex qkd_registry;
+struct qkd_provider *qkd_provider_pin(const char *name);
+int qkd_provider_pin_registered(struct qkd_provider *provider);
+void qkd_provider_unpin(struct qkd_provider *provider);
+struct qkd_provider *qkd_provider_find(const char *name);
+struct qkd_provider *qkd_provider_next(u64 serial);
+u32 qkd_provider_generation(void);
+unsigned int qkd_provider_links(const struct qkd_provider *provider, const struct qkd_net *qn);
+void qkd_provider_purge_all(void);
+
+/* net.c */
+int qkd_net_init(void);
+void qkd_net_exit(void);
+struct qkd_net *qkd_net_of(struct net *net);
+struct qkd_net *qkd_net_get(struct qkd_net *qn);
+void qkd_net_put(struct qkd_net *qn);
+struct qkd_link *qkd_net_get_link(struct qkd_net *qn, const char *name);
+struct qkd_link *qkd_net_get_only_link(struct qkd_net *qn);
+struct qkd_link *qkd_net_get_next_link(struct qkd_net *qn, u64 serial, u32 *generation);
+
+/* link.c */
+int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **attrs,
+			  struct netlink_ext_ack *extack);
+int qkd_link_create(struct qkd_net *qn, struct qkd_provider *provider,
+		    const struct qkd_link_params *params, struct nlattr **attrs, void *priv,
+		    struct netlink_ext_ack *extack);
+int qkd_link_delete(struct qkd_net *qn, const char *name);
+void qkd_link_withdraw_locked(struct qkd_link *link, struct list_head *doomed);
+void qkd_link_close_list(struct list_head *doomed);
+struct qkd_link *qkd_link_get(struct qkd_link *link);
+void qkd_link_put(struct qkd_link *link);
+int qkd_link_fetch(struct qkd_link *link, const u8 *id);
+int qkd_link_fill_config(struct qkd_link *link, struct sk_buff *skb);
+
+/* flow.c */
+void qkd_flow_init(struct qkd_link *link);
+void qkd_flow_announce(struct qkd_link *link);
+void qkd_flow_end(struct qkd_link *link);
+void qkd_flow_shut(bool shut);
+int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec);
+int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, long timeout,
+		     struct qkd_record *rec);
+int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *id);
+int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id);
+void qkd_link_release_all(struct qkd_link *link, struct qkd_holder *holder);
+void qkd_link_purge(struct qkd_link *link);
+int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels);
+
+/* key.c */
+struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *material, size_t len);
+void qkd_key_free(struct qkd_key *key);
+void qkd_key_free_list(struct list_head *keys);
+
+/* store.c: with the link's lock held, but init and destroy */
+int qkd_store_init(struct qkd_store *store, u32 capacity, u32 ttl_s);
+void qkd_store_destroy(struct qkd_store *store);
+int qkd_store_add(struct qkd_store *store, struct qkd_key *key, struct list_head *gone);
+struct qkd_key *qkd_store_take(struct qkd_store *store, struct list_head *gone);
+int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
+		      struct qkd_key **keyp, struct list_head *gone);
+int qkd_store_commit(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
+		     struct list_head *gone);
+int qkd_store_release(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
+		      struct list_head *gone);
+void qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder,
+			   struct list_head *gone);
+void qkd_store_new_generation(struct qkd_store *store);
+bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_head *gone);
+void qkd_store_evict(struct qkd_store *store, unsigned int want, struct list_head *gone);
+bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_head *gone);
+unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir);
+u64 qkd_store_next_expiry(struct qkd_store *store);
+
+/* chardev.c */
+int qkd_chardev_init(void);
+void qkd_chardev_exit(void);
+
+/* netlink.c */
+void qkd_netlink_event(struct net *net, const char *link, enum qkd_event_type type, u32 outbound);
+int qkd_netlink_provider_get(struct sk_buff *skb, struct genl_info *info);
+int qkd_netlink_provider_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int qkd_netlink_link_get(struct sk_buff *skb, struct genl_info *info);
+int qkd_netlink_link_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info);
+int qkd_netlink_link_del(struct sk_buff *skb, struct genl_info *info);
+int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info);
+
+/* policy.c */
+extern struct genl_family qkd_family;
+
+/* power.c */
+int qkd_power_init(void);
+void qkd_power_exit(void);
+
+#endif /* _QKD_CORE_H */

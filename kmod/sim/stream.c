@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The two streams of a simulated link: even and odd blocks, one outbound and one inbound here, each at
+ * half the link's rate.
+ *
+ * How two ends agree on every key without talking:
+ *  - A stream makes its blocks in order, each once, and stalls while its direction is full here. So
+ *    an end never throws away a block that the other end may still use.
+ *  - An ID that the peer sends tells its block (prf.c). If that is beyond the inbound stream's
+ *    position, the peer has it already, so the stream jumps there at once: this end was started
+ *    later, or is full of keys that the peer took for connections that never arrived. The oldest of
+ *    those make room. Of a long jump only the last JUMP_MAX blocks are made; connections that
+ *    overtake each other by more than that find no key.
+ *  - A block before the position is never made again, so no key is ever delivered twice.
+ */
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "sim.h"
+
+#define KEY_BITS    (8ULL * QKD_SIM_KEY_LEN)
+#define BURST_MIN   32 /* keys in hand at the start, or after a stall */
+#define JUMP_MAX    256 /* blocks made for one look-up */
+#define BATCH_MAX   512 /* blocks made in one go */
+#define STALL_DELAY msecs_to_jiffies(100) /* how often a full direction is looked at */
+
+/* One key costs its bits at half the link's rate: the unit is bits of the link's rate times ns. */
+#define KEY_COST    (2 * KEY_BITS * NSEC_PER_SEC)
+#define ELAPSED_MAX (10ULL * NSEC_PER_SEC) /* times the highest rate still fits in 64 bits */
+
+/* Covered by the link's lock. */
+struct stream {
+	enum qkd_direction dir;
+	u64 next; /* block, always of this stream's parity */
+	u64 credit;
+	bool stalled;
+};
+
+/* Owned by the link, from link_open to link_close. @lock covers @prf, @streams and @last. */
+struct qkd_sim_link {
+	struct qkd_link *link;
+	u32 rate;
+	u64 credit_max;
+	struct mutex lock;
+	struct qkd_sim_prf prf;
+	struct stream streams[2];
+	u64 last; /* boot-time clock, ns, of the last crediting */
+	struct delayed_work work;
+};
+
+static int deliver_block(struct qkd_sim_link *sim, enum qkd_direction dir, u64 block)
+{
+	u8 id[QKD_KEY_ID_LEN];
+	u8 key[QKD_SIM_KEY_LEN];
+	int err;
+
+	err = qkd_sim_prf_id(&sim->prf, block, id);
+	if (!err)
+		err = qkd_sim_prf_key(&sim->prf, block, key);
+	if (!err)
+		err = qkd_link_deliver(sim->link, dir, id, key, sizeof(key));
+	memzero_explicit(key, sizeof(key));
+	return err;
+}
+
+/* Makes up to @budget blocks that the credit and the room allow. Return: how many. */
+static unsigned int run_stream(struct qkd_sim_link *sim, struct stream *stream, unsigned int budget)
+{
+	unsigned int room = qkd_link_room(sim->link, stream->dir);
+	unsigned int made = 0;
+
+	stream->stalled = !room;
+	budget = min(budget, room);
+	while (made < budget && stream->credit >= KEY_COST) {
+		if (deliver_block(sim, stream->dir, stream->next)) {
+			stream->stalled = true; /* the same block again, later */
+			break;
+		}
+		stream->credit -= KEY_COST;
+		stream->next += 2;
+		made++;
+	}
+	return made;
+}
+
+static void add_credit(struct qkd_sim_link *sim)
+{
+	u64 now = ktime_get_boottime_ns();
+	u64 earned = min(now - sim->last, ELAPSED_MAX) * sim->rate;
+	int i;
+
+	sim->last = now;
+	for (i = 0; i < ARRAY_SIZE(sim->streams); i++)
+		sim->streams[i].credit = min(sim->streams[i].credit + earned, sim->credit_max);
+}
+
+/* Jiffies until a stream has something to do. */
+static unsigned long stream_delay(const struct qkd_sim_link *sim, const struct stream *stream)
+{
+	if (stream->stalled)
+		return STALL_DELAY;
+	if (stream->credit >= KEY_COST)
+		return 0;
+	return nsecs_to_jiffies(div_u64(KEY_COST - stream->credit, sim->rate)) + 1;
+}
+
+static void stream_work(struct work_struct *work)
+{
+	struct qkd_sim_link *sim = container_of(to_delayed_work(work), struct qkd_sim_link, work);
+	unsigned long delay = MAX_JIFFY_OFFSET;
+	int i;
+
+	mutex_lock(&sim->lock);
+	add_credit(sim);
+	for (i = 0; i < ARRAY_SIZE(sim->streams); i++) {
+		run_stream(sim, &sim->streams[i], BATCH_MAX);
+		delay = min(delay, stream_delay(sim, &sim->streams[i]));
+	}
+	mutex_unlock(&sim->lock);
+	queue_delayed_work(qkd_sim_wq, &sim->work, delay);
+}
+
+static void init_streams(struct qkd_sim_link *sim)
+{
+	u64 burst = max_t(u64, BURST_MIN, sim->rate / (4 * 2 * KEY_BITS));
+	u64 block;
+
+	sim->credit_max = burst * KEY_COST;
+	for (block = 0; block < ARRAY_SIZE(sim->streams); block++) {
+		sim->streams[block].dir = qkd_link_block_direction(sim->link, block);
+		sim->streams[block].next = block;
+		sim->streams[block].credit = BURST_MIN * KEY_COST;
+	}
+	sim->last = ktime_get_boottime_ns();
+}
+
+struct qkd_sim_link *qkd_sim_link_start(struct qkd_link *link, const u8 *seed, size_t seed_len,
+					u32 rate)
+{
+	bool is_a = qkd_link_role(link) == QKD_ROLE_A;
+	const char *local = qkd_link_local_sae(link);
+	const char *remote = qkd_link_remote_sae(link);
+	struct qkd_sim_link *sim = kzalloc(sizeof(*sim), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!sim)
+		return ERR_PTR(-ENOMEM);
+	err = qkd_sim_prf_init(&sim->prf, seed, seed_len, is_a ? local : remote,
+			       is_a ? remote : local);
+	if (err) {
+		kfree(sim);
+		return ERR_PTR(err);
+	}
+	sim->link = link;
+	sim->rate = rate;
+	mutex_init(&sim->lock);
+	init_streams(sim);
+	INIT_DELAYED_WORK(&sim->work, stream_work);
+	queue_delayed_work(qkd_sim_wq, &sim->work, 0);
+	return sim;
+}
+
+void qkd_sim_link_stop(struct qkd_sim_link *sim)
+{
+	cancel_delayed_work_sync(&sim->work);
+	qkd_sim_prf_exit(&sim->prf);
+	kfree(sim);
+}
+
+/* The inbound stream jumps so that @block, which is ahead of it, is the last it has made. */
+static int jump_to(struct qkd_sim_link *sim, struct stream *stream, u64 block)
+{
+	u64 ahead = (block - stream->next) / 2 + 1;
+	unsigned int want = min_t(u64, ahead, JUMP_MAX);
+	unsigned int room = min(want, qkd_link_make_room(sim->link, want));
+	int err = -ENOKEY;
+
+	if (!room)
+		return err;
+	stream->next = block - 2 * (u64)(room - 1);
+	for (; stream->next <= block; stream->next += 2)
+		err = deliver_block(sim, stream->dir, stream->next);
+	return err;
+}
+
+/* The peer has sent this ID: brings its key if the inbound stream has not made it yet. */
+int qkd_sim_link_seek(struct qkd_sim_link *sim, const u8 id[QKD_KEY_ID_LEN])
+{
+	struct stream *stream;
+	u64 block;
+	int err;
+
+	mutex_lock(&sim->lock);
+	err = qkd_sim_prf_block(&sim->prf, id, &block);
+	if (!err) {
+		stream = &sim->streams[block & 1];
+		if (stream->dir != QKD_INBOUND || block < stream->next)
+			err = -ENOKEY;
+		else
+			err = jump_to(sim, stream, block);
+	}
+	mutex_unlock(&sim->lock);
+	return err ? -ENOKEY : 0;
+}
+
+u32 qkd_sim_link_rate(const struct qkd_sim_link *sim)
+{
+	return sim->rate;
+}

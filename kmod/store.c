@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The keys of one link: two queues by direction, a table by ID, and a bounded memory of the IDs that
+ * are gone. Nothing here sleeps or allocates after qkd_store_init().
+ */
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+
+#include "qkd.h"
+
+/* IDs remembered for each key that the store may hold, both directions counted. */
+#define QKD_GHOSTS_PER_KEY 2
+
+static struct hlist_head *table_alloc(u32 size)
+{
+	return kvcalloc(size, sizeof(struct hlist_head), GFP_KERNEL_ACCOUNT);
+}
+
+int qkd_store_init(struct qkd_store *store, u32 capacity, u32 ttl_s)
+{
+	u32 keys = roundup_pow_of_two(2 * capacity);
+	u32 ghosts = QKD_GHOSTS_PER_KEY * keys;
+
+	memset(store, 0, sizeof(*store));
+	store->capacity = capacity;
+	store->ttl_ns = (u64)ttl_s * NSEC_PER_SEC;
+	store->key_mask = keys - 1;
+	store->ghost_mask = ghosts - 1;
+	INIT_LIST_HEAD(&store->fifo[QKD_OUTBOUND]);
+	INIT_LIST_HEAD(&store->fifo[QKD_INBOUND]);
+	INIT_LIST_HEAD(&store->limbo);
+	get_random_bytes(&store->secret, sizeof(store->secret));
+	store->keys = table_alloc(keys);
+	store->ghost_table = table_alloc(ghosts);
+	store->ghosts = kvcalloc(ghosts, sizeof(*store->ghosts), GFP_KERNEL_ACCOUNT);
+	if (store->keys && store->ghost_table && store->ghosts)
+		return 0;
+	qkd_store_destroy(store);
+	return -ENOMEM;
+}
+
+/* The store must be drained. */
+void qkd_store_destroy(struct qkd_store *store)
+{
+	kvfree(store->keys);
+	kvfree(store->ghost_table);
+	kvfree(store->ghosts);
+	memzero_explicit(&store->secret, sizeof(store->secret));
+}
+
+static u64 hash_id(const struct qkd_store *store, const u8 *id)
+{
+	return siphash(id, QKD_KEY_ID_LEN, &store->secret);
+}
+
+static struct qkd_key *find_key(const struct qkd_store *store, const u8 *id)
+{
+	struct qkd_key *key;
+
+	hlist_for_each_entry (key, &store->keys[hash_id(store, id) & store->key_mask], hash) {
+		if (!memcmp(key->id, id, QKD_KEY_ID_LEN))
+			return key;
+	}
+	return NULL;
+}
+
+static struct qkd_ghost *find_ghost(const struct qkd_store *store, const u8 *id)
+{
+	struct qkd_ghost *ghost;
+	u32 slot = hash_id(store, id) & store->ghost_mask;
+
+	hlist_for_each_entry (ghost, &store->ghost_table[slot], hash) {
+		if (!memcmp(ghost->id, id, QKD_KEY_ID_LEN))
+			return ghost;
+	}
+	return NULL;
+}
+
+static void remember(struct qkd_store *store, const struct qkd_key *key, enum qkd_fate fate)
+{
+	struct qkd_ghost *ghost = &store->ghosts[store->ghost_next];
+
+	if (store->ghost_count > store->ghost_mask)
+		hlist_del(&ghost->hash);
+	else
+		store->ghost_count++;
+	store->ghost_next = (store->ghost_next + 1) & store->ghost_mask;
+
+	memcpy(ghost->id, key->id, sizeof(ghost->id));
+	ghost->dir = key->dir;
+	ghost->fate = fate;
+	hlist_add_head(&ghost->hash,
+		       &store->ghost_table[hash_id(store, key->id) & store->ghost_mask]);
+}
+
+static void detach(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+{
+	hlist_del(&key->hash);
+	store->count[key->dir]--;
+	if (key->state != QKD_KEY_FRESH) {
+		store->reserved--;
+		list_del_init(&key->held);
+		key->holder = NULL;
+	}
+	list_move_tail(&key->node, gone);
+}
+
+/* A key leaves for good, and its ID is remembered. */
+static void retire(struct qkd_store *store, struct qkd_key *key, enum qkd_fate fate,
+		   struct list_head *gone)
+{
+	remember(store, key, fate);
+	detach(store, key, gone);
+}
+
+static bool is_withdrawn(const struct qkd_store *store, const struct qkd_key *key)
+{
+	return key->generation != store->generation;
+}
+
+static bool is_overdue(const struct qkd_store *store, const struct qkd_key *key, u64 now)
+{
+	return store->ttl_ns && now >= key->born + store->ttl_ns;
+}
+
+/* Purged while reserved: the bytes go now, the rest when its holder has been told. */
+static void withdraw(struct qkd_store *store, struct qkd_key *key)
+{
+	if (key->state == QKD_KEY_WITHDRAWN)
+		return;
+	key->state = QKD_KEY_WITHDRAWN;
+	memzero_explicit(key->material, sizeof(key->material));
+	store->stats[QKD_A_STATS_PURGED]++;
+}
+
+/* Takes a key that is withdrawn or overdue off its queue. */
+static void reap_key(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+{
+	bool withdrawn = is_withdrawn(store, key);
+
+	if (key->state == QKD_KEY_FRESH) {
+		store->stats[withdrawn ? QKD_A_STATS_PURGED : QKD_A_STATS_EXPIRED]++;
+		retire(store, key, withdrawn ? QKD_FATE_SPENT : QKD_FATE_EXPIRED, gone);
+		return;
+	}
+	if (withdrawn)
+		withdraw(store, key);
+	list_move_tail(&key->node, &store->limbo);
+}
+
+/*
+ * Wipes what is withdrawn or overdue, up to @budget keys. Both queues are in order of birth and of
+ * generation, so only their heads need looking at, and each key is passed once.
+ * Return: whether there is more.
+ */
+bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_head *gone)
+{
+	u64 now = ktime_get_coarse_boottime_ns();
+	struct qkd_key *key;
+	int dir;
+
+	for (dir = QKD_OUTBOUND; dir <= QKD_INBOUND; dir++) {
+		while ((key = list_first_entry_or_null(&store->fifo[dir], struct qkd_key, node))) {
+			if (!is_withdrawn(store, key) && !is_overdue(store, key, now))
+				break;
+			if (!budget--)
+				return true;
+			reap_key(store, key, gone);
+		}
+	}
+	return false;
+}
+
+/* Boot-time clock of the next key to grow too old, 0 for none. */
+u64 qkd_store_next_expiry(struct qkd_store *store)
+{
+	const struct qkd_key *key;
+	u64 next = 0;
+	int dir;
+
+	if (!store->ttl_ns)
+		return 0;
+	for (dir = QKD_OUTBOUND; dir <= QKD_INBOUND; dir++) {
+		key = list_first_entry_or_null(&store->fifo[dir], struct qkd_key, node);
+		if (key && (!next || key->born + store->ttl_ns < next))
+			next = key->born + store->ttl_ns;
+	}
+	return next;
+}
+
+/* Withdraws every key there is; qkd_store_reap() then wipes them. */
+void qkd_store_new_generation(struct qkd_store *store)
+{
+	struct qkd_key *key;
+
+	store->generation++;
+	list_for_each_entry (key, &store->limbo, node)
+		withdraw(store, key);
+}
+
+unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir)
+{
+	return store->capacity - store->count[dir];
+}
+
+/* Takes the key over if it answers 0: -EEXIST, -ENOSPC otherwise. */
+int qkd_store_add(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+{
+	qkd_store_reap(store, UINT_MAX, gone);
+	if (find_key(store, key->id) || find_ghost(store, key->id)) {
+		store->stats[QKD_A_STATS_REFUSED]++;
+		return -EEXIST;
+	}
+	if (!qkd_store_room(store, key->dir)) {
+		store->stats[QKD_A_STATS_DROPPED]++;
+		return -ENOSPC;
+	}
+	key->born = ktime_get_coarse_boottime_ns();
+	key->generation = store->generation;
+	hlist_add_head(&key->hash, &store->keys[hash_id(store, key->id) & store->key_mask]);
+	list_add_tail(&key->node, &store->fifo[key->dir]);
+	store->count[key->dir]++;
+	store->stats[QKD_A_STATS_DELIVERED]++;
+	return 0;
+}
+
+/* Spends the oldest outbound key. Return: it, last on @gone, or NULL. */
+struct qkd_key *qkd_store_take(struct qkd_store *store, struct list_head *gone)
+{
+	struct qkd_key *key;
+
+	qkd_store_reap(store, UINT_MAX, gone);
+	key = list_first_entry_or_null(&store->fifo[QKD_OUTBOUND], struct qkd_key, node);
+	if (!key)
+		return NULL;
+	store->stats[QKD_A_STATS_OUTBOUND_SPENT]++;
+	retire(store, key, QKD_FATE_SPENT, gone);
+	return key;
+}
+
+static int revoked(struct qkd_store *store)
+{
+	store->stats[QKD_A_STATS_REPLAYED]++;
+	return -EKEYREVOKED;
+}
+
+/* Why an ID that is in no table of keys cannot be had. */
+static int lookup_ghost(struct qkd_store *store, const u8 *id)
+{
+	const struct qkd_ghost *ghost = find_ghost(store, id);
+
+	if (!ghost)
+		return -ENOENT;
+	if (ghost->dir != QKD_INBOUND)
+		return -ENOKEY;
+	return ghost->fate == QKD_FATE_EXPIRED ? -EKEYEXPIRED : revoked(store);
+}
+
+/*
+ * Reserves an inbound key for @holder. 0 and the key in @keyp; -ENOENT, the ID was never seen and a
+ * provider may have it; -ENOKEY, it is no inbound key's; -EBUSY, -EKEYEXPIRED, -EKEYREVOKED.
+ */
+int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
+		      struct qkd_key **keyp, struct list_head *gone)
+{
+	struct qkd_key *key = find_key(store, id);
+
+	if (!key)
+		return lookup_ghost(store, id);
+	if (key->dir != QKD_INBOUND)
+		return -ENOKEY;
+	if (is_withdrawn(store, key)) {
+		reap_key(store, key, gone);
+		return revoked(store);
+	}
+	if (key->state == QKD_KEY_RESERVED)
+		return -EBUSY;
+	if (is_overdue(store, key, ktime_get_coarse_boottime_ns())) {
+		reap_key(store, key, gone);
+		return -EKEYEXPIRED;
+	}
+	key->state = QKD_KEY_RESERVED;
+	key->holder = holder;
+	list_add(&key->held, &holder->keys);
+	store->reserved++;
+	*keyp = key;
+	return 0;
+}
+
+static struct qkd_key *find_held(struct qkd_store *store, const u8 *id, struct qkd_holder *holder)
+{
+	struct qkd_key *key = find_key(store, id);
+
+	return key && key->holder == holder ? key : NULL;
+}
+
+/* Ends a reservation by spending the key. -ENOKEY, -EKEYREVOKED. */
+int qkd_store_commit(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
+		     struct list_head *gone)
+{
+	struct qkd_key *key = find_held(store, id, holder);
+	bool withdrawn;
+
+	if (!key)
+		return -ENOKEY;
+	withdrawn = is_withdrawn(store, key);
+	if (withdrawn)
+		withdraw(store, key);
+	else
+		store->stats[QKD_A_STATS_INBOUND_SPENT]++;
+	retire(store, key, QKD_FATE_SPENT, gone);
+	return withdrawn ? -EKEYREVOKED : 0;
+}
+
+static void put_back(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+{
+	if (is_withdrawn(store, key)) {
+		withdraw(store, key);
+		retire(store, key, QKD_FATE_SPENT, gone);
+		return;
+	}
+	list_del_init(&key->held);
+	key->holder = NULL;
+	key->state = QKD_KEY_FRESH;
+	store->reserved--;
+	store->stats[QKD_A_STATS_RELEASED]++;
+	if (is_overdue(store, key, ktime_get_coarse_boottime_ns()))
+		reap_key(store, key, gone);
+}
+
+/* Ends a reservation by giving the key back. -ENOKEY. */
+int qkd_store_release(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
+		      struct list_head *gone)
+{
+	struct qkd_key *key = find_held(store, id, holder);
+
+	if (!key)
+		return -ENOKEY;
+	put_back(store, key, gone);
+	return 0;
+}
+
+void qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder,
+			   struct list_head *gone)
+{
+	struct qkd_key *key, *next;
+
+	list_for_each_entry_safe (key, next, &holder->keys, held)
+		put_back(store, key, gone);
+}
+
+/* Gives up the oldest fresh inbound keys until @want more have room, or none is left. */
+void qkd_store_evict(struct qkd_store *store, unsigned int want, struct list_head *gone)
+{
+	struct qkd_key *key, *next;
+
+	qkd_store_reap(store, UINT_MAX, gone);
+	list_for_each_entry_safe (key, next, &store->fifo[QKD_INBOUND], node) {
+		if (qkd_store_room(store, QKD_INBOUND) >= want)
+			return;
+		if (key->state != QKD_KEY_FRESH)
+			continue;
+		store->stats[QKD_A_STATS_EXPIRED]++;
+		retire(store, key, QKD_FATE_EXPIRED, gone);
+	}
+}
+
+/* Empties the store of a link that is dead, up to @budget keys. Return: whether there is more. */
+bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_head *gone)
+{
+	struct list_head *lists[] = {
+		&store->fifo[QKD_OUTBOUND],
+		&store->fifo[QKD_INBOUND],
+		&store->limbo,
+	};
+	struct qkd_key *key;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		while ((key = list_first_entry_or_null(lists[i], struct qkd_key, node))) {
+			if (!budget--)
+				return true;
+			detach(store, key, gone);
+		}
+	}
+	return false;
+}
