@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/version.h"
 #include "qkdctl/qkdctl.h"
 
 static const struct command {
@@ -191,7 +192,7 @@ int main(int argc, char **argv)
 			want_help = true;
 			break;
 		case 'V':
-			puts("qkdctl " QKDCTL_VERSION);
+			puts("qkdctl " QKD_VERSION);
 			return EXIT_OK;
 		default:
 			fputs("See 'qkdctl help'.\n", stderr);

@@ -7,8 +7,6 @@
 #include <stdint.h>
 #include <qkd/libqkd.h>
 
-#define QKDCTL_VERSION "0.1.0"
-
 /* Exit statuses */
 enum {
 	EXIT_OK = 0,
