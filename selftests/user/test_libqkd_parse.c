@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Messages as the kernel sends them, and as it should not, fed from memory. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <netlink/attr.h>
+#include <netlink/genl/genl.h>
+#include <netlink/msg.h>
+
+#include "libqkd/private.h"
+
+#define FAMILY 0x1c
+
+static struct nl_msg *message(uint8_t cmd)
+{
+	struct nl_msg *msg = nlmsg_alloc();
+
+	assert_non_null(msg);
+	assert_non_null(genlmsg_put(msg, 0, 1, FAMILY, 0, 0, cmd, QKD_GENL_VERSION));
+	return msg;
+}
+
+/* What a test does to one attribute of an otherwise good message */
+struct change {
+	int type;
+	enum { MISSING, OTHER_LENGTH } how;
+	int len;
+};
+
+static void put(struct nl_msg *msg, const struct change *change, int type, const void *data,
+		int len)
+{
+	static const char filler[300] = "";
+
+	if (!change || change->type != type)
+		assert_int_equal(nla_put(msg, type, len, data), 0);
+	else if (change->how == OTHER_LENGTH)
+		assert_int_equal(nla_put(msg, type, change->len, filler), 0);
+}
+
+static void put_u32(struct nl_msg *msg, const struct change *change, int type, uint32_t value)
+{
+	put(msg, change, type, &value, sizeof(value));
+}
+
+static void put_u8(struct nl_msg *msg, const struct change *change, int type, uint8_t value)
+{
+	put(msg, change, type, &value, sizeof(value));
+}
+
+static void put_text(struct nl_msg *msg, const struct change *change, int type, const char *text)
+{
+	put(msg, change, type, text, (int)strlen(text) + 1);
+}
+
+static void put_stats(struct nl_msg *msg, int length)
+{
+	struct nlattr *nest = nla_nest_start(msg, QKD_A_LINK_STATS);
+
+	assert_non_null(nest);
+	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++) {
+		uint64_t value = 0x100000000ULL + (uint64_t)i;
+
+		assert_int_equal(nla_put(msg, i, length, &value), 0);
+	}
+	nla_nest_end(msg, nest);
+}
+
+static void put_config(struct nl_msg *msg)
+{
+	struct nlattr *nest = nla_nest_start(msg, QKD_A_LINK_CONFIG);
+
+	assert_non_null(nest);
+	put_u32(msg, NULL, QKD_A_SIM_RATE, 65536);
+	nla_nest_end(msg, nest);
+}
+
+static struct nl_msg *link_message(const struct change *change, const char *provider)
+{
+	struct nl_msg *msg = message(QKD_CMD_LINK_GET);
+
+	put_text(msg, change, QKD_A_LINK_NAME, "alpha");
+	put_text(msg, change, QKD_A_LINK_PROVIDER, provider);
+	put_text(msg, change, QKD_A_LINK_LOCAL_SAE, "geneva");
+	put_text(msg, change, QKD_A_LINK_REMOTE_SAE, "zurich");
+	put_u8(msg, change, QKD_A_LINK_ROLE, QKD_ROLE_B);
+	put_u32(msg, change, QKD_A_LINK_CAPACITY, 1024);
+	put_u32(msg, change, QKD_A_LINK_TTL, 60);
+	put_u32(msg, change, QKD_A_LINK_LOW, 7);
+	put_u8(msg, change, QKD_A_LINK_STATE, QKD_LINK_DOWN);
+	put_u32(msg, change, QKD_A_LINK_FLAGS, QKD_LINK_F_SIMULATED);
+	put_u32(msg, change, QKD_A_LINK_KEY_LEN, 32);
+	if (!change || change->type != QKD_A_LINK_STATS)
+		put_stats(msg, sizeof(uint64_t));
+	put_config(msg);
+	return msg;
+}
+
+static int parse_link(const struct change *change, struct qkd_link_info *info)
+{
+	struct nl_msg *msg = link_message(change, "sim");
+	int ret = qkd_parse_link(nlmsg_hdr(msg), info);
+
+	nlmsg_free(msg);
+	return ret;
+}
+
+static void link_is_read_whole(void **state)
+{
+	struct qkd_link_info info;
+
+	assert_int_equal(parse_link(NULL, &info), 0);
+	assert_string_equal(info.name, "alpha");
+	assert_string_equal(info.provider, "sim");
+	assert_string_equal(info.local_sae, "geneva");
+	assert_string_equal(info.remote_sae, "zurich");
+	assert_int_equal(info.role, QKD_ROLE_B);
+	assert_int_equal(info.state, QKD_LINK_DOWN);
+	assert_int_equal(info.flags, QKD_LINK_F_SIMULATED);
+	assert_int_equal(info.key_len, 32);
+	assert_int_equal(info.capacity, 1024);
+	assert_int_equal(info.ttl_s, 60);
+	assert_int_equal(info.low, 7);
+	assert_true(info.has_sim);
+	assert_int_equal(info.sim_rate, 65536);
+	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++)
+		assert_true(info.stats.value[i] == 0x100000000ULL + (uint64_t)i);
+}
+
+static void link_with_an_attribute_missing_is_refused(void **state)
+{
+	for (int type = QKD_A_LINK_NAME; type <= QKD_A_LINK_STATS; type++) {
+		const struct change change = { .type = type, .how = MISSING };
+		struct qkd_link_info info;
+
+		assert_int_equal(parse_link(&change, &info), -EPROTO);
+	}
+}
+
+static void link_with_a_wrong_length_is_refused(void **state)
+{
+	static const struct change changes[] = {
+		{ QKD_A_LINK_NAME, OTHER_LENGTH, 0 },
+		{ QKD_A_LINK_NAME, OTHER_LENGTH, QKD_LINK_NAME_LEN + 1 },
+		{ QKD_A_LINK_PROVIDER, OTHER_LENGTH, QKD_LINK_NAME_LEN + 1 },
+		{ QKD_A_LINK_LOCAL_SAE, OTHER_LENGTH, QKD_SAE_ID_LEN_MAX + 2 },
+		{ QKD_A_LINK_REMOTE_SAE, OTHER_LENGTH, QKD_SAE_ID_LEN_MAX + 2 },
+		{ QKD_A_LINK_ROLE, OTHER_LENGTH, 0 },
+		{ QKD_A_LINK_ROLE, OTHER_LENGTH, 4 },
+		{ QKD_A_LINK_STATE, OTHER_LENGTH, 2 },
+		{ QKD_A_LINK_CAPACITY, OTHER_LENGTH, 3 },
+		{ QKD_A_LINK_CAPACITY, OTHER_LENGTH, 8 },
+		{ QKD_A_LINK_TTL, OTHER_LENGTH, 8 },
+		{ QKD_A_LINK_LOW, OTHER_LENGTH, 0 },
+		{ QKD_A_LINK_FLAGS, OTHER_LENGTH, 8 },
+		{ QKD_A_LINK_KEY_LEN, OTHER_LENGTH, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct qkd_link_info info;
+
+		assert_int_equal(parse_link(&changes[i], &info), -EPROTO);
+	}
+}
+
+static void text_without_its_end_is_refused(void **state)
+{
+	struct nl_msg *msg = message(QKD_CMD_EVENT);
+	struct qkd_event event;
+
+	put_u8(msg, NULL, QKD_A_EVENT_TYPE, QKD_EVENT_LINK_UP);
+	put(msg, NULL, QKD_A_EVENT_LINK, "alpha", 5);
+	put_u32(msg, NULL, QKD_A_EVENT_OUTBOUND, 1);
+	assert_int_equal(qkd_parse_event(nlmsg_hdr(msg), &event), -EPROTO);
+	nlmsg_free(msg);
+}
+
+static void statistics_of_another_width_are_refused(void **state)
+{
+	const struct change without = { .type = QKD_A_LINK_STATS, .how = MISSING };
+	struct nl_msg *msg = link_message(&without, "sim");
+	struct qkd_link_info info;
+
+	put_stats(msg, 4);
+	assert_int_equal(qkd_parse_link(nlmsg_hdr(msg), &info), -EPROTO);
+	nlmsg_free(msg);
+}
+
+static void configuration_of_another_provider_is_left_alone(void **state)
+{
+	struct nl_msg *msg = link_message(NULL, "card");
+	struct qkd_link_info info;
+
+	assert_int_equal(qkd_parse_link(nlmsg_hdr(msg), &info), 0);
+	assert_false(info.has_sim);
+	nlmsg_free(msg);
+}
+
+static void attributes_of_later_versions_are_passed_over(void **state)
+{
+	struct nl_msg *msg = link_message(NULL, "sim");
+	struct qkd_link_info info;
+
+	put_u32(msg, NULL, QKD_A_LINK_MAX + 5, 1);
+	assert_int_equal(qkd_parse_link(nlmsg_hdr(msg), &info), 0);
+	assert_string_equal(info.name, "alpha");
+	nlmsg_free(msg);
+}
+
+static void another_command_is_refused(void **state)
+{
+	struct nl_msg *msg = link_message(NULL, "sim");
+	struct qkd_provider_info provider;
+	struct qkd_event event;
+
+	assert_int_equal(qkd_parse_provider(nlmsg_hdr(msg), &provider), -EPROTO);
+	assert_int_equal(qkd_parse_event(nlmsg_hdr(msg), &event), -EPROTO);
+	nlmsg_free(msg);
+}
+
+/* A copy of exactly that length, so that a sanitizer sees any byte read beyond it. */
+static void parse_cut(const struct nlmsghdr *whole, uint32_t len)
+{
+	struct nlmsghdr *cut = malloc(len);
+	struct qkd_link_info info;
+
+	assert_non_null(cut);
+	memcpy(cut, whole, len);
+	cut->nlmsg_len = len;
+	assert_int_equal(qkd_parse_link(cut, &info), -EPROTO);
+	free(cut);
+}
+
+static void cut_messages_are_refused(void **state)
+{
+	const struct change without = { .type = QKD_A_LINK_STATS, .how = MISSING };
+	struct nl_msg *msg = link_message(&without, "sim");
+	const struct nlmsghdr *hdr = nlmsg_hdr(msg);
+
+	for (uint32_t len = sizeof(*hdr); len < hdr->nlmsg_len; len++)
+		parse_cut(hdr, len);
+	nlmsg_free(msg);
+}
+
+static void provider_is_read(void **state)
+{
+	struct nl_msg *msg = message(QKD_CMD_PROVIDER_GET);
+	struct qkd_provider_info info;
+
+	put_text(msg, NULL, QKD_A_PROVIDER_NAME, "sim");
+	put_u32(msg, NULL, QKD_A_PROVIDER_FLAGS, QKD_LINK_F_SIMULATED);
+	assert_int_equal(qkd_parse_provider(nlmsg_hdr(msg), &info), -EPROTO);
+	put_u32(msg, NULL, QKD_A_PROVIDER_LINKS, 3);
+	assert_int_equal(qkd_parse_provider(nlmsg_hdr(msg), &info), 0);
+	assert_string_equal(info.name, "sim");
+	assert_int_equal(info.flags, QKD_LINK_F_SIMULATED);
+	assert_int_equal(info.links, 3);
+	nlmsg_free(msg);
+}
+
+static void event_is_read(void **state)
+{
+	struct nl_msg *msg = message(QKD_CMD_EVENT);
+	struct qkd_event event;
+
+	put_u8(msg, NULL, QKD_A_EVENT_TYPE, QKD_EVENT_KEY_LOW);
+	put_text(msg, NULL, QKD_A_EVENT_LINK, "alpha");
+	assert_int_equal(qkd_parse_event(nlmsg_hdr(msg), &event), -EPROTO);
+	put_u32(msg, NULL, QKD_A_EVENT_OUTBOUND, 9);
+	assert_int_equal(qkd_parse_event(nlmsg_hdr(msg), &event), 0);
+	assert_int_equal(event.type, QKD_EVENT_KEY_LOW);
+	assert_string_equal(event.link, "alpha");
+	assert_int_equal(event.outbound, 9);
+	nlmsg_free(msg);
+}
+
+/* An error message: header, error, the request's header and payload, then the text. */
+struct error_message {
+	struct nlmsghdr hdr;
+	struct nlmsgerr err;
+	char rest[96];
+};
+
+static size_t error_message(struct error_message *m, uint16_t flags, uint32_t request_len,
+			    const char *text)
+{
+	size_t echoed = flags & NLM_F_CAPPED ? 0 : NLMSG_ALIGN(request_len) - NLMSG_HDRLEN;
+	struct nlattr attr = {
+		.nla_len = (uint16_t)(NLA_HDRLEN + strlen(text) + 1),
+		.nla_type = NLMSGERR_ATTR_MSG,
+	};
+
+	memset(m, 0, sizeof(*m));
+	m->hdr.nlmsg_flags = flags;
+	m->err.error = -EEXIST;
+	m->err.msg.nlmsg_len = request_len;
+	memcpy(m->rest + echoed, &attr, sizeof(attr));
+	memcpy(m->rest + echoed + NLA_HDRLEN, text, strlen(text) + 1);
+	return sizeof(m->err) + echoed + NLMSG_ALIGN(attr.nla_len);
+}
+
+static void kernel_text_is_found(void **state)
+{
+	static const uint16_t flags[] = { NLM_F_ACK_TLVS | NLM_F_CAPPED, NLM_F_ACK_TLVS };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct error_message m;
+		size_t len = error_message(&m, flags[i], 30, "name is taken");
+		char text[QKD_NL_MESSAGE_LEN];
+
+		assert_int_equal(qkd_nl_error_message(&m.err, len, text, sizeof(text)), -EEXIST);
+		assert_string_equal(text, "name is taken");
+	}
+}
+
+static void kernel_text_that_is_not_there_is_empty(void **state)
+{
+	static const struct {
+		uint16_t flags;
+		uint32_t request_len;
+	} cases[] = {
+		{ 0, 16 },
+		{ NLM_F_ACK_TLVS, 0 },
+		{ NLM_F_ACK_TLVS, 15 },
+		{ NLM_F_ACK_TLVS, 4000 },
+		{ NLM_F_ACK_TLVS, UINT32_MAX },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct error_message m;
+		size_t len = error_message(&m, cases[i].flags | NLM_F_CAPPED, 16, "text");
+		char text[QKD_NL_MESSAGE_LEN] = "old";
+
+		m.hdr.nlmsg_flags = cases[i].flags;
+		m.err.msg.nlmsg_len = cases[i].request_len;
+		assert_int_equal(qkd_nl_error_message(&m.err, len, text, sizeof(text)), -EEXIST);
+		assert_string_equal(text, "");
+	}
+}
+
+static void long_kernel_text_is_cut(void **state)
+{
+	struct error_message m;
+	size_t len = error_message(&m, NLM_F_ACK_TLVS | NLM_F_CAPPED, 16, "a longer text");
+	char text[5];
+
+	assert_int_equal(qkd_nl_error_message(&m.err, len, text, sizeof(text)), -EEXIST);
+	assert_string_equal(text, "a lo");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(link_is_read_whole),
+		cmocka_unit_test(link_with_an_attribute_missing_is_refused),
+		cmocka_unit_test(link_with_a_wrong_length_is_refused),
+		cmocka_unit_test(text_without_its_end_is_refused),
+		cmocka_unit_test(statistics_of_another_width_are_refused),
+		cmocka_unit_test(configuration_of_another_provider_is_left_alone),
+		cmocka_unit_test(attributes_of_later_versions_are_passed_over),
+		cmocka_unit_test(another_command_is_refused),
+		cmocka_unit_test(cut_messages_are_refused),
+		cmocka_unit_test(provider_is_read),
+		cmocka_unit_test(event_is_read),
+		cmocka_unit_test(kernel_text_is_found),
+		cmocka_unit_test(kernel_text_that_is_not_there_is_empty),
+		cmocka_unit_test(long_kernel_text_is_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
