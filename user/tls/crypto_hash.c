@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+#include "tls/buf.h"
+#include "tls/crypto_hash.h"
+#include "tls/crypto_lib.h"
+#include "tls/crypto_random.h"
+
+#define LABEL_PREFIX	"tls13 "
+#define LABEL_MAX	255
+#define CONTEXT_MAX	255
+#define HKDF_BLOCKS_MAX 255
+
+struct qkdtls_digest {
+	EVP_MD_CTX *ctx;
+};
+
+struct bytes {
+	const void *data;
+	size_t len;
+};
+
+size_t qkdtls_hash_len(enum qkdtls_hash hash)
+{
+	return hash == QKDTLS_SHA384 ? 48 : 32;
+}
+
+int qkdtls_hash(enum qkdtls_hash hash, const void *data, size_t len, uint8_t *out)
+{
+	if (EVP_Digest(data, len, out, NULL, qkdtls_lib_md(hash), NULL) == 1)
+		return 0;
+	return qkdtls_lib_error(-EIO);
+}
+
+int qkdtls_digest_new(struct qkdtls_digest **digest, enum qkdtls_hash hash)
+{
+	struct qkdtls_digest *d = malloc(sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->ctx = EVP_MD_CTX_new();
+	if (!d->ctx || EVP_DigestInit_ex2(d->ctx, qkdtls_lib_md(hash), NULL) != 1) {
+		qkdtls_digest_free(d);
+		return qkdtls_lib_error(-EIO);
+	}
+	*digest = d;
+	return 0;
+}
+
+void qkdtls_digest_free(struct qkdtls_digest *digest)
+{
+	if (!digest)
+		return;
+	EVP_MD_CTX_free(digest->ctx);
+	free(digest);
+}
+
+int qkdtls_digest_add(struct qkdtls_digest *digest, const void *data, size_t len)
+{
+	if (EVP_DigestUpdate(digest->ctx, data, len) == 1)
+		return 0;
+	return qkdtls_lib_error(-EIO);
+}
+
+int qkdtls_digest_peek(const struct qkdtls_digest *digest, uint8_t *out)
+{
+	EVP_MD_CTX *copy = EVP_MD_CTX_new();
+	bool ok = copy && EVP_MD_CTX_copy_ex(copy, digest->ctx) == 1 &&
+		  EVP_DigestFinal_ex(copy, out, NULL) == 1;
+
+	EVP_MD_CTX_free(copy);
+	return ok ? 0 : qkdtls_lib_error(-EIO);
+}
+
+/* HMAC over @count pieces, one behind the other */
+static int hmac_pieces(enum qkdtls_hash hash, const uint8_t *key, size_t key_len,
+		       const struct bytes *pieces, size_t count, uint8_t *out)
+{
+	OSSL_PARAM params[] = { OSSL_PARAM_END, OSSL_PARAM_END };
+	size_t len = qkdtls_hash_len(hash), i;
+	EVP_MAC_CTX *ctx;
+	bool ok;
+
+	params[0] = OSSL_PARAM_construct_utf8_string(
+		OSSL_MAC_PARAM_DIGEST, (char *)EVP_MD_get0_name(qkdtls_lib_md(hash)), 0);
+	ctx = EVP_MAC_CTX_new(qkdtls_lib_hmac());
+	ok = ctx && EVP_MAC_init(ctx, key, key_len, params) == 1;
+	for (i = 0; ok && i < count; i++)
+		ok = EVP_MAC_update(ctx, pieces[i].data, pieces[i].len) == 1;
+	ok = ok && EVP_MAC_final(ctx, out, &len, len) == 1;
+	EVP_MAC_CTX_free(ctx);
+	if (ok)
+		return 0;
+	qkdtls_wipe(out, qkdtls_hash_len(hash));
+	return qkdtls_lib_error(-EIO);
+}
+
+int qkdtls_hmac(enum qkdtls_hash hash, const uint8_t *key, size_t key_len, const void *data,
+		size_t len, uint8_t *out)
+{
+	struct bytes piece = { data, len };
+
+	return hmac_pieces(hash, key, key_len, &piece, 1, out);
+}
+
+int qkdtls_hkdf_extract(enum qkdtls_hash hash, const uint8_t *salt, size_t salt_len,
+			const uint8_t *ikm, size_t ikm_len, uint8_t *out)
+{
+	static const uint8_t zeros[QKDTLS_HASH_MAX];
+
+	if (!salt_len) {
+		salt = zeros;
+		salt_len = qkdtls_hash_len(hash);
+	}
+	return qkdtls_hmac(hash, salt, salt_len, ikm, ikm_len, out);
+}
+
+int qkdtls_hkdf_expand(enum qkdtls_hash hash, const uint8_t *prk, size_t prk_len,
+		       const uint8_t *info, size_t info_len, uint8_t *out, size_t out_len)
+{
+	size_t hash_len = qkdtls_hash_len(hash), done, now;
+	uint8_t block[QKDTLS_HASH_MAX];
+	uint8_t counter = 0;
+	int err = 0;
+
+	if (!out_len || out_len > HKDF_BLOCKS_MAX * hash_len || prk_len < hash_len)
+		return -EINVAL;
+	for (done = 0; !err && done < out_len; done += now) {
+		struct bytes pieces[] = {
+			{ block, done ? hash_len : 0 },
+			{ info, info_len },
+			{ &counter, 1 },
+		};
+
+		counter++;
+		err = hmac_pieces(hash, prk, prk_len, pieces, 3, block);
+		now = out_len - done < hash_len ? out_len - done : hash_len;
+		if (!err)
+			memcpy(out + done, block, now);
+	}
+	qkdtls_wipe(block, sizeof(block));
+	if (err)
+		qkdtls_wipe(out, out_len);
+	return err;
+}
+
+int qkdtls_hkdf_expand_label(enum qkdtls_hash hash, const uint8_t *secret, const char *label,
+			     const uint8_t *context, size_t context_len, uint8_t *out,
+			     size_t out_len)
+{
+	uint8_t info[2 + 1 + LABEL_MAX + 1 + CONTEXT_MAX];
+	size_t label_len = strlen(label);
+	struct qkdtls_writer w;
+	struct qkdtls_mark mark;
+
+	if (!label_len || label_len > LABEL_MAX - strlen(LABEL_PREFIX) ||
+	    context_len > CONTEXT_MAX || out_len > HKDF_BLOCKS_MAX * qkdtls_hash_len(hash))
+		return -EINVAL;
+	qkdtls_writer_init(&w, info, sizeof(info));
+	qkdtls_put_u16(&w, (uint16_t)out_len);
+	mark = qkdtls_put_open(&w, 1);
+	qkdtls_put_bytes(&w, LABEL_PREFIX, strlen(LABEL_PREFIX));
+	qkdtls_put_bytes(&w, label, label_len);
+	qkdtls_put_close(&w, mark);
+	mark = qkdtls_put_open(&w, 1);
+	qkdtls_put_bytes(&w, context, context_len);
+	qkdtls_put_close(&w, mark);
+	if (!qkdtls_writer_ok(&w))
+		return -EINVAL;
+	return qkdtls_hkdf_expand(hash, secret, qkdtls_hash_len(hash), info, w.len, out, out_len);
+}
