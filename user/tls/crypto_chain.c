@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <openssl/x509_vfy.h>
+#include "qkd/qkdtls.h"
+#include "tls/crypto_lib.h"
+#include "tls/crypto_x509.h"
+
+/* 112 bits: no SHA-1 signatures, no RSA keys under 2048 bits, in any certificate of the chain */
+#define SECURITY_LEVEL 2
+
+struct qkdtls_chain {
+	STACK_OF(X509) * certs;
+	uint8_t *leaf;
+	size_t leaf_len;
+};
+
+/* What libcrypto's verdicts say to the peer; the rest is certificate_unknown. */
+static const struct verdict {
+	int code;
+	enum qkdtls_alert alert;
+} verdicts[] = {
+	{ X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, QKDTLS_ALERT_UNKNOWN_CA },
+	{ X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, QKDTLS_ALERT_UNKNOWN_CA },
+	{ X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, QKDTLS_ALERT_UNKNOWN_CA },
+	{ X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, QKDTLS_ALERT_UNKNOWN_CA },
+	{ X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, QKDTLS_ALERT_UNKNOWN_CA },
+	{ X509_V_ERR_CERT_CHAIN_TOO_LONG, QKDTLS_ALERT_UNKNOWN_CA },
+	{ X509_V_ERR_CERT_UNTRUSTED, QKDTLS_ALERT_UNKNOWN_CA },
+	{ X509_V_ERR_INVALID_CA, QKDTLS_ALERT_UNKNOWN_CA },
+	{ X509_V_ERR_PATH_LENGTH_EXCEEDED, QKDTLS_ALERT_UNKNOWN_CA },
+	{ X509_V_ERR_CERT_HAS_EXPIRED, QKDTLS_ALERT_CERTIFICATE_EXPIRED },
+	{ X509_V_ERR_CERT_NOT_YET_VALID, QKDTLS_ALERT_CERTIFICATE_EXPIRED },
+	{ X509_V_ERR_CERT_REVOKED, QKDTLS_ALERT_CERTIFICATE_REVOKED },
+	{ X509_V_ERR_INVALID_PURPOSE, QKDTLS_ALERT_UNSUPPORTED_CERTIFICATE },
+	{ X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, QKDTLS_ALERT_UNSUPPORTED_CERTIFICATE },
+	{ X509_V_ERR_CERT_SIGNATURE_FAILURE, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_INVALID_EXTENSION, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_HOSTNAME_MISMATCH, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_EE_KEY_TOO_SMALL, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_CA_KEY_TOO_SMALL, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_CA_MD_TOO_WEAK, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_EC_KEY_EXPLICIT_PARAMS, QKDTLS_ALERT_BAD_CERTIFICATE },
+};
+
+static enum qkdtls_alert verdict_alert(int code)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+		if (verdicts[i].code == code)
+			return verdicts[i].alert;
+	}
+	return QKDTLS_ALERT_CERTIFICATE_UNKNOWN;
+}
+
+int qkdtls_chain_new(struct qkdtls_chain **chain)
+{
+	struct qkdtls_chain *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->certs = sk_X509_new_null();
+	if (!c->certs) {
+		free(c);
+		return qkdtls_lib_error(-ENOMEM);
+	}
+	*chain = c;
+	return 0;
+}
+
+void qkdtls_chain_free(struct qkdtls_chain *chain)
+{
+	if (!chain)
+		return;
+	sk_X509_pop_free(chain->certs, X509_free);
+	free(chain->leaf);
+	free(chain);
+}
+
+int qkdtls_chain_add(struct qkdtls_chain *chain, const uint8_t *der, size_t len)
+{
+	const uint8_t *pos = der;
+	uint8_t *leaf = NULL;
+	X509 *cert;
+
+	if (qkdtls_chain_count(chain) >= QKDTLS_CHAIN_MAX || len > LONG_MAX)
+		return QKDTLS_ALERT_BAD_CERTIFICATE;
+	cert = d2i_X509(NULL, &pos, (long)len);
+	if (!cert || pos != der + len) {
+		X509_free(cert);
+		return qkdtls_lib_error(QKDTLS_ALERT_BAD_CERTIFICATE);
+	}
+	if (!chain->leaf) {
+		leaf = malloc(len);
+		if (!leaf)
+			goto err_cert;
+		memcpy(leaf, der, len);
+	}
+	if (!sk_X509_push(chain->certs, cert))
+		goto err_leaf;
+	if (leaf) {
+		chain->leaf = leaf;
+		chain->leaf_len = len;
+	}
+	return 0;
+
+err_leaf:
+	free(leaf);
+err_cert:
+	X509_free(cert);
+	return qkdtls_lib_error(-ENOMEM);
+}
+
+size_t qkdtls_chain_count(const struct qkdtls_chain *chain)
+{
+	return (size_t)sk_X509_num(chain->certs);
+}
+
+static int prepare(X509_STORE_CTX *ctx, const struct qkdtls_chain *chain,
+		   const struct qkdtls_chain_check *check)
+{
+	X509_VERIFY_PARAM *param;
+
+	if (X509_STORE_CTX_init(ctx, qkdtls_trust_store(check->trust),
+				sk_X509_value(chain->certs, 0), chain->certs) != 1)
+		return -ENOMEM;
+	param = X509_STORE_CTX_get0_param(ctx);
+	if (X509_VERIFY_PARAM_set_purpose(param, check->server ? X509_PURPOSE_SSL_SERVER
+							       : X509_PURPOSE_SSL_CLIENT) != 1)
+		return -EIO;
+	/* Whatever the operator lists is an anchor, be it an intermediate or a leaf. */
+	if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1)
+		return -EIO;
+	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
+	X509_VERIFY_PARAM_set_depth(param, QKDTLS_CHAIN_MAX);
+	if (check->when)
+		X509_VERIFY_PARAM_set_time(param, *check->when);
+	return 0;
+}
+
+/* X509_check_host() takes an empty name for no check and a leading dot for a domain. */
+static bool name_matches(X509 *leaf, const char *name)
+{
+	const unsigned int flags =
+		X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+
+	if (!name[0] || name[0] == '.')
+		return false;
+	return X509_check_host(leaf, name, strlen(name), flags, NULL) == 1;
+}
+
+static int verify_path(const struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
+		       const char **reason)
+{
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	int err, code;
+
+	if (!ctx)
+		return -ENOMEM;
+	err = prepare(ctx, chain, check);
+	if (!err && X509_verify_cert(ctx) != 1) {
+		code = X509_STORE_CTX_get_error(ctx);
+		*reason = X509_verify_cert_error_string(code);
+		err = code == X509_V_ERR_OUT_OF_MEM ? -ENOMEM : (int)verdict_alert(code);
+	}
+	X509_STORE_CTX_free(ctx);
+	return err;
+}
+
+int qkdtls_chain_verify(const struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
+			const char **reason)
+{
+	X509 *leaf = sk_X509_value(chain->certs, 0);
+	int err;
+
+	*reason = "no certificate";
+	if (!leaf)
+		return QKDTLS_ALERT_BAD_CERTIFICATE;
+	*reason = "libcrypto failed";
+	err = verify_path(chain, check, reason);
+	if (err)
+		return qkdtls_lib_error(err);
+	if (!qkdtls_x509_may_sign(leaf)) {
+		*reason = "the certificate's keyUsage lacks digitalSignature";
+		return QKDTLS_ALERT_UNSUPPORTED_CERTIFICATE;
+	}
+	if (check->name && !name_matches(leaf, check->name)) {
+		*reason = "the certificate is for another name";
+		return qkdtls_lib_error(QKDTLS_ALERT_BAD_CERTIFICATE);
+	}
+	*reason = "";
+	return 0;
+}
+
+int qkdtls_chain_verify_signature(const struct qkdtls_chain *chain,
+				  const struct qkdtls_scheme *scheme, const uint8_t *data,
+				  size_t data_len, const uint8_t *signature, size_t signature_len)
+{
+	X509 *leaf = sk_X509_value(chain->certs, 0);
+	EVP_PKEY *key = leaf ? X509_get0_pubkey(leaf) : NULL;
+	EVP_MD_CTX *ctx;
+	int err = 0;
+
+	if (!key || !qkdtls_x509_key_fits(key, scheme))
+		return qkdtls_lib_error(QKDTLS_ALERT_ILLEGAL_PARAMETER);
+	ctx = EVP_MD_CTX_new();
+	if (!ctx)
+		return qkdtls_lib_error(-ENOMEM);
+	if (EVP_DigestVerifyInit_ex(ctx, NULL, scheme->digest, NULL, NULL, key, NULL) != 1)
+		err = -EIO;
+	else if (EVP_DigestVerify(ctx, signature, signature_len, data, data_len) != 1)
+		err = QKDTLS_ALERT_DECRYPT_ERROR;
+	EVP_MD_CTX_free(ctx);
+	return qkdtls_lib_error(err);
+}
+
+const uint8_t *qkdtls_chain_leaf(const struct qkdtls_chain *chain, size_t *len)
+{
+	*len = chain->leaf_len;
+	return chain->leaf;
+}
+
+int qkdtls_chain_subject(const struct qkdtls_chain *chain, char *out, size_t size)
+{
+	const X509 *leaf = sk_X509_value(chain->certs, 0);
+	int err = -ENOMEM;
+	const char *text;
+	long len;
+	BIO *bio;
+
+	if (!leaf || !size)
+		return -ENOENT;
+	bio = BIO_new(BIO_s_mem());
+	if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(leaf), 0, XN_FLAG_RFC2253) >= 0) {
+		len = BIO_get_mem_data(bio, &text);
+		if ((size_t)len > size - 1)
+			len = (long)size - 1;
+		if (len > 0)
+			memcpy(out, text, (size_t)len);
+		out[len] = '\0';
+		err = 0;
+	}
+	BIO_free(bio);
+	return qkdtls_lib_error(err);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include "tls/crypto_lib.h"
+#include "tls/crypto_x509.h"
+
+/* More than any chain or set of anchors of ours: a wrong file is noticed instead of loaded. */
+#define FILE_CERTIFICATES_MAX 1000
+
+/* Certificates up to the end; false: something else stands in between, or memory */
+static bool read_all(BIO *bio, STACK_OF(X509) * certs)
+{
+	unsigned long why;
+	X509 *cert;
+
+	while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+		if (sk_X509_num(certs) >= FILE_CERTIFICATES_MAX || !sk_X509_push(certs, cert)) {
+			X509_free(cert);
+			return false;
+		}
+	}
+	why = ERR_peek_last_error();
+	ERR_clear_error();
+	return ERR_GET_LIB(why) == ERR_LIB_PEM && ERR_GET_REASON(why) == PEM_R_NO_START_LINE;
+}
+
+int qkdtls_x509_read(STACK_OF(X509) * *certs, const char *file,
+		     char message[QKDTLS_PKI_MESSAGE_MAX])
+{
+	STACK_OF(X509) *list = sk_X509_new_null();
+	BIO *bio = NULL;
+	const char *what;
+	bool ok;
+
+	if (!list) {
+		snprintf(message, QKDTLS_PKI_MESSAGE_MAX, "%s: out of memory", file);
+		return qkdtls_lib_error(-ENOMEM);
+	}
+	errno = 0;
+	bio = BIO_new_file(file, "r");
+	if (!bio) {
+		what = errno ? strerror(errno) : "cannot be opened";
+		goto err_list;
+	}
+	ok = read_all(bio, list);
+	BIO_free(bio);
+	what = ok ? "contains no certificate" : "a certificate in it cannot be read";
+	if (!ok || !sk_X509_num(list))
+		goto err_list;
+	*certs = list;
+	message[0] = '\0';
+	return 0;
+
+err_list:
+	snprintf(message, QKDTLS_PKI_MESSAGE_MAX, "%s: %s", file, what);
+	sk_X509_pop_free(list, X509_free);
+	return qkdtls_lib_error(-EINVAL);
+}
+
+bool qkdtls_x509_key_fits(const EVP_PKEY *key, const struct qkdtls_scheme *scheme)
+{
+	char curve[64];
+	size_t len;
+
+	if (!EVP_PKEY_is_a(key, scheme->key_type))
+		return false;
+	if (!scheme->curve)
+		return true;
+	if (EVP_PKEY_get_group_name(key, curve, sizeof(curve), &len) != 1)
+		return qkdtls_lib_error(false);
+	return !strcmp(curve, scheme->curve);
+}
+
+bool qkdtls_x509_may_sign(X509 *cert)
+{
+	/* All bits are set if the extension is absent, none if it cannot be read. */
+	return X509_get_key_usage(cert) & KU_DIGITAL_SIGNATURE;
+}
