@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The configuration file, qkdtlsd.conf(5). Read once at the start, then constant; the daemon owns it and
+ * services point into it.
+ */
+#ifndef QKDTLSD_CONFIG_H
+#define QKDTLSD_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <qkd/qkdtls.h>
+
+#include "common/address.h"
+
+#define CONFIG_MESSAGE_LEN 512
+#define CONFIG_NAME_MAX	   31 /* characters of a service's name */
+
+/**
+ * struct service_config - one section "[service NAME]"
+ * @next: the next section of the file
+ * @name: NAME
+ * @line: where the section's first setting stands
+ * @seen: settings that were given, by their row in the table of config.c
+ *
+ * The others are the settings of qkdtlsd.conf(5); NULL where one may be left out and was.
+ */
+struct service_config {
+	struct service_config *next;
+	char *name;
+	unsigned int line;
+	uint32_t seen;
+
+	enum qkdtls_role mode;
+	struct address listen;
+	struct address connect;
+	char *link;
+	char *local_sae;
+	char *remote_sae;
+	enum qkdtls_policy policy;
+	char *certificate;
+	char *private_key;
+	char *trust;
+	char *peer_name;
+	char *groups;
+	char *ciphers;
+	bool allow_classical_groups;
+	bool allow_simulated;
+	bool verify_client;
+	uint32_t handshake_timeout_s;
+	uint32_t key_timeout_s;
+	uint32_t max_connections;
+};
+
+struct config {
+	struct service_config *services; /* in the order of the file; at least one */
+	uint32_t drain_timeout_s;
+};
+
+/*
+ * 0 and *@config, for config_free(); or a negative errno and one line in @message that names file, line
+ * and remedy.
+ */
+int config_load(const char *file, struct config **config, char message[CONFIG_MESSAGE_LEN]);
+void config_free(struct config *config); /* NULL does nothing */
+
+#endif /* QKDTLSD_CONFIG_H */

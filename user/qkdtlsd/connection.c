@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/tcp.h"
+#include "qkdtlsd/connection.h"
+#include "qkdtlsd/service.h"
+
+#define MS_PER_S  1000ULL
+#define US_PER_MS 1000ULL
+
+enum outcome {
+	STEP_WAIT, /* an event goes on with it */
+	STEP_NEXT, /* done: the next step begins */
+	STEP_END, /* the connection is over; its report says why */
+};
+
+typedef enum outcome (*step_fn)(struct connection *connection);
+
+static void advance(struct connection *connection);
+
+static bool is_client(const struct connection *connection)
+{
+	return connection->service->config->mode == QKDTLS_CLIENT;
+}
+
+static const char *service_name(const struct connection *connection)
+{
+	return connection->service->config->name;
+}
+
+/* A client service accepts applications and dials its peer; a server service the other way round. */
+static enum pump_side dialled_side(const struct connection *connection)
+{
+	return is_client(connection) ? PUMP_TLS : PUMP_PLAIN;
+}
+
+/* The end */
+
+static enum outcome end(struct connection *connection, enum end_reason reason, const char *text)
+{
+	connection->report.end = reason;
+	snprintf(connection->report.text, sizeof(connection->report.text), "%s", text);
+	return STEP_END;
+}
+
+/* An application must not take a broken stream for a complete one. */
+static void reset_on_close(int fd)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)); /* closed either way */
+}
+
+static void release(struct connection *connection)
+{
+	for (int side = 0; side < 2; side++) {
+		sd_event_source_disable_unref(connection->io[side]);
+		if (connection->fd[side] >= 0)
+			close(connection->fd[side]);
+	}
+	sd_event_source_disable_unref(connection->deadline);
+	sd_event_source_disable_unref(connection->key_io);
+	sd_event_source_disable_unref(connection->key_retry);
+	if (connection->pumping)
+		pump_release(&connection->pump);
+	qkdtls_conn_free(connection->handshake.conn);
+	keys_close(&connection->keys);
+	free(connection);
+}
+
+static void finish(struct connection *connection)
+{
+	struct service *service = connection->service;
+	struct report *report = &connection->report;
+
+	if (connection->pumping) {
+		report->bytes_out = connection->pump.out.bytes;
+		report->bytes_in = connection->pump.in.bytes;
+	}
+	if (report->end != END_CLOSED && connection->fd[PUMP_PLAIN] >= 0)
+		reset_on_close(connection->fd[PUMP_PLAIN]);
+	service->counters.ends[report->end]++;
+	report_end(report, service_name(connection));
+	service_remove(service, connection);
+	release(connection);
+}
+
+/* Events */
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	struct connection *connection = arg;
+	uint32_t wanted = 0;
+
+	sd_event_source_get_io_events(source, &wanted);
+	/* Nothing was awaited of this side; it has broken down. */
+	if (!wanted) {
+		end(connection, END_RESET,
+		    fd == connection->fd[PUMP_PLAIN] ? "the application has gone"
+						     : "the peer has gone");
+		finish(connection);
+		return 0;
+	}
+	advance(connection);
+	return 0;
+}
+
+/* Waits for @events of one side; 0: for its breakdown only. */
+static enum outcome watch(struct connection *connection, enum pump_side side, uint32_t events)
+{
+	sd_event_source **io = &connection->io[side];
+	int ret;
+
+	if (!*io)
+		ret = sd_event_add_io(connection->service->event, io, connection->fd[side], events,
+				      on_io, connection);
+	else
+		ret = sd_event_source_set_io_events(*io, events);
+	if (ret >= 0)
+		ret = sd_event_source_set_enabled(*io, SD_EVENT_ON);
+	return ret < 0 ? end(connection, END_INTERNAL, strerror(-ret)) : STEP_WAIT;
+}
+
+/* In the tunnel a side of which nothing is awaited may be shut down both ways: that would spin. */
+static enum outcome watch_or_rest(struct connection *connection, enum pump_side side)
+{
+	uint32_t events = pump_interest(&connection->pump, side);
+	int ret;
+
+	if (events || !connection->io[side])
+		return watch(connection, side, events);
+	ret = sd_event_source_set_enabled(connection->io[side], SD_EVENT_OFF);
+	return ret < 0 ? end(connection, END_INTERNAL, strerror(-ret)) : STEP_WAIT;
+}
+
+static void give_up(struct connection *connection, const char *reason)
+{
+	if (!connection->handshake.conn || connection->report.established)
+		return;
+	handshake_io_abort(&connection->handshake, QKDTLS_ALERT_GENERAL_ERROR, reason);
+	report_alerts(&connection->report, qkdtls_error(connection->handshake.conn));
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct connection *connection = arg;
+
+	give_up(connection, "the handshake took too long");
+	end(connection, END_TIMEOUT,
+	    connection->handshake.conn ? "the handshake took too long" : "no connection in time");
+	finish(connection);
+	return 0;
+}
+
+/* Connecting */
+
+/* A peer that is cut off or switched off says nothing: find out within two minutes. */
+static void keep_alive(int fd)
+{
+	static const struct {
+		int level, option, value;
+	} options[] = {
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 60 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 10 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 6 },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(fd, options[i].level, options[i].option, &options[i].value,
+				 sizeof(options[i].value)); /* without it only later */
+}
+
+static enum outcome dial_next(struct connection *connection)
+{
+	enum pump_side side = dialled_side(connection);
+	int ret = -EHOSTUNREACH;
+
+	for (; connection->target; connection->target = connection->target->ai_next) {
+		ret = tcp_connect(connection->target);
+		if (ret < 0)
+			continue;
+		connection->fd[side] = ret;
+		return watch(connection, side, EPOLLOUT);
+	}
+	return end(connection, END_CONNECT, strerror(-ret));
+}
+
+static void socket_connected(struct connection *connection, enum pump_side side)
+{
+	keep_alive(connection->fd[side]);
+	address_format_peer(connection->fd[side],
+			    side == PUMP_TLS ? connection->report.peer : connection->report.app);
+}
+
+static enum outcome step_connect(struct connection *connection)
+{
+	enum pump_side side = dialled_side(connection);
+	struct pollfd pollfd = { .fd = connection->fd[side], .events = POLLOUT };
+	int ret;
+
+	if (connection->fd[side] < 0)
+		return dial_next(connection);
+	if (poll(&pollfd, 1, 0) != 1)
+		return STEP_WAIT;
+	ret = tcp_connect_result(connection->fd[side]);
+	if (!ret) {
+		socket_connected(connection, side);
+		return watch(connection, side, 0) == STEP_WAIT ? STEP_NEXT : STEP_END;
+	}
+	connection->io[side] = sd_event_source_disable_unref(connection->io[side]);
+	close(connection->fd[side]);
+	connection->fd[side] = -1;
+	connection->target = connection->target->ai_next;
+	if (!connection->target)
+		return end(connection, END_CONNECT, strerror(-ret));
+	return dial_next(connection);
+}
+
+/* The handshake */
+
+static enum end_reason refusal(const struct connection *connection)
+{
+	if (qkdtls_error(connection->handshake.conn)->received != QKDTLS_ALERT_NONE)
+		return END_PEER_ALERT;
+	if (connection->handshake.error)
+		return END_RESET;
+	switch (qkdtls_to_errno(connection->handshake.conn)) {
+	case -ENOKEY:
+		return connection->keys.problem ? END_NO_LINK : END_NO_KEY;
+	case -EKEYREJECTED:
+		return END_KEY_REJECTED;
+	case -EACCES:
+		return END_CERTIFICATE;
+	case -ECONNRESET:
+		return END_RESET;
+	default:
+		return END_PROTOCOL;
+	}
+}
+
+static enum outcome handshake_failed(struct connection *connection)
+{
+	enum end_reason reason = refusal(connection);
+	char text[REPORT_TEXT_LEN];
+
+	report_negotiated(&connection->report, qkdtls_info(connection->handshake.conn));
+	report_alerts(&connection->report, qkdtls_error(connection->handshake.conn));
+	if (reason == END_NO_LINK || reason == END_NO_KEY)
+		keys_describe(&connection->keys, text, sizeof(text));
+	else
+		handshake_io_describe(&connection->handshake, text, sizeof(text));
+	return end(connection, reason, text);
+}
+
+static void established(struct connection *connection)
+{
+	struct report *report = &connection->report;
+	char text[REPORT_TEXT_LEN];
+
+	report_negotiated(report, qkdtls_info(connection->handshake.conn));
+	report->established = true;
+	if (report->keyed) {
+		connection->service->counters.keyed++;
+	} else {
+		connection->service->counters.fallback++;
+		keys_describe(&connection->keys, text, sizeof(text));
+		log_warning("service=%s peer=%s falls back to a handshake without QKD key: %s",
+			    service_name(connection), report->peer, text);
+	}
+	connection->key_io = sd_event_source_disable_unref(connection->key_io);
+	connection->key_retry = sd_event_source_disable_unref(connection->key_retry);
+	keys_close(&connection->keys);
+}
+
+static void warn_own_records(void)
+{
+	static bool warned;
+
+	if (!warned)
+		log_warning(
+			"this kernel has no TLS (modprobe tls): records are protected in user space");
+	warned = true;
+}
+
+static enum outcome handshake_done(struct connection *connection)
+{
+	int ret;
+
+	established(connection);
+	ret = qkdtls_ktls_install(connection->handshake.conn, connection->fd[PUMP_TLS]);
+	if (ret == -EOPNOTSUPP)
+		warn_own_records();
+	else if (ret)
+		return end(connection, END_KTLS, strerror(-ret));
+	connection->report.records = ret ? PUMP_OWN : PUMP_KERNEL;
+	return watch(connection, PUMP_TLS, 0) == STEP_WAIT ? STEP_NEXT : STEP_END;
+}
+
+static int on_key_io(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	/* Another connection may be faster; then the retry timer asks again. */
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	advance(arg);
+	return 0;
+}
+
+static int on_key_retry(sd_event_source *source, uint64_t usec, void *arg)
+{
+	advance(arg);
+	return 0;
+}
+
+/*
+ * A client is told by poll() that an outbound key is there; a server must ask for the key it needs. Both
+ * ask in any case, so that the deadline for keys is noticed.
+ */
+static enum outcome wait_for_key(struct connection *connection)
+{
+	sd_event *event = connection->service->event;
+	int ret = 0;
+
+	if (is_client(connection) && connection->keys.qkd.fd >= 0 && !connection->key_io)
+		ret = sd_event_add_io(event, &connection->key_io, connection->keys.qkd.fd, EPOLLIN,
+				      on_key_io, connection);
+	connection->key_retry = sd_event_source_disable_unref(connection->key_retry);
+	if (ret >= 0)
+		ret = sd_event_add_time_relative(event, &connection->key_retry, CLOCK_MONOTONIC,
+						 HANDSHAKE_PSK_RETRY_MS * US_PER_MS, 0,
+						 on_key_retry, connection);
+	if (ret < 0)
+		return end(connection, END_INTERNAL, strerror(-ret));
+	return watch(connection, PUMP_TLS, 0);
+}
+
+static enum outcome handshake_begin(struct connection *connection)
+{
+	const struct service_config *config = connection->service->config;
+	struct qkdtls_config *tls;
+
+	keys_open(&connection->keys, config, clock_ms() + config->key_timeout_s * MS_PER_S);
+	tls = service_tls(connection->service, &connection->keys);
+	connection->handshake.fd = connection->fd[PUMP_TLS];
+	connection->handshake.conn =
+		qkdtls_conn_new(tls, config->mode, &qkdtls_qkd_ops, &connection->keys.qkd);
+	if (!connection->handshake.conn)
+		return end(connection, END_INTERNAL, "out of memory");
+	return STEP_NEXT;
+}
+
+static enum outcome step_handshake(struct connection *connection)
+{
+	if (!connection->handshake.conn && handshake_begin(connection) == STEP_END)
+		return STEP_END;
+	switch (handshake_io_step(&connection->handshake)) {
+	case QKDTLS_WANT_READ:
+		return watch(connection, PUMP_TLS, EPOLLIN);
+	case QKDTLS_WANT_WRITE:
+		return watch(connection, PUMP_TLS, EPOLLOUT);
+	case QKDTLS_WANT_PSK:
+		return wait_for_key(connection);
+	case QKDTLS_DONE:
+		return handshake_done(connection);
+	case QKDTLS_FAILED:
+		break;
+	}
+	return handshake_failed(connection);
+}
+
+/* The tunnel */
+
+static enum outcome tunnel_failed(struct connection *connection)
+{
+	const struct pump *pump = &connection->pump;
+	const struct qkdtls_error *error = qkdtls_error(pump->conn);
+
+	if (pump->end == PUMP_ALERT)
+		return end(connection,
+			   error->received == QKDTLS_ALERT_NONE ? END_PROTOCOL : END_PEER_ALERT,
+			   error->reason ? error->reason : "");
+	if (pump->end == PUMP_TLS_ERROR && pump->error == EBADMSG)
+		return end(connection, END_PROTOCOL, "a record of the peer is forged or garbled");
+	return end(connection, END_RESET, strerror(pump->error));
+}
+
+static enum outcome tunnel_ended(struct connection *connection)
+{
+	struct pump *pump = &connection->pump;
+
+	pump_tell_peer(pump);
+	report_alerts(&connection->report, qkdtls_error(pump->conn));
+	switch (pump->end) {
+	case PUMP_CLOSED:
+		return end(connection, END_CLOSED, "");
+	case PUMP_TRUNCATED:
+		return end(connection, END_TRUNCATED,
+			   "the peer's stream was cut off without close_notify");
+	case PUMP_KEY_UPDATE:
+		return end(connection, END_KEY_UPDATE,
+			   "the peer changed its key, which this kernel cannot follow");
+	case PUMP_LIMIT:
+		return end(connection, END_RECORD_LIMIT,
+			   "as many records as one key may protect; connect again");
+	default:
+		return tunnel_failed(connection);
+	}
+}
+
+static int tunnel_begin(struct connection *connection)
+{
+	connection->deadline = sd_event_source_disable_unref(connection->deadline);
+	connection->pumping = true;
+	return pump_init(&connection->pump, connection->handshake.conn, connection->fd[PUMP_TLS],
+			 connection->fd[PUMP_PLAIN], connection->report.records);
+}
+
+static enum outcome step_tunnel(struct connection *connection)
+{
+	int ret = connection->pumping ? 0 : tunnel_begin(connection);
+
+	if (ret)
+		return end(connection, END_INTERNAL, strerror(-ret));
+	if (pump_step(&connection->pump) != PUMP_RUNNING)
+		return tunnel_ended(connection);
+	if (watch_or_rest(connection, PUMP_TLS) == STEP_END)
+		return STEP_END;
+	return watch_or_rest(connection, PUMP_PLAIN);
+}
+
+/* The whole life */
+
+static const step_fn steps[2][3] = {
+	[QKDTLS_CLIENT] = { step_connect, step_handshake, step_tunnel },
+	[QKDTLS_SERVER] = { step_handshake, step_connect, step_tunnel },
+};
+
+/* Goes on as far as possible. @connection may be gone afterwards. */
+static void advance(struct connection *connection)
+{
+	enum outcome outcome;
+
+	for (;;) {
+		outcome = steps[connection->service->config->mode][connection->step](connection);
+		if (outcome != STEP_NEXT)
+			break;
+		connection->step++;
+	}
+	if (outcome == STEP_END)
+		finish(connection);
+}
+
+static struct connection *connection_new(struct service *service, int fd)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+	enum pump_side side;
+
+	if (!connection)
+		return NULL;
+	connection->service = service;
+	connection->fd[PUMP_TLS] = -1;
+	connection->fd[PUMP_PLAIN] = -1;
+	connection->keys.qkd.fd = -ENODEV;
+	connection->target = service->target;
+	side = is_client(connection) ? PUMP_PLAIN : PUMP_TLS;
+	connection->fd[side] = fd;
+	report_init(&connection->report);
+	socket_connected(connection, side);
+	service_add(service, connection);
+	return connection;
+}
+
+static enum outcome connection_begin(struct connection *connection)
+{
+	struct service *service = connection->service;
+	uint64_t limit_us = service->config->handshake_timeout_s * MS_PER_S * US_PER_MS;
+	int ret;
+
+	if (service->open > service->config->max_connections)
+		return end(connection, END_BUSY, "as many connections as max-connections allows");
+	ret = sd_event_add_time_relative(service->event, &connection->deadline, CLOCK_MONOTONIC,
+					 limit_us, 0, on_deadline, connection);
+	if (ret < 0)
+		return end(connection, END_INTERNAL, strerror(-ret));
+	return watch(connection, is_client(connection) ? PUMP_PLAIN : PUMP_TLS, 0);
+}
+
+void connection_start(struct service *service, int fd)
+{
+	struct connection *connection = connection_new(service, fd);
+
+	service->counters.accepted++;
+	if (!connection) {
+		service->counters.ends[END_INTERNAL]++;
+		log_error("service=%s out of memory", service->config->name);
+		close(fd);
+		return;
+	}
+	if (connection_begin(connection) == STEP_END)
+		finish(connection);
+	else
+		advance(connection);
+}
+
+void connection_stop(struct connection *connection)
+{
+	give_up(connection, "the service is stopping");
+	end(connection, END_STOPPED, "the service was stopped");
+	finish(connection);
+}

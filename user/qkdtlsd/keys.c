@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "qkdtlsd/keys.h"
+
+static const char *open_problem(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -ENXIO:
+		return "there is no /dev/qkd (is the module qkd loaded?)";
+	case -EACCES:
+	case -EPERM:
+		return "/dev/qkd may not be opened (is this user in the group qkd?)";
+	case -ENODEV:
+		return "the link does not exist (qkdctl link list)";
+	default:
+		return "/dev/qkd cannot be used";
+	}
+}
+
+/* NULL, or what is wrong with the link */
+static const char *link_open(struct keys *keys, const struct service_config *service)
+{
+	const char *local, *remote;
+	struct qkd_info info;
+	bool client = service->mode == QKDTLS_CLIENT;
+
+	keys->qkd.fd = qkd_open(service->link, O_NONBLOCK);
+	keys->error = keys->qkd.fd < 0 ? keys->qkd.fd : qkd_info(keys->qkd.fd, &info);
+	if (keys->error)
+		return open_problem(keys->error);
+	if ((info.flags & QKD_LINK_F_SIMULATED) && !service->allow_simulated)
+		return "the link is simulated and \"allow-simulated = yes\" is not set";
+	local = service->local_sae ? service->local_sae : info.local_sae;
+	remote = service->remote_sae ? service->remote_sae : info.remote_sae;
+	keys->error = qkdtls_link_context(client ? local : remote, client ? remote : local,
+					  keys->context);
+	return keys->error ? "the link has no proper SAE IDs" : NULL;
+}
+
+void keys_open(struct keys *keys, const struct service_config *service, uint64_t deadline_ms)
+{
+	const char *problem;
+
+	*keys = (struct keys){ .qkd = { .fd = -ENODEV, .deadline_ms = deadline_ms } };
+	problem = link_open(keys, service);
+	if (problem)
+		keys_refuse(keys, problem);
+}
+
+void keys_refuse(struct keys *keys, const char *problem)
+{
+	keys_close(keys);
+	keys->problem = problem;
+}
+
+static const char *key_problem(int error)
+{
+	switch (error) {
+	case 0:
+		return "no key was agreed";
+	case EAGAIN:
+	case ETIMEDOUT:
+		return "no key came in time";
+	case ENOKEY:
+		return "the peer named a key that is not here";
+	case EKEYREVOKED:
+		return "the peer named a key that has been used";
+	case EKEYEXPIRED:
+		return "the peer named a key that is too old";
+	case EBUSY:
+		return "the key is in use by another connection, or too many wait for keys";
+	case ENODEV:
+		return "the link has gone";
+	case EACCES:
+		return "the link's keys may not be read";
+	default:
+		return strerror(error);
+	}
+}
+
+void keys_describe(const struct keys *keys, char *text, size_t size)
+{
+	snprintf(text, size, "%s", keys->problem ? keys->problem : key_problem(keys->qkd.error));
+}
+
+void keys_close(struct keys *keys)
+{
+	if (keys->qkd.fd >= 0)
+		close(keys->qkd.fd);
+	keys->qkd.fd = -ENODEV;
+}

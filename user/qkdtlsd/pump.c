@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The state machine of a tunnel; what moves the bytes is in pump_kernel.c and pump_own.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "qkdtlsd/pump.h"
+
+/* Steps of each direction per call: about 512 KiB, then the other connections have their turn. */
+#define PUMP_ROUNDS 16
+
+static int flow_init(struct flow *flow, enum pump_records records)
+{
+	if (records == PUMP_KERNEL)
+		return pipe2(flow->pipe, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
+	flow->buffer = malloc(PUMP_BUFFER_SIZE);
+	return flow->buffer ? 0 : -ENOMEM;
+}
+
+int pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
+	      enum pump_records records)
+{
+	int ret;
+
+	*pump = (struct pump){
+		.fd = { [PUMP_TLS] = tls, [PUMP_PLAIN] = plain },
+		.conn = conn,
+		.records = records,
+		.record_limit = PUMP_RECORD_LIMIT,
+		.out = { .from = PUMP_PLAIN, .pipe = { -1, -1 } },
+		.in = { .from = PUMP_TLS, .pipe = { -1, -1 } },
+	};
+	pump->out.ops = records == PUMP_KERNEL ? &pump_kernel_out : &pump_own_out;
+	pump->in.ops = records == PUMP_KERNEL ? &pump_kernel_in : &pump_own_in;
+	ret = flow_init(&pump->out, records);
+	if (ret)
+		return ret;
+	return flow_init(&pump->in, records);
+}
+
+static void flow_release(struct flow *flow)
+{
+	for (int i = 0; i < 2; i++) {
+		if (flow->pipe[i] >= 0)
+			close(flow->pipe[i]);
+		flow->pipe[i] = -1;
+	}
+	if (flow->buffer)
+		explicit_bzero(flow->buffer, PUMP_BUFFER_SIZE);
+	free(flow->buffer);
+	flow->buffer = NULL;
+}
+
+void pump_release(struct pump *pump)
+{
+	flow_release(&pump->out);
+	flow_release(&pump->in);
+}
+
+int pump_fail(struct pump *pump, enum pump_end end)
+{
+	pump->end = end;
+	return -EPROTO;
+}
+
+int pump_plain_finish(struct pump *pump)
+{
+	if (!shutdown(pump->fd[PUMP_PLAIN], SHUT_WR))
+		return 0;
+	/* Reset by its owner: the other direction finds out, if it has not ended already. */
+	return errno == ENOTCONN ? 0 : -errno;
+}
+
+static enum pump_side flow_side(const struct flow *flow)
+{
+	if (flow->state == FLOW_FILL)
+		return flow->from;
+	return flow->from == PUMP_TLS ? PUMP_PLAIN : PUMP_TLS;
+}
+
+/* One action of the state that @flow is in; what it returned */
+static ssize_t flow_act(struct pump *pump, struct flow *flow)
+{
+	ssize_t n;
+
+	switch (flow->state) {
+	case FLOW_FILL:
+		n = flow->ops->fill(pump);
+		if (n >= 0)
+			flow->state = n ? FLOW_DRAIN : FLOW_FINISH;
+		flow->offset = 0;
+		if (n > 0)
+			flow->held = n;
+		return n;
+	case FLOW_DRAIN:
+		n = flow->ops->drain(pump);
+		if (n > 0) {
+			flow->held -= n;
+			flow->offset += n;
+			flow->bytes += n;
+		}
+		if (n >= 0 && !flow->held)
+			flow->state = FLOW_FILL;
+		return n;
+	case FLOW_FINISH:
+		n = flow->ops->finish(pump);
+		if (!n)
+			flow->state = FLOW_DONE;
+		return n;
+	case FLOW_DONE:
+		break;
+	}
+	return -EAGAIN;
+}
+
+/* True if it got on */
+static bool flow_step(struct pump *pump, struct flow *flow)
+{
+	enum pump_side side = flow_side(flow);
+	ssize_t n = flow_act(pump, flow);
+
+	if (n >= 0)
+		return true;
+	if (n == -EAGAIN)
+		return false;
+	if (pump->end == PUMP_RUNNING)
+		pump->end = side == PUMP_TLS ? PUMP_TLS_ERROR : PUMP_PLAIN_ERROR;
+	pump->error = -n;
+	return false;
+}
+
+enum pump_end pump_step(struct pump *pump)
+{
+	bool moved = true;
+	int ret = pump->records == PUMP_OWN ? pump_own_flush(pump) : 0;
+
+	if (ret && ret != -EAGAIN) {
+		pump->end = PUMP_TLS_ERROR;
+		pump->error = -ret;
+	}
+	for (int round = 0; moved && pump->end == PUMP_RUNNING && round < PUMP_ROUNDS; round++) {
+		moved = flow_step(pump, &pump->out);
+		if (pump->end == PUMP_RUNNING)
+			moved |= flow_step(pump, &pump->in);
+		if (pump->records_sent >= pump->record_limit ||
+		    pump->records_received >= pump->record_limit)
+			pump_fail(pump, PUMP_LIMIT);
+	}
+	if (pump->end == PUMP_RUNNING && pump->out.state == FLOW_DONE &&
+	    pump->in.state == FLOW_DONE)
+		pump->end = PUMP_CLOSED;
+	return pump->end;
+}
+
+static uint32_t flow_interest(const struct flow *flow, enum pump_side side)
+{
+	if (flow->state == FLOW_DONE || flow_side(flow) != side)
+		return 0;
+	return flow->state == FLOW_FILL ? EPOLLIN : EPOLLOUT;
+}
+
+uint32_t pump_interest(const struct pump *pump, enum pump_side side)
+{
+	uint32_t events = flow_interest(&pump->out, side) | flow_interest(&pump->in, side);
+
+	/* An answer to a KeyUpdate may wait while both directions wait to read. */
+	if (side == PUMP_TLS && pump->records == PUMP_OWN && pump_own_pending(pump))
+		events |= EPOLLOUT;
+	return events;
+}
+
+/* The alert that belongs to this end, if one is to be sent */
+static enum qkdtls_alert pump_alert(const struct pump *pump)
+{
+	switch (pump->end) {
+	case PUMP_KEY_UPDATE:
+	case PUMP_LIMIT:
+		return QKDTLS_ALERT_CLOSE_NOTIFY;
+	case PUMP_ALERT:
+		return qkdtls_error(pump->conn)->sent;
+	case PUMP_TLS_ERROR:
+		return pump->error == EBADMSG ? QKDTLS_ALERT_BAD_RECORD_MAC : QKDTLS_ALERT_NONE;
+	default:
+		return QKDTLS_ALERT_NONE;
+	}
+}
+
+void pump_tell_peer(struct pump *pump)
+{
+	enum qkdtls_alert alert = pump_alert(pump);
+
+	if (pump->records == PUMP_OWN) {
+		if (alert == QKDTLS_ALERT_CLOSE_NOTIFY)
+			qkdtls_close(pump->conn);
+		pump_own_flush(pump); /* the engine queued its alert when it failed */
+		return;
+	}
+	/* An alert inside half a record's data would be a record of its own, but out of place. */
+	if (alert != QKDTLS_ALERT_NONE && !pump->out.close_sent)
+		pump_kernel_alert(pump, alert);
+}

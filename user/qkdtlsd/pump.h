@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Moves bytes both ways between a TLS socket and a plain one after the handshake. Half-close is kept:
+ * the end of one side's stream becomes a close_notify or a FIN on the other, and the other direction goes
+ * on. An end that is not orderly is never passed on as an orderly one.
+ *
+ * Two mechanisms behind one state machine: the kernel's TLS with splice(), or the engine's own records.
+ */
+#ifndef QKDTLSD_PUMP_H
+#define QKDTLSD_PUMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <qkd/qkdtls.h>
+
+/* Both AES-GCM suites must see a new key before 2^24.5 records (RFC 9846 section 5.5). */
+#define PUMP_RECORD_LIMIT (1ULL << 24)
+
+/* Bytes that one direction holds at most with the engine's own records */
+#define PUMP_BUFFER_SIZE 16384
+
+enum pump_side {
+	PUMP_TLS,
+	PUMP_PLAIN,
+};
+
+enum pump_records {
+	PUMP_KERNEL,
+	PUMP_OWN,
+};
+
+enum pump_end {
+	PUMP_RUNNING,
+	PUMP_CLOSED, /* both streams ended in order */
+	PUMP_TRUNCATED, /* the TLS side ended without close_notify */
+	PUMP_ALERT, /* an alert came or had to be sent: qkdtls_error() */
+	PUMP_KEY_UPDATE, /* the peer changed its key, which this kernel cannot follow */
+	PUMP_LIMIT, /* as many records as one key may protect */
+	PUMP_TLS_ERROR, /* error of the TLS socket: pump.error */
+	PUMP_PLAIN_ERROR, /* error of the plain socket: pump.error */
+};
+
+enum flow_state {
+	FLOW_FILL, /* wants to read from its source */
+	FLOW_DRAIN, /* holds bytes for its destination */
+	FLOW_FINISH, /* the source has ended; the destination is to be told */
+	FLOW_DONE,
+};
+
+struct pump;
+
+/*
+ * fill: bytes now held, 0 at an orderly end of the source. drain: bytes that went; finish: 0 when done.
+ * All: -EAGAIN to be called again when the socket is ready, or another negative errno, before which a
+ * protocol failure has been recorded in pump.end.
+ */
+struct flow_ops {
+	ssize_t (*fill)(struct pump *pump);
+	ssize_t (*drain)(struct pump *pump);
+	int (*finish)(struct pump *pump);
+};
+
+/**
+ * struct flow - one direction; part of its pump
+ * @ops: how it moves
+ * @from: side that it reads
+ * @state: what it does next
+ * @held: bytes read and not yet written
+ * @offset: where they start in @buffer (own records)
+ * @bytes: written so far
+ * @pipe: where the bytes are held (kernel), or -1
+ * @buffer: where they are held (own records)
+ * @close_sent: close_notify is on its way
+ */
+struct flow {
+	const struct flow_ops *ops;
+	enum pump_side from;
+	enum flow_state state;
+	size_t held;
+	size_t offset;
+	uint64_t bytes;
+	int pipe[2];
+	uint8_t *buffer;
+	bool close_sent;
+};
+
+/**
+ * struct pump - a pair of flows; owns its pipes and buffers, borrows sockets and connection
+ * @fd: both sockets, non-blocking, by enum pump_side
+ * @conn: the engine's connection, after its handshake
+ * @records: who protects the records
+ * @out: plain to TLS
+ * @in: TLS to plain
+ * @end: why it ended
+ * @error: errno that goes with it
+ * @records_sent: upper bound of the records sent
+ * @records_received: the same of those received
+ * @record_limit: PUMP_RECORD_LIMIT, less in tests
+ */
+struct pump {
+	int fd[2];
+	struct qkdtls_conn *conn;
+	enum pump_records records;
+	struct flow out;
+	struct flow in;
+	enum pump_end end;
+	int error;
+	uint64_t records_sent;
+	uint64_t records_received;
+	uint64_t record_limit;
+};
+
+extern const struct flow_ops pump_kernel_out, pump_kernel_in;
+extern const struct flow_ops pump_own_out, pump_own_in;
+
+/* 0, -ENOMEM, or what pipe2() says; pump_release() is due either way. */
+int pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
+	      enum pump_records records);
+void pump_release(struct pump *pump);
+
+/*
+ * Moves what can be moved now, within a bound that keeps one connection from starving others. Call it
+ * again when pump_interest() of either side holds.
+ */
+enum pump_end pump_step(struct pump *pump);
+
+/* EPOLLIN and EPOLLOUT as the pump needs them of this side; 0: none */
+uint32_t pump_interest(const struct pump *pump, enum pump_side side);
+
+/* For the mechanisms: record a protocol end, returns -EPROTO. */
+int pump_fail(struct pump *pump, enum pump_end end);
+
+/* Best effort: tells the peer why this end stops. */
+void pump_tell_peer(struct pump *pump);
+
+/* Ends the plain side's input: flow_ops.finish of both mechanisms. */
+int pump_plain_finish(struct pump *pump);
+
+/* The mechanisms' ways to tell the peer. */
+void pump_kernel_alert(struct pump *pump, enum qkdtls_alert alert);
+int pump_own_flush(struct pump *pump);
+bool pump_own_pending(const struct pump *pump);
+
+#endif /* QKDTLSD_PUMP_H */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the log says about connections and services, and the numbers behind it. Never a secret. */
+#ifndef QKDTLSD_REPORT_H
+#define QKDTLSD_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <qkd/libqkd.h>
+#include <qkd/qkdtls.h>
+
+#include "common/address.h"
+#include "qkdtlsd/pump.h"
+
+/* Why a connection ended; the words are in report.c and qkdtlsd(8). */
+enum end_reason {
+	END_CLOSED,
+	END_BUSY,
+	END_CONNECT,
+	END_TIMEOUT,
+	END_NO_LINK,
+	END_NO_KEY,
+	END_KEY_REJECTED,
+	END_CERTIFICATE,
+	END_PROTOCOL,
+	END_PEER_ALERT,
+	END_RESET,
+	END_TRUNCATED,
+	END_KEY_UPDATE,
+	END_RECORD_LIMIT,
+	END_KTLS,
+	END_STOPPED,
+	END_INTERNAL,
+	END_REASONS,
+};
+
+/**
+ * struct counters - numbers of one service since the start
+ * @accepted: connections that came in
+ * @keyed: established with a QKD key
+ * @fallback: established without one, under policy "prefer"
+ * @ends: ended connections by reason
+ */
+struct counters {
+	uint64_t accepted;
+	uint64_t keyed;
+	uint64_t fallback;
+	uint64_t ends[END_REASONS];
+};
+
+#define REPORT_TEXT_LEN 256
+
+/**
+ * struct report - what is known of one connection; part of it
+ * @peer: address of the TLS peer
+ * @app: address of the plain side
+ * @end: why it ended
+ * @text: the same as a sentence, or ""
+ * @established: the handshake was completed; those below are set
+ * @keyed: with a QKD key
+ * @suite: negotiated; likewise @group and @signature
+ * @key: ID of the key used or offered, or ""
+ * @records: who protects the records
+ * @sent: alert that went to the peer, or QKDTLS_ALERT_NONE
+ * @received: alert that came from it, likewise
+ * @bytes_out: plain to TLS
+ * @bytes_in: TLS to plain
+ */
+struct report {
+	char peer[ADDRESS_TEXT_LEN];
+	char app[ADDRESS_TEXT_LEN];
+	enum end_reason end;
+	char text[REPORT_TEXT_LEN];
+	bool established;
+	bool keyed;
+	uint16_t suite;
+	uint16_t group;
+	uint16_t signature;
+	char key[QKD_ID_TEXT_LEN + 1];
+	enum pump_records records;
+	enum qkdtls_alert sent;
+	enum qkdtls_alert received;
+	uint64_t bytes_out;
+	uint64_t bytes_in;
+};
+
+void report_init(struct report *report);
+
+/* Takes over what the engine says of the connection. */
+void report_negotiated(struct report *report, const struct qkdtls_info *info);
+void report_alerts(struct report *report, const struct qkdtls_error *error);
+
+/* The line at the end of a connection */
+void report_end(const struct report *report, const char *service);
+
+/* The line about a service; @open: its connections now */
+void report_counters(const struct counters *counters, const char *service, unsigned int open);
+
+/* The same as text, for tests; cut off at @size */
+void report_end_text(const struct report *report, const char *service, char *text, size_t size);
+void report_counters_text(const struct counters *counters, const char *service, unsigned int open,
+			  char *text, size_t size);
+
+#endif /* QKDTLSD_REPORT_H */

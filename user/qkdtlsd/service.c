@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+
+#include "common/address.h"
+#include "common/log.h"
+#include "common/tcp.h"
+#include "qkdtlsd/connection.h"
+#include "qkdtlsd/service.h"
+
+/* After accept() has failed for want of descriptors or memory, which goes on failing for a while */
+#define ACCEPT_PAUSE_US 200000
+
+/* Connections taken from the queue before others have their turn */
+#define ACCEPT_BATCH 16
+
+/**
+ * struct listener - one listening socket of a service, which owns it
+ * @next: next of the service
+ * @service: the owner
+ * @fd: the socket
+ * @io: its event source
+ * @pause: after a failure, when to try again
+ */
+struct listener {
+	struct listener *next;
+	struct service *service;
+	int fd;
+	sd_event_source *io;
+	sd_event_source *pause;
+};
+
+/* Engine configuration */
+
+static int tls_setup(struct qkdtls_config *tls, const struct service_config *config)
+{
+	int ret = qkdtls_config_set_policy(tls, config->policy);
+
+	if (!ret && config->certificate)
+		ret = qkdtls_config_set_certificate(tls, config->certificate, config->private_key);
+	if (!ret && config->trust)
+		ret = qkdtls_config_set_trust(tls, config->trust);
+	if (!ret && config->peer_name)
+		ret = qkdtls_config_set_peer_name(tls, config->peer_name);
+	if (!ret && config->mode == QKDTLS_SERVER)
+		ret = qkdtls_config_set_verify_client(tls, config->verify_client);
+	if (!ret && config->groups)
+		ret = qkdtls_config_set_groups(tls, config->groups, config->allow_classical_groups);
+	if (!ret && config->ciphers)
+		ret = qkdtls_config_set_ciphers(tls, config->ciphers);
+	return ret;
+}
+
+static struct qkdtls_config *tls_new(const struct service_config *config, char *message)
+{
+	struct qkdtls_config *tls = qkdtls_config_new();
+	uint8_t context[QKDTLS_LINK_CONTEXT_LEN];
+	int ret = -ENOMEM;
+
+	if (!tls)
+		goto err_free;
+	if (getrandom(context, sizeof(context), 0) != sizeof(context)) {
+		ret = -EIO;
+		goto err_free;
+	}
+	ret = tls_setup(tls, config);
+	if (!ret)
+		ret = qkdtls_config_set_psk_imported(tls, context);
+	if (!ret)
+		ret = qkdtls_config_check(tls, config->mode);
+	if (!ret)
+		return tls;
+err_free:
+	snprintf(message, CONFIG_MESSAGE_LEN, "service \"%s\": %s", config->name,
+		 tls && *qkdtls_config_message(tls) ? qkdtls_config_message(tls) : strerror(-ret));
+	qkdtls_config_unref(tls);
+	return NULL;
+}
+
+struct service *service_new(const struct service_config *config, char *message)
+{
+	struct service *service = calloc(1, sizeof(*service));
+
+	if (!service) {
+		snprintf(message, CONFIG_MESSAGE_LEN, "out of memory");
+		return NULL;
+	}
+	service->config = config;
+	service->keyed = tls_new(config, message);
+	if (service->keyed)
+		service->keyless = tls_new(config, message);
+	if (service->keyless)
+		return service;
+	service_free(service);
+	return NULL;
+}
+
+void service_free(struct service *service)
+{
+	if (!service)
+		return;
+	service_stop_listening(service);
+	service_stop(service);
+	if (service->target)
+		freeaddrinfo(service->target);
+	qkdtls_config_unref(service->keyed);
+	qkdtls_config_unref(service->keyless);
+	free(service);
+}
+
+struct qkdtls_config *service_tls(struct service *service, struct keys *keys)
+{
+	if (keys->problem)
+		return service->keyless;
+	/* No connection has used @keyed before its context is known, so it may still be changed. */
+	if (!service->context_set) {
+		if (qkdtls_config_set_psk_imported(service->keyed, keys->context)) {
+			keys_refuse(keys, "the link's context was not accepted");
+			return service->keyless;
+		}
+		memcpy(service->context, keys->context, sizeof(service->context));
+		service->context_set = true;
+	}
+	if (!memcmp(service->context, keys->context, sizeof(service->context)))
+		return service->keyed;
+	keys_refuse(keys,
+		    "the link has come back with other SAE IDs; restart qkdtlsd if that is right");
+	return service->keyless;
+}
+
+/* Connections */
+
+void service_add(struct service *service, struct connection *connection)
+{
+	connection->next = service->connections;
+	if (connection->next)
+		connection->next->prev = connection;
+	service->connections = connection;
+	service->open++;
+}
+
+void service_remove(struct service *service, struct connection *connection)
+{
+	if (connection->prev)
+		connection->prev->next = connection->next;
+	else
+		service->connections = connection->next;
+	if (connection->next)
+		connection->next->prev = connection->prev;
+	service->open--;
+	if (!service->open && service->on_idle)
+		service->on_idle(service->on_idle_arg);
+}
+
+void service_stop(struct service *service)
+{
+	while (service->connections)
+		connection_stop(service->connections);
+}
+
+/* Listeners */
+
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct listener *listener = arg;
+
+	return sd_event_source_set_enabled(listener->io, SD_EVENT_ON);
+}
+
+/* A level-triggered listener that cannot accept would spin. */
+static void listener_pause(struct listener *listener, int error)
+{
+	log_warning("service=%s accepting paused: %s", listener->service->config->name,
+		    strerror(error));
+	listener->pause = sd_event_source_disable_unref(listener->pause);
+	if (sd_event_source_set_enabled(listener->io, SD_EVENT_OFF) >= 0 &&
+	    sd_event_add_time_relative(listener->service->event, &listener->pause, CLOCK_MONOTONIC,
+				       ACCEPT_PAUSE_US, 0, on_pause_over, listener) < 0)
+		sd_event_source_set_enabled(listener->io, SD_EVENT_ON);
+}
+
+static bool accept_failed_for_all(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static int on_accept(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	struct listener *listener = arg;
+	int ret;
+
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		ret = tcp_accept(fd);
+		if (ret >= 0) {
+			connection_start(listener->service, ret);
+			continue;
+		}
+		if (accept_failed_for_all(-ret))
+			listener_pause(listener, -ret);
+		if (accept_failed_for_all(-ret) || ret == -EAGAIN)
+			break;
+	}
+	return 0;
+}
+
+static void listener_free(struct listener *listener)
+{
+	sd_event_source_disable_unref(listener->io);
+	sd_event_source_disable_unref(listener->pause);
+	if (listener->fd >= 0)
+		close(listener->fd);
+	free(listener);
+}
+
+static void listener_announce(const struct listener *listener)
+{
+	struct sockaddr_storage sa = { 0 };
+	socklen_t len = sizeof(sa);
+	char text[ADDRESS_TEXT_LEN];
+
+	if (getsockname(listener->fd, (struct sockaddr *)&sa, &len))
+		len = 0;
+	address_format(&sa, len, text);
+	log_info("service=%s listening=%s", listener->service->config->name, text);
+}
+
+static int listener_add(struct service *service, const struct addrinfo *ai)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	int ret;
+
+	if (!listener)
+		return -ENOMEM;
+	listener->service = service;
+	listener->fd = tcp_listen(ai);
+	ret = listener->fd;
+	if (ret >= 0)
+		ret = sd_event_add_io(service->event, &listener->io, listener->fd, EPOLLIN,
+				      on_accept, listener);
+	if (ret < 0) {
+		listener_free(listener);
+		return ret;
+	}
+	listener->next = service->listeners;
+	service->listeners = listener;
+	listener_announce(listener);
+	return 0;
+}
+
+static int resolve(const struct service *service, const struct address *address, bool passive,
+		   struct addrinfo **list)
+{
+	int ret = address_resolve(address, passive, list);
+
+	if (!ret)
+		return 0;
+	log_error("service=%s address \"%s\": %s", service->config->name, address->host,
+		  gai_strerror(ret));
+	*list = NULL;
+	return -EADDRNOTAVAIL;
+}
+
+int service_listen(struct service *service, sd_event *event)
+{
+	struct addrinfo *list;
+	int ret = resolve(service, &service->config->connect, false, &service->target);
+
+	if (!ret)
+		ret = resolve(service, &service->config->listen, true, &list);
+	if (ret)
+		return ret;
+	service->event = event;
+	for (const struct addrinfo *ai = list; ai && !ret; ai = ai->ai_next)
+		ret = listener_add(service, ai);
+	freeaddrinfo(list);
+	if (ret)
+		log_error("service=%s cannot listen at \"%s\" port %s: %s", service->config->name,
+			  service->config->listen.host, service->config->listen.port,
+			  strerror(-ret));
+	return ret;
+}
+
+void service_stop_listening(struct service *service)
+{
+	struct listener *next;
+
+	for (struct listener *listener = service->listeners; listener; listener = next) {
+		next = listener->next;
+		listener_free(listener);
+	}
+	service->listeners = NULL;
+}
