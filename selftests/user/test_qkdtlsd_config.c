@@ -141,9 +141,7 @@ static const struct bad {
 	{ "", ":0: no service; add a section \"[service NAME]\", see qkdtlsd.conf(5)" },
 	{ "# only this\n",
 	  ":1: no service; add a section \"[service NAME]\", see qkdtlsd.conf(5)" },
-	{ "mode = server\n",
-	  ":1: section \"[]\" is unknown; settings stand under \"[service NAME]\" "
-	  "or \"[daemon]\"" },
+	{ "mode = server\n", ":1: \"mode\" stands in no section; put \"[service NAME]\" above it" },
 	{ "[services web]\nmode = server\n",
 	  ":2: section \"[services web]\" is unknown; settings stand under \"[service NAME]\" or "
 	  "\"[daemon]\"" },
@@ -201,8 +199,7 @@ static const struct bad {
 	{ "[service a]\nmode\n", ":2: not understood; lines are \"[SECTION]\", \"NAME = VALUE\" or "
 				 "\"# COMMENT\"" },
 	{ "[service a\nmode = server\n",
-	  ":1: not understood; lines are \"[SECTION]\", \"NAME = VALUE\" "
-	  "or \"# COMMENT\"" },
+	  ":2: \"mode\" stands in no section; put \"[service NAME]\" above it" },
 	{ "[service a]\nlisten = h:1\n", ":2: service \"a\" has no \"mode\": give \"server\" or "
 					 "\"client\"" },
 	{ "[service a]\nmode = server\n",

@@ -342,6 +342,12 @@ static int on_setting(void *arg, const char *section, const char *name, const ch
 
 	if (loader->error)
 		return 0;
+	if (!*section) {
+		mistake(loader, loader->line,
+			"\"%s\" stands in no section; put \"[" SERVICE_PREFIX "NAME]\" above it",
+			name);
+		return 0;
+	}
 	if (!strcmp(section, DAEMON_SECTION)) {
 		loader->service = NULL;
 		return !daemon_setting(loader, name, value);

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The tunnel's state machine over socket pairs, by the mechanism for the kernel's TLS: where the "TLS"
+ * socket is a plain one, every byte that splice() moves can be seen, and an end without close_notify is
+ * what a cut-off peer looks like. What only the kernel's TLS can show is in selftests/e2e.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <cmocka.h>
+
+#include "qkdtlsd/pump.h"
+
+#define MESSAGE	   "eight by"
+#define BULK	   (4 * 1024 * 1024)
+#define MANY	   200
+#define STEPS_MAX  100000
+#define ALERT_WARN 1
+
+/* @near are the pump's sockets, @far the ends that the test plays. */
+struct tunnel {
+	struct pump pump;
+	int near[2];
+	int far[2];
+};
+
+static int set_up(void **state)
+{
+	struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
+
+	assert_non_null(tunnel);
+	for (int side = 0; side < 2; side++) {
+		int pair[2];
+
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+			0);
+		tunnel->near[side] = pair[0];
+		tunnel->far[side] = pair[1];
+	}
+	assert_int_equal(pump_init(&tunnel->pump, NULL, tunnel->near[PUMP_TLS],
+				   tunnel->near[PUMP_PLAIN], PUMP_KERNEL),
+			 0);
+	*state = tunnel;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct tunnel *tunnel = *state;
+
+	pump_release(&tunnel->pump);
+	for (int side = 0; side < 2; side++) {
+		close(tunnel->near[side]);
+		if (tunnel->far[side] >= 0)
+			close(tunnel->far[side]);
+	}
+	free(tunnel);
+	return 0;
+}
+
+static void put(struct tunnel *tunnel, enum pump_side side)
+{
+	assert_int_equal(write(tunnel->far[side], MESSAGE, sizeof(MESSAGE)), sizeof(MESSAGE));
+}
+
+static void got(struct tunnel *tunnel, enum pump_side side)
+{
+	char text[2 * sizeof(MESSAGE)];
+
+	assert_int_equal(read(tunnel->far[side], text, sizeof(text)), sizeof(MESSAGE));
+	assert_string_equal(text, MESSAGE);
+}
+
+static void moves_both_ways(void **state)
+{
+	struct tunnel *tunnel = *state;
+
+	put(tunnel, PUMP_PLAIN);
+	put(tunnel, PUMP_TLS);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	got(tunnel, PUMP_TLS);
+	got(tunnel, PUMP_PLAIN);
+	assert_int_equal(tunnel->pump.out.bytes, sizeof(MESSAGE));
+	assert_int_equal(tunnel->pump.in.bytes, sizeof(MESSAGE));
+	assert_int_equal(pump_interest(&tunnel->pump, PUMP_TLS), EPOLLIN);
+	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), EPOLLIN);
+}
+
+/* Until it would block; returns bytes written */
+static size_t fill_up(int fd, uint8_t *data, size_t len)
+{
+	size_t sent = 0;
+	ssize_t n;
+
+	while (sent < len && (n = write(fd, data + sent, len - sent)) > 0)
+		sent += n;
+	return sent;
+}
+
+static void a_slow_reader_stops_the_writer(void **state)
+{
+	struct tunnel *tunnel = *state;
+	uint8_t *data = calloc(1, BULK);
+	size_t sent = 0, before, n;
+
+	assert_non_null(data);
+	do {
+		before = sent;
+		n = fill_up(tunnel->far[PUMP_PLAIN], data, BULK - sent);
+		sent += n;
+		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	} while (sent != before);
+	/* Nobody read: what was taken is what buffers hold, and the pump waits for room only. */
+	assert_true(sent < BULK);
+	assert_int_equal(pump_interest(&tunnel->pump, PUMP_TLS), EPOLLOUT | EPOLLIN);
+	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), 0);
+	/* The other direction is not held up. */
+	put(tunnel, PUMP_TLS);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	got(tunnel, PUMP_PLAIN);
+	free(data);
+}
+
+static void bulk_arrives_unchanged(void **state)
+{
+	struct tunnel *tunnel = *state;
+	uint8_t *data = malloc(BULK), *copy = malloc(BULK);
+	size_t sent = 0, received = 0;
+	ssize_t n;
+
+	assert_non_null(data);
+	assert_non_null(copy);
+	for (size_t i = 0; i < BULK; i++)
+		data[i] = (uint8_t)(i * 7 + (i >> 8) * 13 + (i >> 16));
+	for (int step = 0; received < BULK && step < STEPS_MAX; step++) {
+		sent += fill_up(tunnel->far[PUMP_TLS], data + sent, BULK - sent);
+		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		while ((n = read(tunnel->far[PUMP_PLAIN], copy + received, BULK - received)) > 0)
+			received += n;
+	}
+	assert_int_equal(received, BULK);
+	assert_memory_equal(data, copy, BULK);
+	assert_int_equal(tunnel->pump.in.bytes, BULK);
+	free(data);
+	free(copy);
+}
+
+static void one_call_is_bounded(void **state)
+{
+	struct tunnel *tunnel = *state;
+	const uint8_t byte = 0;
+	int steps = 1;
+
+	/* Each byte takes a place in the pipe, so that one call cannot move them all. */
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(write(tunnel->far[PUMP_TLS], &byte, 1), 1);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_true(tunnel->pump.in.bytes < MANY);
+	assert_int_equal(pump_interest(&tunnel->pump, PUMP_TLS), EPOLLIN);
+	while (tunnel->pump.in.bytes < MANY && steps < MANY) {
+		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		steps++;
+	}
+	assert_int_equal(tunnel->pump.in.bytes, MANY);
+}
+
+static void end_of_the_application_becomes_close_notify(void **state)
+{
+	static const uint8_t expected[] = MESSAGE "\0\1";
+	struct tunnel *tunnel = *state;
+	uint8_t record[2 * sizeof(expected)];
+
+	put(tunnel, PUMP_PLAIN);
+	assert_int_equal(shutdown(tunnel->far[PUMP_PLAIN], SHUT_WR), 0);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	/* The message with its NUL, then level warning, close_notify */
+	assert_int_equal(read(tunnel->far[PUMP_TLS], record, sizeof(record)), sizeof(expected));
+	assert_memory_equal(record, expected, sizeof(expected));
+	assert_int_equal(tunnel->pump.out.state, FLOW_DONE);
+	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), 0);
+	/* The other direction goes on. */
+	put(tunnel, PUMP_TLS);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	got(tunnel, PUMP_PLAIN);
+}
+
+static void end_without_close_notify_is_truncation(void **state)
+{
+	struct tunnel *tunnel = *state;
+	char byte;
+
+	put(tunnel, PUMP_TLS);
+	assert_int_equal(shutdown(tunnel->far[PUMP_TLS], SHUT_WR), 0);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_TRUNCATED);
+	/* What came before is delivered; the end is not. */
+	got(tunnel, PUMP_PLAIN);
+	assert_int_equal(read(tunnel->far[PUMP_PLAIN], &byte, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+static void tells_whose_fault_it_was(void **state)
+{
+	struct tunnel *tunnel = *state;
+
+	put(tunnel, PUMP_PLAIN);
+	assert_int_equal(shutdown(tunnel->far[PUMP_TLS], SHUT_RD), 0);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_TLS_ERROR);
+	assert_int_equal(tunnel->pump.error, EPIPE);
+}
+
+static void tells_that_the_application_has_gone(void **state)
+{
+	struct tunnel *tunnel = *state;
+
+	put(tunnel, PUMP_TLS);
+	close(tunnel->far[PUMP_PLAIN]);
+	tunnel->far[PUMP_PLAIN] = -1;
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_PLAIN_ERROR);
+	assert_int_equal(tunnel->pump.error, EPIPE);
+}
+
+static void stops_before_the_key_is_worn_out(void **state)
+{
+	static const uint8_t close_notify[] = { ALERT_WARN, QKDTLS_ALERT_CLOSE_NOTIFY };
+	struct tunnel *tunnel = *state;
+	uint8_t record[8];
+	int steps = 0;
+
+	tunnel->pump.record_limit = 100;
+	while (pump_step(&tunnel->pump) == PUMP_RUNNING && steps < 200) {
+		put(tunnel, PUMP_PLAIN);
+		if (pump_step(&tunnel->pump) == PUMP_RUNNING)
+			got(tunnel, PUMP_TLS);
+		steps++;
+	}
+	assert_int_equal(tunnel->pump.end, PUMP_LIMIT);
+	assert_true(steps <= 100);
+	got(tunnel, PUMP_TLS);
+	pump_tell_peer(&tunnel->pump);
+	assert_int_equal(read(tunnel->far[PUMP_TLS], record, sizeof(record)), sizeof(close_notify));
+	assert_memory_equal(record, close_notify, sizeof(close_notify));
+}
+
+static void counts_received_records_too(void **state)
+{
+	struct tunnel *tunnel = *state;
+	int steps = 0;
+
+	tunnel->pump.record_limit = 100;
+	while (tunnel->pump.end == PUMP_RUNNING && steps < 200) {
+		put(tunnel, PUMP_TLS);
+		pump_step(&tunnel->pump);
+		steps++;
+	}
+	assert_int_equal(tunnel->pump.end, PUMP_LIMIT);
+	assert_true(steps <= 100);
+}
+
+#define PUMP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PUMP_TEST(moves_both_ways),
+		PUMP_TEST(a_slow_reader_stops_the_writer),
+		PUMP_TEST(bulk_arrives_unchanged),
+		PUMP_TEST(one_call_is_bounded),
+		PUMP_TEST(end_of_the_application_becomes_close_notify),
+		PUMP_TEST(end_without_close_notify_is_truncation),
+		PUMP_TEST(tells_whose_fault_it_was),
+		PUMP_TEST(tells_that_the_application_has_gone),
+		PUMP_TEST(stops_before_the_key_is_worn_out),
+		PUMP_TEST(counts_received_records_too),
+	};
+
+	/* The daemon ignores it too: splice() to a closed socket is an error, not a signal. */
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests_name("qkdtlsd_pump", tests, NULL, NULL);
+}
