@@ -26,7 +26,7 @@ key_of() { cat "$@" - | sha256sum | cut -c1-12; }
 
 need_root() { [[ $(id -u) == 0 ]] || die "needs root (namespaces, mounts, package installation)"; }
 
-# hold NAME: take the cache lock NAME until the calling shell ends.
+# hold NAME: take the cache lock NAME until the calling shell ends. Not twice in one shell: it would wait for itself.
 hold() {
 	local fd
 
@@ -56,4 +56,58 @@ usage_if_asked() {
 		exit 0
 		;;
 	esac
+}
+
+# series_field SERIES N: field N of the series file (2: Debian suite, 3: host or root).
+series_field() {
+	words_of "$TESTBED/series" | awk -v s="$1" -v n="$2" '$1 == s { print $n; found = 1 } END { exit !found }' ||
+		die "no kernel series $1 in tools/testbed/series"
+}
+
+# base_of SERIES: what to put before a path of the place where the series is built: nothing, or the root.
+base_of() {
+	case $(series_field "$1" 3) in
+	host) ;;
+	root) "$TESTBED/root" ;;
+	esac
+}
+
+# release_of SERIES: the newest installed kernel release of the series that has headers, such as 6.12.107+deb13-amd64.
+release_of() {
+	local base release
+
+	base=$(base_of "$1")
+	release=$(find "$base/usr/src" -maxdepth 1 -name "linux-headers-$1.*-amd64" -printf '%f\n' |
+		sed 's/^linux-headers-//' | grep -v -e '-cloud-' -e '-rt-' | sort -V | tail -n 1)
+	[[ $release ]] || die "no kernel headers $1 in ${base:-this machine}"
+	printf '%s\n' "$release"
+}
+
+# in_place_of SERIES CMD...: run CMD where the series is built.
+in_place_of() {
+	local how
+
+	how=$(series_field "$1" 3)
+	shift
+	case $how in
+	host) "$@" ;;
+	root) "$TESTBED/enter" "$@" ;;
+	esac
+}
+
+# version_of SERIES PACKAGE: the installed version of a Debian package where the series is built.
+# shellcheck disable=SC2016
+version_of() { in_place_of "$1" dpkg-query -W -f '${Version}' "$2"; }
+
+# fetch_debs SERIES DIR PACKAGE=VERSION...: download packages with the apt of the place where the series is built.
+fetch_debs() {
+	local series=$1 dir=$2 log=$QKD_CACHE/fetch.log
+	shift 2
+	local -a get=(env -C "$dir" apt-get -q -o APT::Sandbox::User=root)
+
+	# The lists of a root are as old as the root; the mirror's directory of old packages may be gone since.
+	# shellcheck disable=SC2016
+	quietly "$log" in_place_of "$series" sh -c '"$@" || { "$1" "$2" "$3" apt-get -q update && "$@"; }' \
+		sh "${get[@]}" download "$@" ||
+		die "the mirror no longer has $*: remove the root ($(base_of "$series")) and start again"
 }
