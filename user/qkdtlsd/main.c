@@ -12,7 +12,7 @@
 #include "qkdtlsd/daemon.h"
 #include "qkdtlsd/privileges.h"
 
-#define DEFAULT_CONFIG "/etc/qkd/qkdtlsd.conf"
+#define DEFAULT_CONFIG "/etc/qkdtlsd.conf"
 
 #define EXIT_USAGE 2
 

@@ -1,0 +1,356 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The daemon without a kernel module and without the kernel's TLS: client and server service on the loopback device
+# of a network namespace of their own. What needs keys and kTLS is in selftests/e2e/qkdtlsd.sh.
+set -euo pipefail
+
+if [[ -z ${QKD_TEST_NETNS-} ]]; then
+	QKD_TEST_NETNS=1 exec unshare --net "$0" "$@"
+fi
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=selftests/e2e/tap.sh
+. "$here/../e2e/tap.sh"
+# shellcheck source=selftests/e2e/lib.sh
+. "$here/../e2e/lib.sh"
+trap e2e_cleanup EXIT
+
+SERVER=127.0.0.1:$E2E_TLS_PORT
+CLIENT=127.0.0.1:$E2E_APP_PORT
+WEB=127.0.0.1:$E2E_WEB_PORT
+ECHO_PORT=8081
+SIZE=1048576
+
+# This libcrypto may be too old for ML-KEM.
+GROUPS_LINES=()
+if ! openssl list -kem-algorithms 2>/dev/null | grep -q X25519MLKEM768; then
+	GROUPS_LINES=("groups = x25519" "allow-classical-groups = yes")
+fi
+
+server_config() {
+	e2e_config server server "$SERVER" "$WEB" missing "${GROUPS_LINES[@]}" "$@"
+}
+
+client_config() {
+	e2e_config client client "$CLIENT" "$SERVER" missing "${GROUPS_LINES[@]}" "$@"
+}
+
+both() {
+	e2e_daemon here server
+	e2e_daemon here client
+}
+
+stop_both() {
+	e2e_stop "$(e2e_pid client)"
+	e2e_stop "$(e2e_pid server)"
+}
+
+# Tests of one run may leave a daemon behind when they fail; the next must not meet it.
+fresh() {
+	local name
+	for name in server client; do
+		if [[ -e $E2E_DIR/$name.pid ]]; then
+			e2e_stop "$(e2e_pid "$name")" KILL
+		fi
+	done
+}
+
+check_refuses() {
+	local pattern=$1
+	refuse qkdtlsd --check -c "$E2E_DIR/server.conf" >"$E2E_DIR/check.log" 2>&1
+	cat "$E2E_DIR/check.log"
+	grep -Eq "$pattern" "$E2E_DIR/check.log"
+}
+
+test_check_accepts_a_good_file() {
+	server_config
+	qkdtlsd --check -c "$E2E_DIR/server.conf" | grep -q 'no mistakes found'
+}
+
+test_check_names_line_and_remedy() {
+	server_config "colour = red"
+	check_refuses 'server.conf:[0-9]+: unknown setting "colour"; qkdtlsd.conf\(5\) lists'
+	server_config "mode = client"
+	check_refuses '"mode" is given twice in service "server"; remove one'
+	server_config "handshake-timeout = 0"
+	check_refuses '"handshake-timeout = 0": give a whole number from 1 to 600'
+}
+
+test_check_reads_certificates_and_keys() {
+	server_config "certificate = $E2E_DIR/none.pem"
+	check_refuses 'service "server": .*none.pem'
+	server_config "private-key = $E2E_DIR/client.key"
+	check_refuses 'service "server": '
+	cp "$E2E_DIR/server.key" "$E2E_DIR/open.key"
+	chmod 644 "$E2E_DIR/open.key"
+	server_config "private-key = $E2E_DIR/open.key"
+	check_refuses 'service "server": .*open.key'
+	server_config "ciphers = TLS_NULL"
+	check_refuses 'service "server": '
+}
+
+test_classical_groups_must_be_allowed() {
+	e2e_config server server "$SERVER" "$WEB" missing "groups = x25519"
+	check_refuses 'service "server": '
+}
+
+test_does_not_serve_as_root() {
+	server_config
+	refuse timeout 10 qkdtlsd -c "$E2E_DIR/server.conf" >"$E2E_DIR/root.log" 2>&1
+	grep -q 'give --user NAME' "$E2E_DIR/root.log"
+	refuse timeout 10 qkdtlsd --user nobody-at-all -c "$E2E_DIR/server.conf" >"$E2E_DIR/root.log" 2>&1
+	grep -q 'there is no such user' "$E2E_DIR/root.log"
+}
+
+test_usage_errors_exit_2() {
+	local status=0
+	qkdtlsd --colour 2>/dev/null || status=$?
+	((status == 2))
+	status=0
+	qkdtlsd extra 2>/dev/null || status=$?
+	((status == 2))
+	qkdtlsd --help | grep -q -- '--check'
+	qkdtlsd --version | grep -q '^qkdtlsd [0-9]'
+}
+
+test_gives_privileges_up() {
+	local status
+	server_config
+	e2e_daemon here server
+	status=/proc/$(e2e_pid server)/status
+	grep -Eq "^Uid:\s+$(id -u "$E2E_USER")\s" "$status"
+	grep -Eq '^NoNewPrivs:\s+1' "$status"
+	grep -Eq '^CapEff:\s+0+$' "$status"
+	[[ $(stat -c %u "/proc/$(e2e_pid server)/environ") == 0 ]]
+	grep -Eq '^Max core file size +0 +0 ' "/proc/$(e2e_pid server)/limits"
+	e2e_stop "$(e2e_pid server)"
+}
+
+test_prefer_falls_back_without_a_link() {
+	fresh
+	server_config "policy = prefer"
+	client_config "policy = prefer"
+	both
+	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+	e2e_expect client 'peer=127.0.0.1:4433 .*end=closed outcome=fallback suite=TLS_AES_256_GCM_SHA384 group='
+	e2e_expect server 'end=closed outcome=fallback .* out=[0-9]{7}'
+	e2e_expect client 'falls back to a handshake without QKD key: there is no /dev/qkd'
+	[[ $(e2e_counter client fallback) == 1 ]]
+	[[ $(e2e_counter server fallback) == 1 ]]
+	[[ $(e2e_counter server qkd) == 0 ]]
+}
+
+test_own_records_are_warned_of_once() {
+	[[ -e /proc/net/tls_stat ]] && skip "this kernel has TLS"
+	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+	[[ $(grep -c 'this kernel has no TLS' "$E2E_DIR/server.log") == 1 ]]
+}
+
+test_many_connections_at_once() {
+	local i pids=()
+	for i in $(seq 20); do
+		e2e_fetch here file -o "$E2E_DIR/out.$i" &
+		pids+=($!)
+	done
+	for i in $(seq 20); do
+		wait "${pids[i - 1]}"
+		cmp "$E2E_DIR/out.$i" "$E2E_DIR/www/file"
+	done
+	rm "$E2E_DIR"/out.*
+}
+
+test_no_secret_and_no_plain_text_in_logs() {
+	refuse grep -Eiq 'secret|BEGIN|private' "$E2E_DIR/server.log" "$E2E_DIR/client.log"
+	stop_both
+}
+
+test_require_refuses_without_a_link() {
+	fresh
+	server_config
+	client_config
+	both
+	refuse e2e_fetch here file
+	e2e_expect client 'end=no-link outcome=refused .*reason="there is no /dev/qkd'
+	[[ $(e2e_counter client no-link) == 1 ]]
+	e2e_stop "$(e2e_pid client)"
+	client_config "policy = prefer"
+	e2e_daemon here client
+	refuse e2e_fetch here file
+	e2e_expect server 'end=no-link outcome=refused .*alert-sent='
+	e2e_expect client 'end=peer-alert outcome=refused .*alert-received='
+	stop_both
+}
+
+test_both_directions_and_half_close() {
+	fresh
+	server_config "policy = prefer" "connect = 127.0.0.1:$ECHO_PORT"
+	client_config "policy = prefer"
+	both
+	# The end of the input reaches cat through the tunnel; only then its answer ends.
+	busybox nc 127.0.0.1 "$E2E_APP_PORT" <"$E2E_DIR/www/file" >"$E2E_DIR/echoed"
+	cmp "$E2E_DIR/echoed" "$E2E_DIR/www/file"
+	e2e_expect client "end=closed .* out=$SIZE in=$SIZE"
+	stop_both
+}
+
+test_other_ca_is_refused() {
+	fresh
+	server_config "policy = prefer" "certificate = $E2E_DIR/stranger.pem" \
+		"private-key = $E2E_DIR/stranger.key"
+	client_config "policy = prefer"
+	both
+	refuse e2e_fetch here file
+	e2e_expect client 'end=certificate outcome=refused .*alert-sent=unknown_ca'
+	e2e_expect server 'end=peer-alert outcome=refused .*alert-received=unknown_ca'
+	stop_both
+}
+
+test_other_name_is_refused() {
+	fresh
+	server_config "policy = prefer"
+	client_config "policy = prefer" "peer-name = basel.example"
+	both
+	refuse e2e_fetch here file
+	e2e_expect client 'end=certificate outcome=refused'
+	stop_both
+}
+
+test_client_without_certificate_is_refused() {
+	fresh
+	server_config "policy = prefer"
+	client_config "policy = prefer"
+	sed -i '/^certificate\|^private-key/d' "$E2E_DIR/client.conf"
+	both
+	refuse e2e_fetch here file
+	e2e_expect server 'outcome=refused .*alert-sent=certificate_required'
+	stop_both
+}
+
+test_silent_peer_is_timed_out() {
+	fresh
+	server_config "handshake-timeout = 1"
+	e2e_daemon here server
+	exec 3<>"/dev/tcp/127.0.0.1/$E2E_TLS_PORT"
+	timeout 20 cat <&3 >/dev/null
+	exec 3>&-
+	e2e_expect server 'end=timeout outcome=refused'
+	[[ $(e2e_counter server timeout) == 1 ]]
+}
+
+test_garbage_is_refused() {
+	head -c 4096 /dev/zero | busybox nc 127.0.0.1 "$E2E_TLS_PORT" >/dev/null
+	e2e_expect server 'end=protocol outcome=refused .*alert-sent='
+	[[ $(e2e_counter server open) == 0 ]]
+	e2e_stop "$(e2e_pid server)"
+}
+
+test_limit_of_connections_holds() {
+	fresh
+	server_config "max-connections = 1"
+	e2e_daemon here server
+	exec 3<>"/dev/tcp/127.0.0.1/$E2E_TLS_PORT"
+	exec 4<>"/dev/tcp/127.0.0.1/$E2E_TLS_PORT"
+	e2e_expect server 'end=too-many-connections'
+	exec 3>&- 4>&-
+	e2e_expect server 'end=reset'
+	e2e_stop "$(e2e_pid server)"
+}
+
+test_application_that_does_not_answer() {
+	fresh
+	server_config "policy = prefer" "connect = 127.0.0.1:9"
+	client_config "policy = prefer"
+	both
+	refuse e2e_fetch here file
+	e2e_expect server 'end=connect-failed outcome=fallback'
+	e2e_expect client 'end=truncated'
+	stop_both
+}
+
+test_peer_that_cannot_be_reached() {
+	fresh
+	client_config "policy = prefer"
+	e2e_daemon here client
+	refuse e2e_fetch here file
+	e2e_expect client 'end=connect-failed outcome=refused'
+	e2e_stop "$(e2e_pid client)"
+}
+
+# A transfer of SIZE at half of it a second, in the background; its process ID in $slow
+slow_fetch() {
+	e2e_fetch here file --limit-rate 512k -o "$E2E_DIR/slow" &
+	slow=$!
+	wait_for 20 test -s "$E2E_DIR/slow"
+}
+
+test_a_killed_peer_is_no_end_of_file() {
+	fresh
+	server_config "policy = prefer"
+	client_config "policy = prefer"
+	both
+	slow_fetch
+	kill -KILL "$(e2e_pid server)"
+	refuse wait "$slow"
+	e2e_expect client 'end=(truncated|reset) outcome=fallback'
+	fresh
+}
+
+test_sigterm_lets_transfers_finish() {
+	local server client
+	fresh
+	both
+	server=$(e2e_pid server) client=$(e2e_pid client)
+	slow_fetch
+	kill -TERM "$server" "$client"
+	e2e_expect server 'stopping: no new connections'
+	wait_for 10 refuse e2e_connects here 127.0.0.1 "$E2E_TLS_PORT"
+	wait "$slow"
+	cmp "$E2E_DIR/slow" "$E2E_DIR/www/file"
+	wait "$server"
+	wait "$client"
+	e2e_logged server 'accepted=1 open=0 .*closed=1'
+}
+
+test_second_sigterm_ends_at_once() {
+	local client
+	both
+	client=$(e2e_pid client)
+	slow_fetch
+	kill -TERM "$client"
+	e2e_expect client 'stopping: no new connections'
+	kill -TERM "$client"
+	wait "$client"
+	refuse wait "$slow"
+	e2e_logged client 'end=stopped'
+	e2e_expect server 'end=(truncated|reset)'
+	fresh
+}
+
+test_drain_timeout_ends_what_is_left() {
+	local client
+	{
+		printf '[daemon]\ndrain-timeout = 1\n'
+		cat "$E2E_DIR/client.conf"
+	} >"$E2E_DIR/drain.conf"
+	mv "$E2E_DIR/drain.conf" "$E2E_DIR/client.conf"
+	both
+	client=$(e2e_pid client)
+	e2e_fetch here file --limit-rate 16k -o "$E2E_DIR/slow" &
+	slow=$!
+	wait_for 20 test -s "$E2E_DIR/slow"
+	kill -TERM "$client"
+	wait "$client"
+	refuse wait "$slow"
+	e2e_logged client 'drain-timeout has passed'
+	fresh
+}
+
+e2e_need qkdtlsd openssl curl lighttpd busybox ip || tap_skip_all "a program is missing"
+ip link set lo up
+e2e_pki
+e2e_web here
+head -c "$SIZE" /dev/urandom >"$E2E_DIR/www/file"
+busybox nc -ll -p "$ECHO_PORT" -e cat >"$E2E_DIR/echo.log" 2>&1 &
+e2e_started $!
+mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
+tap_run "${tests[@]}"
