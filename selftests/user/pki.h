@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Certificates for tests, made at run time in a directory of their own that pki_free() removes. */
+#ifndef _QKD_SELFTESTS_PKI_H
+#define _QKD_SELFTESTS_PKI_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#define PKI_SERVER_NAME "zurich.example"
+#define PKI_CLIENT_NAME "geneva.example"
+
+struct pki;
+
+/**
+ * struct pki_leaf - one certificate to make
+ * @file: NAME.pem is the chain and NAME.key the key
+ * @name: dNSName
+ * @other_ca: signed by the CA that nobody trusts
+ * @not_after: seconds from now
+ * @not_before: seconds from now
+ * @no_sign: key usage without digitalSignature
+ * @client_only: extended key usage clientAuth instead of both
+ * @curve: NULL: P-256
+ */
+struct pki_leaf {
+	const char *file;
+	const char *name;
+	bool other_ca;
+	long not_before;
+	long not_after;
+	bool no_sign;
+	bool client_only;
+	const char *curve;
+};
+
+/*
+ * Makes ca.pem, other-ca.pem, server.{pem,key}, client.{pem,key}, and as refused servers: expired, early,
+ * stranger (other CA), nosign (key usage), client-only (extended key usage), p384 (other curve).
+ */
+struct pki *pki_new(void);
+void pki_free(struct pki *pki);
+
+void pki_issue(struct pki *pki, const struct pki_leaf *leaf);
+
+/* DIR/FILE; the string lives until the eighth next call */
+const char *pki_path(struct pki *pki, const char *file);
+
+/* Writes @text to DIR/FILE with @mode. */
+const char *pki_write(struct pki *pki, const char *file, const char *text, int mode);
+
+#endif /* _QKD_SELFTESTS_PKI_H */

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* How a connection fails: once, with at most one alert. */
+#include <errno.h>
+
+#include "tls/internal.h"
+
+static int alert_to_errno(enum qkdtls_alert alert)
+{
+	switch (alert) {
+	case QKDTLS_ALERT_BAD_CERTIFICATE:
+	case QKDTLS_ALERT_UNSUPPORTED_CERTIFICATE:
+	case QKDTLS_ALERT_CERTIFICATE_REVOKED:
+	case QKDTLS_ALERT_CERTIFICATE_EXPIRED:
+	case QKDTLS_ALERT_CERTIFICATE_UNKNOWN:
+	case QKDTLS_ALERT_UNKNOWN_CA:
+	case QKDTLS_ALERT_ACCESS_DENIED:
+	case QKDTLS_ALERT_CERTIFICATE_REQUIRED:
+		return -EACCES;
+	case QKDTLS_ALERT_INTERNAL_ERROR:
+		return -EIO;
+	default:
+		return -EPROTO;
+	}
+}
+
+int qkdtls_fail_errno(struct qkdtls_conn *conn, enum qkdtls_alert alert, int failure,
+		      const char *reason)
+{
+	if (conn->failed)
+		return QKDTLS_ERROR;
+	conn->failed = true;
+	conn->failure = failure;
+	conn->error.sent = alert;
+	conn->error.reason = reason;
+	qkdtls_buf_free(&conn->flight);
+	/* An alert that finds no room is lost; the connection has failed all the same. */
+	if (alert != QKDTLS_ALERT_NONE && !conn->keys_taken)
+		(void)qkdtls_alert_queue(conn, alert);
+	return QKDTLS_ERROR;
+}
+
+int qkdtls_fail(struct qkdtls_conn *conn, enum qkdtls_alert alert, const char *reason)
+{
+	return qkdtls_fail_errno(conn, alert, alert_to_errno(alert), reason);
+}
+
+int qkdtls_fail_code(struct qkdtls_conn *conn, int code, const char *reason)
+{
+	if (code > 0)
+		return qkdtls_fail(conn, (enum qkdtls_alert)code, reason);
+	return qkdtls_fail_errno(conn, QKDTLS_ALERT_INTERNAL_ERROR, code, reason);
+}
+
+int qkdtls_fail_received(struct qkdtls_conn *conn, enum qkdtls_alert alert, const char *reason)
+{
+	if (conn->failed)
+		return QKDTLS_ERROR;
+	conn->error.received = alert;
+	return qkdtls_fail_errno(conn, QKDTLS_ALERT_NONE, -ECONNRESET, reason);
+}
+
+const struct qkdtls_error *qkdtls_error(const struct qkdtls_conn *conn)
+{
+	return &conn->error;
+}
+
+int qkdtls_to_errno(const struct qkdtls_conn *conn)
+{
+	return conn->failure;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* After the handshake: the engine's own records, or what the kernel hands up of its */
+#include <errno.h>
+#include <string.h>
+
+#include "tls/internal.h"
+
+/* Output that may pile up before qkdtls_send() takes no more */
+#define SEND_QUEUE_MAX 65536
+
+/* Records under a key at which it is renewed, well before the record layer refuses */
+#define RECORDS_LEFT_MIN 1024
+
+/* Records in a row without application data that a peer may make this end work for */
+#define IDLE_RECORDS_MAX 32
+
+static int stream_check(const struct qkdtls_conn *conn)
+{
+	if (conn->failed)
+		return conn->failure;
+	return conn->state != QKDTLS_UP || conn->keys_taken ? -EPERM : 0;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+ssize_t qkdtls_send(struct qkdtls_conn *conn, const void *data, size_t len)
+{
+	int ret = stream_check(conn);
+
+	if (ret)
+		return ret;
+	if (conn->closed)
+		return -EPIPE;
+	if (!len || conn->out.len >= SEND_QUEUE_MAX)
+		return 0;
+	if (qkdtls_record_writer_left(&conn->writer) < RECORDS_LEFT_MIN &&
+	    qkdtls_key_update_send(conn))
+		return conn->failure;
+	len = smaller(len, QKDTLS_RECORD_PLAIN_MAX);
+	ret = qkdtls_record_write(&conn->writer, QKDTLS_CONTENT_DATA, data, len, &conn->out);
+	if (ret) {
+		qkdtls_fail_code(conn, ret, "cannot protect a record");
+		return conn->failure;
+	}
+	return (ssize_t)len;
+}
+
+static int handle_messages(struct qkdtls_conn *conn, const uint8_t *data, size_t len)
+{
+	struct qkdtls_incoming msg;
+	int ret = qkdtls_message_add(conn, data, len);
+
+	while (!ret) {
+		ret = qkdtls_message_peek(conn, &msg);
+		if (!ret)
+			ret = qkdtls_step_message(conn, &msg);
+	}
+	return ret == QKDTLS_PENDING ? 0 : ret;
+}
+
+static int handle_data(struct qkdtls_conn *conn, const uint8_t *data, size_t len)
+{
+	if (conn->messages.len)
+		return qkdtls_fail(conn, QKDTLS_ALERT_UNEXPECTED_MESSAGE,
+				   "application data inside a handshake message");
+	if (len)
+		conn->idle_records = 0;
+	conn->plain = qkdtls_cursor(data, len);
+	return 0;
+}
+
+static int handle_record(struct qkdtls_conn *conn, uint8_t type, const uint8_t *data, size_t len)
+{
+	switch (type) {
+	case QKDTLS_CONTENT_DATA:
+		return handle_data(conn, data, len);
+	case QKDTLS_CONTENT_ALERT:
+		return qkdtls_alert_recv(conn, data, len);
+	case QKDTLS_CONTENT_HANDSHAKE:
+		return handle_messages(conn, data, len);
+	default:
+		return qkdtls_fail(conn, QKDTLS_ALERT_UNEXPECTED_MESSAGE, "unexpected record");
+	}
+}
+
+/* 0: there is plain text, or the peer has closed; QKDTLS_PENDING: more input first */
+static int next_data(struct qkdtls_conn *conn)
+{
+	struct qkdtls_record record;
+	int ret = 0;
+
+	while (!ret && qkdtls_cursor_empty(&conn->plain) && !conn->peer_closed) {
+		ret = qkdtls_record_reader_next(&conn->reader, &record);
+		if (ret == -EAGAIN)
+			return QKDTLS_PENDING;
+		if (ret)
+			ret = qkdtls_fail_code(conn, ret, "bad record");
+		else if (++conn->idle_records > IDLE_RECORDS_MAX)
+			ret = qkdtls_fail(conn, QKDTLS_ALERT_UNEXPECTED_MESSAGE,
+					  "too many records without data");
+		else
+			ret = handle_record(conn, record.type, record.data, record.len);
+	}
+	return ret;
+}
+
+ssize_t qkdtls_receive(struct qkdtls_conn *conn, void *buf, size_t len)
+{
+	int ret = stream_check(conn);
+
+	if (ret)
+		return ret;
+	ret = next_data(conn);
+	if (ret == QKDTLS_PENDING)
+		return 0;
+	if (ret)
+		return conn->failure;
+	if (qkdtls_cursor_empty(&conn->plain))
+		return -ENODATA;
+	len = smaller(len, qkdtls_cursor_left(&conn->plain));
+	(void)qkdtls_get_copy(&conn->plain, len, buf);
+	return (ssize_t)len;
+}
+
+int qkdtls_close(struct qkdtls_conn *conn)
+{
+	int ret = stream_check(conn);
+
+	if (ret)
+		return ret;
+	if (conn->closed)
+		return 0;
+	ret = qkdtls_alert_queue(conn, QKDTLS_ALERT_CLOSE_NOTIFY);
+	if (!ret)
+		conn->closed = true;
+	return ret;
+}
+
+enum qkdtls_control qkdtls_control(struct qkdtls_conn *conn, uint8_t content_type, const void *data,
+				   size_t len)
+{
+	if (conn->failed || conn->state != QKDTLS_UP)
+		return QKDTLS_CONTROL_FAILED;
+	conn->key_updated = false;
+	/* What the kernel takes for data it never hands up here. */
+	if (!len || content_type == QKDTLS_CONTENT_DATA) {
+		qkdtls_fail(conn, QKDTLS_ALERT_UNEXPECTED_MESSAGE, "unexpected record");
+		return QKDTLS_CONTROL_FAILED;
+	}
+	if (handle_record(conn, content_type, data, len))
+		return QKDTLS_CONTROL_FAILED;
+	if (conn->key_updated)
+		return QKDTLS_CONTROL_KEY_UPDATE;
+	return conn->peer_closed ? QKDTLS_CONTROL_CLOSE : QKDTLS_CONTROL_IGNORE;
+}
