@@ -30,7 +30,10 @@ bool qkdtls_get_bytes(struct qkdtls_cursor *c, size_t len, const uint8_t **bytes
 bool qkdtls_get_copy(struct qkdtls_cursor *c, size_t len, void *out);
 bool qkdtls_get_sub(struct qkdtls_cursor *c, size_t len, struct qkdtls_cursor *sub);
 
-/* A vector behind a length of 1, 2 or 3 bytes; false also if its length is outside @min..@max */
+/*
+ * A vector behind a length of 1, 2 or 3 bytes; false also if its length is outside @min..@max. @vec is
+ * another cursor than @c, which goes on behind the vector.
+ */
 bool qkdtls_get_vec8(struct qkdtls_cursor *c, size_t min, size_t max, struct qkdtls_cursor *vec);
 bool qkdtls_get_vec16(struct qkdtls_cursor *c, size_t min, size_t max, struct qkdtls_cursor *vec);
 bool qkdtls_get_vec24(struct qkdtls_cursor *c, size_t min, size_t max, struct qkdtls_cursor *vec);
