@@ -16,6 +16,7 @@ chmod 755 "$E2E_DIR"
 E2E_PIDS=$E2E_DIR/pids
 : >"$E2E_PIDS"
 E2E_USER=${E2E_USER:-nobody}
+E2E_RATE=${E2E_RATE:-1000000} # of the simulated link, bits per second
 E2E_GENEVA=geneva
 E2E_ZURICH=zurich
 E2E_GENEVA_IP=10.77.0.1
@@ -144,18 +145,35 @@ e2e_seed() {
 	)
 }
 
-# Both ends of one simulated link; RATE in bits per second
+# Both ends of one simulated link
 e2e_links() {
-	local rate=${1:-1000000}
 	in_place "$E2E_GENEVA" qkdctl link add "$E2E_ZURICH" provider sim local "$E2E_CLIENT_NAME" \
-		remote "$E2E_SERVER_NAME" role a seed-file "$E2E_DIR/seed" rate "$rate"
+		remote "$E2E_SERVER_NAME" role a seed-file "$E2E_DIR/seed" rate "$E2E_RATE"
 	in_place "$E2E_ZURICH" qkdctl link add "$E2E_GENEVA" provider sim local "$E2E_SERVER_NAME" \
-		remote "$E2E_CLIENT_NAME" role b seed-file "$E2E_DIR/seed" rate "$rate"
+		remote "$E2E_CLIENT_NAME" role b seed-file "$E2E_DIR/seed" rate "$E2E_RATE"
 }
 
 e2e_links_end() {
 	in_place "$E2E_GENEVA" qkdctl link delete "$E2E_ZURICH"
 	in_place "$E2E_ZURICH" qkdctl link delete "$E2E_GENEVA"
+}
+
+# e2e_stat PLACE LINK COUNTER of qkdctl stats
+e2e_stat() {
+	local value
+	value=$(in_place "$1" qkdctl -j stats "$2" | sed -n "s/.*\"$3\": *\([0-9]*\).*/\1/p")
+	[[ -n $value ]]
+	echo "$value"
+}
+
+# Keys for both ends have come.
+e2e_keys_ready() {
+	wait_for 60 e2e_has_keys "$E2E_GENEVA" "$E2E_ZURICH" outbound_fresh
+	wait_for 60 e2e_has_keys "$E2E_ZURICH" "$E2E_GENEVA" inbound_fresh
+}
+
+e2e_has_keys() {
+	(($(e2e_stat "$@") >= ${E2E_KEYS_WANTED:-64}))
 }
 
 # The device's group is the daemon's, as the udev rule of the packages does it.
