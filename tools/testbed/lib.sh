@@ -6,6 +6,9 @@
 # QKD_CACHE (default /var/cache/qkd) holds everything that is slow to make. Nothing in it is precious: each entry
 # is keyed by what went into it, made under a temporary name and renamed when complete, and made again when absent.
 
+# Else a failure inside $(...) would not end the script.
+shopt -s inherit_errexit
+
 QKD_CACHE=${QKD_CACHE:-/var/cache/qkd}
 TESTBED=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034 # for the scripts that source this
