@@ -61,6 +61,30 @@ static inline int64_t now_ms(void)
 		}                                                     \
 	} while (0)
 
+/* Processes */
+
+/* How @pid ended, as waitpid() tells it; it is killed if it does not within the deadline. */
+static inline int await(pid_t pid)
+{
+	const int64_t end = now_ms() + DEADLINE_MS;
+	int status = -1;
+	pid_t ret;
+
+	while (!(ret = waitpid(pid, &status, WNOHANG)) && now_ms() < end)
+		poll(NULL, 0, TICK_MS);
+	if (!ret) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		return -1;
+	}
+	return ret < 0 ? -1 : status;
+}
+
+static inline bool exited_with_0(int status)
+{
+	return status >= 0 && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
 /* Links */
 
 /* What is zero is left to the kernel; of the rate, to RATE_FAST. */
@@ -110,9 +134,22 @@ static inline int add_link(struct qkd_nl *nl, const struct link_spec *spec)
 	return ret;
 }
 
+static inline int load_module(const char *module)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		execlp("modprobe", "modprobe", module, NULL);
+		_exit(127);
+	}
+	return pid > 0 && exited_with_0(await(pid)) ? 0 : -ENOENT;
+}
+
 /* Puts this process into a new network namespace, without any link. */
 static inline int new_namespace(struct qkd_nl **nl)
 {
+	if (access("/sys/module/qkd_sim", F_OK) && load_module("qkd_sim"))
+		return -ENOENT;
 	if (unshare(CLONE_NEWNET))
 		return -errno;
 	return qkd_nl_open(nl);
@@ -240,30 +277,6 @@ static inline bool poll_until(int fd, short events)
 			return false;
 	} while (!(pfd.revents & events) && now_ms() < end);
 	return pfd.revents & events;
-}
-
-/* Processes */
-
-/* How @pid ended, as waitpid() tells it; it is killed if it does not within the deadline. */
-static inline int await(pid_t pid)
-{
-	const int64_t end = now_ms() + DEADLINE_MS;
-	int status = -1;
-	pid_t ret;
-
-	while (!(ret = waitpid(pid, &status, WNOHANG)) && now_ms() < end)
-		poll(NULL, 0, TICK_MS);
-	if (!ret) {
-		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
-		return -1;
-	}
-	return ret < 0 ? -1 : status;
-}
-
-static inline bool exited_with_0(int status)
-{
-	return status >= 0 && WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
 #endif /* _QKD_TEST_H */

@@ -6,21 +6,9 @@
 
 #define LINK "alpha"
 
-/* The end of a namespace, which is not waited for, may hold a module for a moment. */
 static int unload(const char *module)
 {
 	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
-}
-
-static int load(const char *module)
-{
-	pid_t pid = fork();
-
-	if (!pid) {
-		execlp("modprobe", "modprobe", module, NULL);
-		_exit(127);
-	}
-	return pid > 0 && exited_with_0(await(pid)) ? 0 : -1;
 }
 
 FIXTURE(module)
@@ -39,13 +27,13 @@ FIXTURE_SETUP(module)
 FIXTURE_TEARDOWN(module)
 {
 	end_close(&self->end);
-	EXPECT_EQ(0, load("qkd_sim"));
+	EXPECT_EQ(0, load_module("qkd_sim"));
 }
 
 TEST_F(module, in_use_stays)
 {
 	EXPECT_EQ(-EWOULDBLOCK, unload("qkd"));
-	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
 	EXPECT_EQ(-EWOULDBLOCK, unload("qkd"));
 }
 
@@ -54,7 +42,7 @@ TEST_F(module, of_a_provider_takes_its_links_along)
 	struct qkd_link_info info;
 	struct qkd_key_get get;
 
-	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
 	EXPECT_TRUE(poll_now(self->end.fd) & POLLHUP);
 	EXPECT_EQ(-ENODEV, get_key(self->end.fd, SHORT_MS, &get));
 	EXPECT_EQ(-ENODEV, qkd_nl_link_get(self->end.nl, LINK, &info));
@@ -72,7 +60,7 @@ TEST_F(module, wakes_who_waits_when_it_goes)
 			ret = get_key(self->end.fd, QKD_TIMEOUT_MS_MAX, &get);
 		_exit(-ret);
 	}
-	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
 	status = await(pid);
 	ASSERT_TRUE(WIFEXITED(status));
 	EXPECT_EQ(ENODEV, WEXITSTATUS(status));
@@ -84,11 +72,11 @@ TEST_F(module, without_users_can_be_unloaded_and_loaded_again)
 	struct qkd_key_get get;
 	struct qkd_nl *nl;
 
-	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
 	end_close(&self->end);
 	ASSERT_SOON(!unload("qkd"));
 	EXPECT_EQ(-ENOENT, qkd_open(NULL, 0));
-	ASSERT_EQ(0, load("qkd_sim"));
+	ASSERT_EQ(0, load_module("qkd_sim"));
 	ASSERT_EQ(0, qkd_nl_open(&nl));
 	EXPECT_EQ(-ENODEV, qkd_nl_link_delete(nl, LINK));
 	qkd_nl_close(nl);

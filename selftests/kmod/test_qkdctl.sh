@@ -1,0 +1,417 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# qkdctl against the kernel: every command as text and as JSON, and every refusal. Root, in a network namespace
+# of its own; the modules are loaded.
+set -euo pipefail
+here=$(dirname "$0")
+# shellcheck source=selftests/e2e/tap.sh
+. "$here/../e2e/tap.sh"
+
+if [[ ${1:-} != inside ]]; then
+	exec unshare -n "$BASH" "$0" inside
+fi
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+seed=$dir/seed
+(
+	umask 077
+	head -c 32 /dev/urandom >"$seed"
+)
+
+# Adds link $1 with role $2; the rest goes behind.
+add() {
+	local name=$1 role=$2 local=site-a remote=site-b
+	shift 2
+	[[ $role == a ]] || { local=site-b remote=site-a; }
+	qkdctl link add "$name" provider sim local $local remote $remote role "$role" seed-file "$seed" "$@"
+}
+
+# Each test starts without links.
+clean() {
+	local name
+	for name in $(qkdctl link list | sed -n 's/^\([^ :]*\):.*/\1/p'); do
+		qkdctl link delete "$name"
+	done
+}
+
+# says STATUS TEXT CMD...: CMD ends with STATUS, nothing on standard output, and TEXT on standard error
+says() {
+	local want=$1 text=$2 status=0
+	shift 2
+	"$@" >"$dir/out" 2>"$dir/err" || status=$?
+	cat "$dir/out" "$dir/err"
+	[[ $status == "$want" ]] && [[ ! -s $dir/out ]] && grep -qF -- "$text" "$dir/err"
+}
+
+# Valid JSON, one document on one line: values are folded up until one is left.
+is_json() {
+	local one
+	(($(wc -l <"$1") == 1)) || return 1
+	one=$(sed -E \
+		-e 's/"([^"\\]|\\["\\\/bfnrt]|\\u[0-9a-fA-F]{4})*"/S/g' \
+		-e 's/-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?|true|false|null/V/g' \
+		-e ':again' \
+		-e 's/\[([SV](,[SV])*)?\]/V/g' \
+		-e 's/\{(S:[SV](,S:[SV])*)?\}/V/g' \
+		-e 'tagain' "$1")
+	[[ $one == [SV] ]]
+}
+
+# json CMD...: its output is valid and goes to $dir/json
+json() {
+	"$@" >"$dir/json" || return 1
+	cat "$dir/json"
+	is_json "$dir/json"
+}
+
+# The JSON output has these pieces.
+has() {
+	local piece
+	for piece; do
+		if ! grep -qF -- "$piece" "$dir/json"; then
+			echo "no $piece"
+			return 1
+		fi
+	done
+}
+
+# A positive number of keys wait outbound on link $1.
+has_keys() {
+	qkdctl stats "$1" | grep -Eq '^    outbound_fresh [1-9]'
+}
+
+id_of() {
+	sed -n 's/^\([0-9a-f]\{8\}\(-[0-9a-f]\{4\}\)\{3\}-[0-9a-f]\{12\}\) length 32 .*/\1/p'
+}
+
+test_the_json_check_can_fail() {
+	local bad
+	for bad in '' '{' '{"a":1,}' '[1 2]' '{"a" 1}' '{a:1}' '"a' '{"a":01}' '[1],[2]' "$(printf '1\n2')"; do
+		echo "$bad" >"$dir/bad"
+		refuse is_json "$dir/bad"
+	done
+	echo '{"a":[1,-2.5e3,"x\"y",true,{}],"b":{"c":[]}}' >"$dir/good"
+	is_json "$dir/good"
+}
+
+test_provider_list() {
+	clean
+	qkdctl provider list | grep -qx 'sim: links 0 simulated'
+	json qkdctl -j provider list
+	has '"name":"sim"' '"simulated":true' '"links":0'
+	add alpha a
+	qkdctl provider list | grep -qx 'sim: links 1 simulated'
+}
+
+test_link_add_and_show() {
+	clean
+	add alpha b rate 4096 capacity 100 ttl 600 low 5
+	qkdctl link show alpha >"$dir/text"
+	cat "$dir/text"
+	grep -qx 'alpha: provider sim state up simulated' "$dir/text"
+	grep -qx '    local site-b remote site-a role b' "$dir/text"
+	grep -qx '    key-length 32 capacity 100 ttl 600 low 5 rate 4096' "$dir/text"
+	grep -Eqx '    outbound [0-9]+ inbound [0-9]+ reserved 0' "$dir/text"
+	json qkdctl link show alpha --json
+	has '"name":"alpha"' '"provider":"sim"' '"local":"site-b"' '"remote":"site-a"' '"role":"b"' '"state":"up"' \
+		'"simulated":true' '"key_length":32' '"capacity":100' '"ttl":600' '"low":5' '"rate":4096' \
+		'"stats":{"outbound_fresh":'
+}
+
+test_link_add_as_json() {
+	clean
+	json add alpha a -j
+	has '"link":"alpha"' '"result":"added"'
+}
+
+test_link_list() {
+	clean
+	json qkdctl -j link list
+	grep -qx '\[\]' "$dir/json"
+	[[ -z $(qkdctl link list) ]]
+	add alpha a
+	add beta b
+	qkdctl link list >"$dir/text"
+	grep -q '^alpha: ' "$dir/text"
+	grep -q '^beta: ' "$dir/text"
+	json qkdctl -j link list
+	has '"name":"alpha"' '"name":"beta"'
+}
+
+test_link_delete() {
+	clean
+	add alpha a
+	[[ -z $(qkdctl link delete alpha) ]]
+	says 1 'qkdctl link list' qkdctl link delete alpha
+	add alpha a
+	json qkdctl -j link delete alpha
+	has '"link":"alpha"' '"result":"deleted"'
+}
+
+test_link_purge() {
+	clean
+	add alpha a rate 256
+	wait_for 20 has_keys alpha
+	[[ -z $(qkdctl link purge alpha) ]]
+	qkdctl stats alpha | grep -Eq '^    purged [1-9]'
+	json qkdctl -j link purge alpha
+	has '"link":"alpha"' '"result":"purged"'
+	says 1 'no such link' qkdctl link purge beta
+}
+
+test_key_get_takes_the_next() {
+	clean
+	local first second
+	add alpha a
+	wait_for 20 has_keys alpha
+	qkdctl key get alpha >"$dir/text"
+	cat "$dir/text"
+	grep -Eqx '[0-9a-f-]{36} length 32 outbound: taken, spent' "$dir/text"
+	first=$(id_of <"$dir/text")
+	second=$(qkdctl key get alpha | id_of)
+	[[ $first && $second && $first != "$second" ]]
+	qkdctl stats alpha | grep -qx '    outbound_spent 2'
+	json qkdctl -j key get alpha
+	has '"link":"alpha"' '"id":"' '"length":32' '"direction":"outbound"' '"state":"spent"'
+	refuse grep -q '"key"' "$dir/json"
+}
+
+test_key_get_by_id_is_the_peer_s() {
+	clean
+	local id key
+	add alpha a
+	add beta b
+	wait_for 20 has_keys alpha
+	qkdctl key get alpha --show-secret >"$dir/secret"
+	grep -Eqx '[0-9a-f-]{36} length 32 outbound: taken, spent key [0-9a-f]{64}' "$dir/secret"
+	id=$(id_of <"$dir/secret")
+	key=$(sed 's/.* key //' "$dir/secret")
+	json qkdctl -j key get beta id "$id" --show-secret >"$dir/quiet"
+	has "\"id\":\"$id\"" '"direction":"inbound"' '"state":"spent"'
+	grep -qF "\"key\":\"$key\"" "$dir/json"
+	rm -f "$dir/secret" "$dir/quiet" "$dir/json"
+	says 1 'a key is used once' qkdctl key get beta id "$id"
+	id=$(qkdctl key get alpha | id_of)
+	qkdctl key get beta id "${id^^}" | grep -qx "$id length 32 inbound: reserved and committed, spent"
+	qkdctl stats beta | grep -qx '    inbound_spent 2'
+}
+
+# Drains the link; the key that comes now and then may be taken too.
+drained() {
+	says 1 'no outbound key is left' qkdctl key get alpha
+}
+
+test_key_get_refusals() {
+	clean
+	add alpha a rate 256
+	wait_for 20 has_keys alpha
+	wait_for 60 drained
+	says 1 'no such link' qkdctl key get beta
+	says 1 'no inbound key has this ID' qkdctl key get alpha id 01234567-89ab-4def-8123-456789abcdef
+	says 2 "'id 0123'" qkdctl key get alpha id 0123
+	says 2 'nothing follows' qkdctl key get alpha id
+	says 2 'name of a link' qkdctl key get
+	says 2 "'please'" qkdctl key get alpha please
+}
+
+test_stats() {
+	clean
+	local name
+	add alpha a
+	add beta b
+	qkdctl stats >"$dir/text"
+	grep -qx 'alpha:' "$dir/text"
+	grep -qx 'beta:' "$dir/text"
+	qkdctl stats alpha >"$dir/text"
+	refuse grep -q beta "$dir/text"
+	for name in outbound_fresh inbound_fresh inbound_reserved waiters delivered dropped refused outbound_spent \
+		inbound_spent released expired purged unknown replayed; do
+		grep -Eqx "    $name [0-9]+" "$dir/text"
+	done
+	json qkdctl -j stats
+	has '[{"link":"alpha","stats":{' '{"link":"beta","stats":{'
+	json qkdctl -j stats beta
+	has '{"link":"beta","stats":{'
+	says 1 'no such link' qkdctl stats gamma
+	says 2 "'beta'" qkdctl stats alpha beta
+}
+
+# Makes an event; true once the monitor has printed one.
+monitor_speaks() {
+	add mark a
+	qkdctl link delete mark
+	[[ -s $dir/events ]]
+}
+
+# Starts a monitor with options $@ and waits until it is heard.
+start_monitor() {
+	qkdctl monitor "$@" >"$dir/events" 2>"$dir/err" &
+	monitor=$!
+	trap 'kill -KILL "$monitor"' EXIT
+	wait_for 20 monitor_speaks
+}
+
+stop_monitor() {
+	local status=0
+	kill -TERM "$monitor"
+	wait "$monitor" || status=$?
+	trap - EXIT
+	cat "$dir/events" "$dir/err"
+	[[ $status == 0 && ! -s $dir/err ]]
+}
+
+test_monitor() {
+	clean
+	start_monitor
+	add alpha a
+	wait_for 20 grep -q '^alpha: link-up outbound [0-9]' "$dir/events"
+	qkdctl link delete alpha
+	wait_for 20 grep -qx 'alpha: link-gone outbound 0' "$dir/events"
+	stop_monitor
+}
+
+test_monitor_as_json() {
+	clean
+	local line
+	start_monitor -j
+	add alpha a low 1000
+	wait_for 20 grep -q '"event":"link-up","type":1,"link":"alpha","outbound":' "$dir/events"
+	stop_monitor
+	while IFS= read -r line; do
+		echo "$line" >"$dir/json"
+		is_json "$dir/json"
+	done <"$dir/events"
+}
+
+test_link_add_refusals() {
+	clean
+	says 2 "'provider' is missing" qkdctl link add alpha
+	says 2 "'role c'" add alpha c
+	says 2 "'rate 255'" add alpha a rate 255
+	says 2 "'capacity 0'" add alpha a capacity 0
+	says 2 "'ttl 604801'" add alpha a ttl 604801
+	says 2 "unknown word 'colour'" add alpha a colour blue
+	says 2 'name for a link' add al/pha a
+	says 2 'must differ' qkdctl link add alpha provider sim local x remote x role a seed-file "$seed"
+	says 1 'qkdctl provider list' qkdctl link add alpha provider card local x remote y role a
+	says 1 'the kernel says' add alpha a capacity 5 low 6
+	add alpha a
+	says 1 'exists' add alpha a
+	[[ $(qkdctl link list | grep -c '^alpha: ') == 1 ]]
+}
+
+test_seeds_on_the_command_line_are_refused() {
+	clean
+	says 2 'process list' qkdctl link add alpha provider sim local x remote y role a seed deadbeef
+	refuse grep -q deadbeef "$dir/err"
+	says 1 'no such link' qkdctl link show alpha
+}
+
+# seed_refused TEXT FILE
+seed_refused() {
+	says 1 "$1" qkdctl link add alpha provider sim local x remote y role a seed-file "$2"
+	says 1 'no such link' qkdctl link show alpha
+}
+
+test_seed_files_are_checked() {
+	clean
+	local file=$dir/other
+	seed_refused 'does not exist' "$file"
+	(umask 077 && : >"$file")
+	seed_refused '32 to 64' "$file"
+	head -c 31 /dev/zero >"$file"
+	seed_refused '32 to 64' "$file"
+	head -c 65 /dev/zero >"$file"
+	seed_refused '32 to 64' "$file"
+	head -c 32 /dev/zero >"$file"
+	chmod 640 "$file"
+	seed_refused 'chmod 600' "$file"
+	chmod 604 "$file"
+	seed_refused 'chmod 600' "$file"
+	chmod 600 "$file"
+	chown 65534 "$file"
+	seed_refused 'belongs to user' "$file"
+	ln -s "$seed" "$dir/link"
+	seed_refused 'symbolic link' "$dir/link"
+	seed_refused 'not a regular file' "$dir"
+	rm -f "$file" "$dir/link"
+}
+
+test_commands_that_are_none() {
+	says 2 'Usage: qkdctl' qkdctl
+	says 2 "unknown command 'frob'" qkdctl frob
+	says 2 "unknown command 'link frob'" qkdctl link frob
+	says 2 "'link' what" qkdctl link
+	says 2 'See' qkdctl --frob
+	says 2 '--show-secret' qkdctl link list --show-secret
+	says 2 "'now'" qkdctl link list now
+	says 2 "'now'" qkdctl monitor now
+	says 2 "'now'" qkdctl provider list now
+	says 2 "'now'" qkdctl link delete alpha now
+}
+
+test_help_and_version() {
+	local words
+	qkdctl --version | grep -Eqx 'qkdctl [0-9.]+'
+	qkdctl help | grep -q '^Usage: qkdctl'
+	qkdctl --help | grep -q '^Usage: qkdctl'
+	for words in 'provider list' 'link add' 'link list' 'link show' 'link delete' 'link purge' 'key get' stats \
+		monitor; do
+		qkdctl help | grep -q " qkdctl $words"
+		# shellcheck disable=SC2086
+		qkdctl help $words | grep -q "^Usage: qkdctl $words"
+		# shellcheck disable=SC2086
+		qkdctl $words --help | grep -q "^Usage: qkdctl $words"
+	done
+	says 2 "unknown command 'frob'" qkdctl help frob
+}
+
+# As user nobody, who may look, but neither change anything nor have keys
+as_nobody() {
+	su -s /bin/sh nobody -c "$*"
+}
+
+test_others_may_only_look() {
+	clean
+	add alpha a
+	as_nobody qkdctl link show alpha | grep -q '^alpha: '
+	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link delete alpha
+	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link purge alpha
+	says 1 'no permission for /dev/qkd' as_nobody qkdctl key get alpha
+	qkdctl link show alpha | grep -q '^alpha: '
+}
+
+test_output_that_cannot_be_written_is_a_failure() {
+	clean
+	local status
+	add alpha a
+	wait_for 20 has_keys alpha
+	for words in 'link list' '-j link list' 'key get alpha' 'stats'; do
+		status=0
+		# shellcheck disable=SC2086
+		qkdctl $words >/dev/full 2>"$dir/err" || status=$?
+		cat "$dir/err"
+		[[ $status == 1 ]]
+		grep -q 'could not be written' "$dir/err"
+	done
+}
+
+test_without_the_module_it_says_what_to_do() {
+	local loader
+	loader=$(cat /proc/sys/kernel/modprobe)
+	echo /nowhere >/proc/sys/kernel/modprobe	# the kernel would load it by itself
+	rmmod qkd_sim qkd
+	trap 'echo "$loader" >/proc/sys/kernel/modprobe; modprobe qkd_sim' EXIT
+	says 1 'modprobe qkd' qkdctl link list
+	says 1 'modprobe qkd' qkdctl provider list
+	says 1 'modprobe qkd' qkdctl key get alpha
+	says 1 'modprobe qkd' qkdctl monitor
+	modprobe qkd
+	says 1 'modprobe qkd_sim' add alpha a
+}
+
+modprobe qkd_sim
+# shellcheck disable=SC2046
+tap_run $(declare -F | sed -n 's/^declare -f \(test_.*\)/\1/p')
