@@ -193,6 +193,14 @@ static bool end_read(struct loopback *lb, enum qkdtls_role role)
 	return true;
 }
 
+static bool send_early(struct loopback *lb)
+{
+	const char *data = lb->early_data;
+
+	lb->early_data = NULL;
+	return data && qkdtls_send(lb->end[QKDTLS_CLIENT], data, strlen(data)) > 0;
+}
+
 /* One step of one end; false if it can do nothing */
 static bool end_step(struct loopback *lb, enum qkdtls_role role)
 {
@@ -205,12 +213,12 @@ static bool end_step(struct loopback *lb, enum qkdtls_role role)
 	case QKDTLS_WANT_READ:
 		return end_read(lb, role);
 	case QKDTLS_WANT_PSK:
-		return lb->ring[role].pending;
+		return lb->ring[role].answer != QKDTLS_PSK_PENDING;
 	case QKDTLS_FAILED:
 		lb->wire[role].ended = true;
 		return false;
 	default:
-		return false;
+		return role == QKDTLS_CLIENT && send_early(lb);
 	}
 }
 

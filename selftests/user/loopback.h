@@ -49,6 +49,8 @@ struct loopback {
 	bool cut;
 	enum qkdtls_role cut_from;
 	size_t cut_at;
+	/* The client sends this as soon as it is done. */
+	const char *early_data;
 };
 
 /* Connections of these configurations; both rings get the same key with an ID of 16 bytes. */
