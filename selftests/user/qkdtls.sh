@@ -1,0 +1,796 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# usage: selftests/user/qkdtls.sh [DIRECTORY OF THE PROGRAMS]
+#
+# The tool qkdtls over loopback: against itself, against peers that misbehave, and against OpenSSL's own tools.
+# No kernel module, no root. TAP.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+programs=$(cd "${1:-$top/build/user}" && pwd)
+qkdtls=$programs/qkdtls
+# shellcheck source-path=SCRIPTDIR
+. "$here/tap.bash"
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/qkdtls.XXXXXX")
+cd "$dir"
+
+trap 'rm -rf "$dir" "$tap_log"' EXIT
+
+# What an earlier test left must not decide a later one.
+tap_setup() {
+	rm -f server.* client.* foreign.* ./*.keys ./*.keys.spent
+	: >server.in
+}
+
+tap_diagnose() {
+	local file
+	for file in server.err client.err; do
+		[[ -e $file ]] || continue
+		echo "$file:"
+		cat "$file"
+	done
+}
+
+# ---- certificates ----
+
+make_ca() { # NAME
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.pem" \
+		-subj "/CN=$1" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign \
+		2>/dev/null
+	: >"$1.index"
+}
+
+make_leaf() { # FILE CA NAME [START END]
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.csr" \
+		-subj "/CN=$3" 2>/dev/null
+	cat >ca.conf <<-EOF
+		[ca]
+		default_ca = ca
+		[ca]
+		database = $2.index
+		new_certs_dir = .
+		rand_serial = yes
+		default_md = sha256
+		policy = policy
+		unique_subject = no
+		x509_extensions = leaf
+		[policy]
+		commonName = supplied
+		[leaf]
+		basicConstraints = critical,CA:FALSE
+		keyUsage = critical,digitalSignature
+		subjectAltName = DNS:$3
+	EOF
+	openssl ca -batch -notext -config ca.conf -cert "$2.pem" -keyfile "$2.key" -in "$1.csr" -out "$1.pem" \
+		-startdate "${4:-20200101000000Z}" -enddate "${5:-20991231235959Z}" 2>/dev/null
+	chmod 600 "$1.key"
+}
+
+make_certificates() {
+	make_ca ca
+	make_ca other-ca
+	make_leaf zurich ca zurich.example
+	make_leaf geneva ca geneva.example
+	make_leaf expired ca zurich.example 20200101000000Z 20210101000000Z
+	make_leaf stranger other-ca zurich.example
+}
+
+# ---- keys ----
+
+# Each end has its own copy; what was used before is forgotten.
+make_keys() { # COUNT
+	rm -f ./*.keys ./*.keys.spent
+	(
+		umask 077
+		for ((i = 0; i < $1; i++)); do
+			echo "$(cat /proc/sys/kernel/random/uuid) $(openssl rand -hex 32)"
+		done >client.keys
+		cp client.keys server.keys
+	)
+}
+
+# ---- running the tool ----
+#
+# Descriptors 6 to 9 hold the tests' ends of pipes; a program that inherited one would keep it from ending.
+
+zurich=(--cert zurich.pem --key zurich.key)
+geneva=(--ca ca.pem --name zurich.example)
+server_keys=(--keys server.keys --local-sae zurich --peer-sae geneva)
+client_keys=(--keys client.keys --local-sae geneva --peer-sae zurich)
+groups=()
+server_pid=
+
+listening() {
+	port=$(sed -n 's/^listening: 127\.0\.0\.1://p' server.err 2>/dev/null)
+	[[ $port ]]
+}
+
+# The server reads server.in, which is empty unless the test fills it.
+server_start() { # [OPTION]...
+	: >server.err
+	"$qkdtls" server 127.0.0.1:0 "${zurich[@]}" "${groups[@]}" "$@" \
+		<server.in >server.out 2>server.err 6>&- 7>&- 8>&- 9>&- &
+	server_pid=$!
+	wait_for listening
+}
+
+server_stop() {
+	kill -TERM "$server_pid"
+	status_is 0 wait "$server_pid"
+}
+
+client() { # [OPTION]...
+	timeout 30 "$qkdtls" client "127.0.0.1:$port" "${geneva[@]}" "${groups[@]}" "$@" 2>client.err 6>&- 7>&- 8>&- 9>&-
+}
+
+say() { # FILE LINE: the report must have the line
+	grep -qxF -- "$2" "$1" || {
+		echo "$1 does not say: $2"
+		return 1
+	}
+}
+
+says() { # FILE PATTERN
+	grep -q -- "$2" "$1" || {
+		echo "$1 does not match: $2"
+		return 1
+	}
+}
+
+says_not() { # FILE PATTERN
+	if grep -n -- "$2" "$1"; then
+		echo "$1 must not match: $2"
+		return 1
+	fi
+}
+
+lines_in() { # FILE COUNT
+	local n
+	n=$(wc -l <"$1")
+	[[ $n == "$2" ]] || {
+		echo "$1 has $n lines instead of $2"
+		return 1
+	}
+}
+
+# ---- what holds with a key ----
+
+require_connects() { # SUITE
+	make_keys 1
+	server_start "${server_keys[@]}" --echo --once
+	[[ $(echo hello | client "${client_keys[@]}" --ciphers "$1") == hello ]]
+	status_is 0 wait "$server_pid"
+	local file
+	for file in server.err client.err; do
+		say "$file" "suite: $1"
+		say "$file" "group: $group"
+		say "$file" "authentication: certificate and PSK"
+		say "$file" "policy: require"
+		say "$file" "key id: $(cut -d' ' -f1 client.keys)"
+		say "$file" "hello retry: no"
+		says "$file" '^records: \(own\|kernel (kTLS)\)$'
+		says_not "$file" 'error:'
+	done
+	say client.err "signature: ecdsa_secp256r1_sha256"
+	say client.err "peer: CN=zurich.example"
+	lines_in client.keys.spent 1
+	lines_in server.keys.spent 1
+}
+
+hello_retry_connects() {
+	make_keys 1
+	server_start "${server_keys[@]}" --echo --once
+	[[ $(echo hello | client "${client_keys[@]}" --groups x25519:X25519MLKEM768 \
+		--allow-classical-groups) == hello ]]
+	status_is 0 wait "$server_pid"
+	say client.err "hello retry: yes"
+	say client.err "group: X25519MLKEM768"
+	say client.err "authentication: certificate and PSK"
+	lines_in client.keys.spent 1
+}
+
+mutual_certificates() {
+	make_keys 3
+	server_start "${server_keys[@]}" --echo --verify-client --ca ca.pem --name geneva.example
+	[[ $(echo hello | client "${client_keys[@]}" --cert geneva.pem --key geneva.key) == hello ]]
+	say server.err "peer: CN=geneva.example"
+	echo hello | status_is 1 client "${client_keys[@]}"
+	says client.err 'alert received: certificate_required'
+	echo hello | status_is 1 client "${client_keys[@]}" --cert zurich.pem --key zurich.key
+	says client.err '^alert received: '
+	server_stop
+}
+
+psk_only_without_certificate() {
+	make_keys 1
+	zurich=() geneva=()
+	server_start "${server_keys[@]}" --policy psk-only --echo --once
+	[[ $(echo hello | client "${client_keys[@]}" --policy psk-only) == hello ]]
+	status_is 0 wait "$server_pid"
+	say client.err "authentication: PSK"
+	say client.err "policy: psk-only"
+	say client.err "peer: not certified"
+}
+
+several_connections() {
+	make_keys 3
+	server_start "${server_keys[@]}" --echo
+	for i in 1 2 3; do
+		[[ $(echo "hello $i" | client "${client_keys[@]}") == "hello $i" ]]
+	done
+	server_stop
+	lines_in server.keys.spent 3
+	[[ $(sort -u server.keys.spent | wc -l) == 3 ]]
+}
+
+# ---- data ----
+
+echo_of_a_mebibyte() { # WHO PROTECTS RECORDS
+	make_keys 1
+	openssl rand -out big 1048576
+	server_start "${server_keys[@]}" --echo --once --records "$1"
+	client "${client_keys[@]}" --records "$1" <big | sha256sum >sum
+	status_is 0 wait "$server_pid"
+	[[ $(cat sum) == $(sha256sum <big) ]]
+}
+
+both_ways_at_once() {
+	make_keys 1
+	openssl rand -out up 700001
+	openssl rand -out server.in 900001
+	server_start "${server_keys[@]}" --once
+	client "${client_keys[@]}" <up >down
+	status_is 0 wait "$server_pid"
+	cmp up server.out
+	cmp server.in down
+}
+
+# The client has said all it has, and still hears what the server says afterwards.
+half_close() {
+	make_keys 1
+	rm server.in
+	mkfifo server.in
+	exec 8<>server.in
+	server_start "${server_keys[@]}" --once
+	echo question | client "${client_keys[@]}" >answer 8>&- &
+	wait_for grep -q question server.out
+	echo answer >&8
+	exec 8>&-
+	status_is 0 wait $!
+	status_is 0 wait "$server_pid"
+	grep -qx answer answer
+}
+
+killed_peer_is_told_from_an_end() {
+	make_keys 1
+	mkfifo client.in
+	exec 9<>client.in
+	server_start "${server_keys[@]}" --once
+	"$qkdtls" client "127.0.0.1:$port" "${geneva[@]}" "${groups[@]}" "${client_keys[@]}" \
+		<client.in >/dev/null 2>client.err 9>&- &
+	local pid=$!
+	wait_for grep -q ^records: client.err
+	kill -KILL "$pid"
+	status_is 1 wait "$server_pid"
+	exec 9>&-
+	says server.err 'close_notify\|reset'
+}
+
+# ---- what is refused, and what it leaves ----
+
+no_key_at_the_client() {
+	make_keys 1
+	cut -d' ' -f1 client.keys >client.keys.spent
+	chmod 600 client.keys.spent
+	server_start "${server_keys[@]}"
+	status_is 1 client "${client_keys[@]}" </dev/null
+	says client.err 'every key of the file has been used'
+	server_stop
+	[[ ! -s server.keys.spent ]]
+}
+
+key_is_used_once() {
+	make_keys 1
+	server_start "${server_keys[@]}" --echo
+	[[ $(echo hello | client "${client_keys[@]}") == hello ]]
+	status_is 1 client "${client_keys[@]}" </dev/null
+	says client.err 'every key of the file has been used'
+	# A client that forgot meets a server that did not.
+	rm client.keys.spent
+	status_is 1 client "${client_keys[@]}" </dev/null
+	say client.err "alert received: decrypt_error"
+	says server.err 'has been used already'
+	server_stop
+	# ... in its next run neither.
+	server_start "${server_keys[@]}"
+	rm client.keys.spent
+	status_is 1 client "${client_keys[@]}" </dev/null
+	say client.err "alert received: decrypt_error"
+	server_stop
+	lines_in server.keys.spent 1
+}
+
+# One ID, different bytes: refused, and the server's key is not burnt by it.
+wrong_psk() {
+	make_keys 1
+	cp -p client.keys right.keys
+	sed -i 's/ .*/ 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff/' client.keys
+	server_start "${server_keys[@]}" --echo
+	status_is 1 client "${client_keys[@]}" </dev/null
+	say client.err "alert received: decrypt_error"
+	say server.err "alert sent: decrypt_error"
+	[[ ! -s server.keys.spent ]]
+	cp -p right.keys client.keys
+	rm client.keys.spent
+	[[ $(echo hello | client "${client_keys[@]}") == hello ]]
+	server_stop
+}
+
+# Under require it looks like a wrong key, so that identities cannot be probed.
+unknown_key() {
+	make_keys 1
+	cp -p server.keys before
+	make_keys 1
+	mv before server.keys
+	server_start "${server_keys[@]}"
+	status_is 1 client "${client_keys[@]}" </dev/null
+	say client.err "alert received: decrypt_error"
+	says server.err 'no key of the ID'
+	server_stop
+}
+
+other_link() {
+	make_keys 1
+	server_start --keys server.keys --local-sae zurich --peer-sae lausanne
+	status_is 1 client "${client_keys[@]}" </dev/null
+	say client.err "alert received: decrypt_error"
+	server_stop
+	[[ ! -s server.keys.spent ]]
+}
+
+# Both ends as client: the hello of one, sent back to it, names the other direction.
+roles_are_not_exchangeable() {
+	make_keys 1
+	server_start --keys server.keys --local-sae geneva --peer-sae zurich
+	status_is 1 client "${client_keys[@]}" </dev/null
+	server_stop
+	[[ ! -s server.keys.spent ]]
+}
+
+prefer_falls_back() {
+	make_keys 1
+	server_start --policy prefer --echo --once
+	[[ $(echo hello | client "${client_keys[@]}" --policy prefer) == hello ]]
+	status_is 0 wait "$server_pid"
+	say client.err "authentication: certificate"
+	say client.err "policy: prefer"
+	say client.err "key id: $(cut -d' ' -f1 client.keys) (offered, not used)"
+	says client.err 'NO QKD KEY'
+	says server.err 'NO QKD KEY'
+}
+
+prefer_uses_a_key() {
+	make_keys 1
+	server_start "${server_keys[@]}" --policy prefer --echo --once
+	[[ $(echo hello | client "${client_keys[@]}" --policy prefer) == hello ]]
+	status_is 0 wait "$server_pid"
+	say client.err "authentication: certificate and PSK"
+	says_not client.err 'NO QKD KEY'
+}
+
+prefer_without_any_key() {
+	server_start --policy prefer --echo --once
+	[[ $(echo hello | client --policy prefer) == hello ]]
+	status_is 0 wait "$server_pid"
+	say client.err "authentication: certificate"
+	say client.err "key id: none"
+}
+
+# Without a key the hybrid exchange is all there is, so no classical one, allowed as it may be, will do.
+prefer_does_not_fall_back_to_classical() {
+	make_keys 1
+	server_start --policy prefer --groups x25519 --allow-classical-groups
+	status_is 1 client "${client_keys[@]}" --policy prefer --groups x25519 --allow-classical-groups </dev/null
+	say client.err "alert received: insufficient_security"
+	server_stop
+}
+
+require_refuses_downgrade() {
+	make_keys 1
+	server_start --policy prefer
+	status_is 1 client "${client_keys[@]}" </dev/null
+	says client.err '^alert sent: '
+	says_not client.err '^suite:'
+	server_stop
+}
+
+server_requires() {
+	make_keys 1
+	server_start "${server_keys[@]}"
+	status_is 1 client --policy prefer </dev/null
+	says client.err '^alert received: '
+	server_stop
+}
+
+wrong_certificate() { # CERTIFICATE NAME ALERT
+	make_keys 1
+	zurich=(--cert "$1.pem" --key "$1.key")
+	geneva=(--ca ca.pem --name "$2")
+	server_start "${server_keys[@]}"
+	status_is 1 client "${client_keys[@]}" </dev/null
+	say client.err "alert sent: $3"
+	wait_for say server.err "alert received: $3"
+	says_not client.err '^suite:'
+	server_stop
+}
+
+# ---- peers that misbehave ----
+
+silent_peer() {
+	make_keys 1
+	server_start "${server_keys[@]}" --echo --timeout 1
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	wait_for grep -q 'in time' server.err
+	exec 7>&-
+	[[ $(echo hello | client "${client_keys[@]}") == hello ]]
+	server_stop
+}
+
+garbage_peer() {
+	make_keys 1
+	openssl rand -out garbage 20000
+	server_start "${server_keys[@]}" --echo
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	cat garbage >&7 2>/dev/null || echo "(refused midway)"
+	exec 7>&-
+	wait_for grep -q 'handshake failed' server.err
+	: >server.err
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	printf '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00' >&7
+	wait_for grep -q '^alert sent: ' server.err
+	exec 7>&-
+	: >server.err
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	exec 7>&-
+	wait_for grep -q 'handshake failed' server.err
+	[[ $(echo hello | client "${client_keys[@]}") == hello ]]
+	server_stop
+}
+
+nobody_listens() {
+	make_keys 1
+	server_start "${server_keys[@]}"
+	server_stop
+	status_is 1 client "${client_keys[@]}" </dev/null
+	says client.err 'Connection refused'
+	[[ ! -s client.keys.spent ]]
+}
+
+# ---- secrets ----
+
+keylog_only_when_asked() {
+	make_keys 2
+	server_start "${server_keys[@]}" --echo
+	[[ $(echo hello | client "${client_keys[@]}") == hello ]]
+	says_not client.err 'keylog'
+	[[ $(echo hello | client "${client_keys[@]}" --keylog secrets.log) == hello ]]
+	server_stop
+	says client.err 'SECRETS OF EVERY CONNECTION'
+	says secrets.log '^CLIENT_TRAFFIC_SECRET_0 [0-9a-f]\{64\} [0-9a-f]*$'
+	[[ $(stat -c %a secrets.log) == 600 ]]
+	touch open.log
+	chmod 644 open.log
+	status_is 1 client "${client_keys[@]}" --keylog open.log </dev/null
+	[[ ! -s open.log ]]
+}
+
+secrets_show_nowhere() {
+	make_keys 2
+	server_start "${server_keys[@]}" --echo
+	tr '\0' '\n' <"/proc/$server_pid/cmdline" >cmdline
+	[[ $(echo hello | client "${client_keys[@]}" 2>&1) == hello ]]
+	cat client.err server.err server.out cmdline client.keys.spent server.keys.spent >all
+	echo hello | client "${client_keys[@]}" --ciphers TLS_AES_128_GCM_SHA256 >>all
+	cat client.err >>all
+	server_stop
+	local secret
+	while read -r _ secret; do
+		says_not all "$secret"
+		says_not all "${secret:0:16}"
+	done <client.keys
+}
+
+key_files_of_others_are_refused() {
+	make_keys 1
+	chmod 640 client.keys
+	port=1 status_is 1 client "${client_keys[@]}" </dev/null
+	says client.err 'may be read by others'
+	chmod 600 client.keys
+	cp geneva.key open.key
+	chmod 644 open.key
+	port=1 status_is 1 client "${client_keys[@]}" --cert geneva.pem --key open.key </dev/null
+	says client.err 'open.key'
+}
+
+memory_is_closed() {
+	make_keys 1
+	server_start "${server_keys[@]}"
+	grep -q '^Max core file size *0 *0 ' "/proc/$server_pid/limits"
+	# A process that may not be dumped belongs to root in /proc.
+	[[ $(stat -c %u "/proc/$server_pid/mem") == 0 ]]
+	server_stop
+}
+
+# ---- the command line ----
+
+usage_errors() {
+	status_is 2 "$qkdtls" 2>client.err
+	says client.err 'qkdtls --help'
+	status_is 2 "$qkdtls" client localhost --policy prefer --ca ca.pem 2>client.err
+	says client.err 'HOST:PORT'
+	status_is 2 "$qkdtls" client localhost:1 --bogus 2>client.err
+	status_is 2 "$qkdtls" client localhost:1 --ca ca.pem 2>client.err
+	says client.err 'no key'
+	"$qkdtls" --help >help
+	says help '^usage: qkdtls client'
+	"$qkdtls" --version >help
+	says help '^qkdtls [0-9]'
+}
+
+configuration_errors() {
+	make_keys 1
+	port=1
+	status_is 1 client "${client_keys[@]}" --ca missing.pem </dev/null
+	says client.err 'missing.pem'
+	status_is 1 client "${client_keys[@]}" --groups nonsense </dev/null
+	says client.err 'nonsense'
+	status_is 1 client "${client_keys[@]}" --ciphers nonsense </dev/null
+	says client.err 'nonsense'
+	status_is 1 client "${client_keys[@]}" --cert zurich.pem --key geneva.key </dev/null
+	says client.err 'geneva.key\|zurich.pem'
+	status_is 1 "$qkdtls" client 127.0.0.1:1 --groups x25519 "${client_keys[@]}" --ca ca.pem --name n 2>client.err
+	says client.err 'x25519\|X25519'
+	status_is 1 client --link nowhere </dev/null
+	says client.err 'nowhere'
+	[[ ! -s client.keys.spent ]]
+}
+
+stops_at_a_signal() {
+	make_keys 1
+	server_start "${server_keys[@]}"
+	server_stop
+	server_start "${server_keys[@]}"
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	kill -INT "$server_pid"
+	status_is 0 wait "$server_pid"
+	exec 7>&-
+}
+
+records_of_the_kernel() {
+	make_keys 2
+	server_start "${server_keys[@]}" --echo
+	if "$qkdtls" client "127.0.0.1:$port" "${geneva[@]}" "${groups[@]}" "${client_keys[@]}" --records kernel \
+		</dev/null >/dev/null 2>client.err; then
+		say client.err 'records: kernel (kTLS)'
+	else
+		says client.err 'this kernel has no TLS'
+	fi
+	[[ $(echo hello | client "${client_keys[@]}" --records own) == hello ]]
+	say client.err 'records: own'
+	server_stop
+}
+
+# ---- external keys and foreign peers ----
+
+psk_hex=00112233445566778899aabbccddeeffffeeddccbbaa99887766554433221100
+psk=(--psk-file psk.hex --psk-identity Client_identity --policy psk-only
+	--ciphers TLS_AES_128_GCM_SHA256)
+
+make_psk() {
+	(
+		umask 077
+		echo "$psk_hex" >psk.hex
+		echo "${psk_hex/00/ff}" >wrong.hex
+	)
+}
+
+external_psk() {
+	make_psk
+	zurich=() geneva=()
+	server_start "${psk[@]}" --echo
+	[[ $(echo hello | client "${psk[@]}") == hello ]]
+	say client.err "authentication: PSK"
+	say client.err "key id: Client_identity"
+	status_is 1 client "${psk[@]}" --psk-file wrong.hex </dev/null
+	say client.err "alert received: decrypt_error"
+	status_is 1 client "${psk[@]}" --psk-identity stranger </dev/null
+	says client.err '^alert received: '
+	server_stop
+}
+
+free_port() {
+	local p
+	for ((p = 20000 + RANDOM % 20000; ; p++)); do
+		if ! (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null; then
+			port=$p
+			return
+		fi
+	done
+}
+
+accepting() {
+	grep -q ^ACCEPT foreign.out
+}
+
+# Its input stays open, else s_server ends; what it hears goes to foreign.out.
+foreign_server_start() { # [OPTION]...
+	free_port
+	mkfifo foreign.in
+	exec 6<>foreign.in
+	openssl s_server -accept "127.0.0.1:$port" -tls1_3 "$@" <foreign.in >foreign.out 2>&1 &
+	foreign_pid=$!
+	wait_for accepting
+}
+
+foreign_server_stop() {
+	kill -TERM "$foreign_pid"
+	wait "$foreign_pid" || return 0
+	exec 6>&-
+}
+
+heard() { # FILE TEXT
+	grep -q -- "$2" "$1"
+}
+
+# foreign_server TEXT OPTION...: what we write arrives, what it writes arrives
+talk_to_foreign_server() {
+	mkfifo client.in
+	exec 9<>client.in
+	client "$@" <client.in >client.out &
+	local pid=$!
+	echo "from qkdtls" >&9
+	wait_for heard foreign.out "from qkdtls"
+	echo "from openssl" >&6
+	wait_for heard client.out "from openssl"
+	kill -TERM "$pid"
+	status_is 1 wait "$pid"
+	exec 9>&-
+}
+
+foreign_server_psk() {
+	make_psk
+	geneva=()
+	foreign_server_start -nocert -psk "$psk_hex" -psk_identity Client_identity
+	talk_to_foreign_server "${psk[@]}"
+	foreign_server_stop
+	say client.err "authentication: PSK"
+	say client.err "group: X25519MLKEM768"
+}
+
+foreign_server_certificate() {
+	foreign_server_start -cert zurich.pem -key zurich.key
+	talk_to_foreign_server --policy prefer
+	foreign_server_stop
+	say client.err "authentication: certificate"
+	say client.err "group: X25519MLKEM768"
+	say client.err "suite: TLS_AES_256_GCM_SHA384"
+}
+
+# Against a peer that knows nothing of QKD, with a key at hand: under prefer a plain handshake, never under require
+foreign_server_knows_no_key() {
+	make_keys 2
+	foreign_server_start -cert zurich.pem -key zurich.key
+	talk_to_foreign_server --policy prefer "${client_keys[@]}"
+	says client.err 'offered, not used'
+	status_is 1 client "${client_keys[@]}" </dev/null
+	says client.err '^alert sent: '
+	foreign_server_stop
+}
+
+talk_from_foreign_client() { # [OPTION]...
+	# shellcheck disable=SC2094 # what it waits for is what the other writes
+	(
+		echo "from openssl"
+		wait_for heard foreign.out "from qkdtls"
+	) | timeout 30 openssl s_client -connect "127.0.0.1:$port" -tls1_3 "$@" >foreign.out 2>&1 &
+	local pid=$!
+	wait_for heard server.out "from openssl"
+	status_is 0 wait "$pid"
+}
+
+foreign_client_psk() {
+	make_psk
+	zurich=()
+	echo "from qkdtls" >server.in
+	server_start "${psk[@]}" --once
+	talk_from_foreign_client -psk "$psk_hex" -psk_identity Client_identity
+	status_is 0 wait "$server_pid"
+	say server.err "authentication: PSK"
+	say server.err "group: X25519MLKEM768"
+}
+
+foreign_client_certificate() {
+	echo "from qkdtls" >server.in
+	server_start --policy prefer --once
+	talk_from_foreign_client -CAfile ca.pem -verify_return_error -verify_hostname zurich.example
+	status_is 0 wait "$server_pid"
+	say server.err "authentication: certificate"
+	say server.err "group: X25519MLKEM768"
+	says foreign.out 'Verify return code: 0'
+}
+
+foreign_client_is_refused_under_require() {
+	make_keys 1
+	server_start "${server_keys[@]}" --once
+	status_is 1 openssl s_client -connect "127.0.0.1:$port" -tls1_3 </dev/null >foreign.out 2>&1
+	status_is 1 wait "$server_pid"
+	says server.err '^alert sent: '
+}
+
+# ---- the list ----
+
+hybrid=1
+group=X25519MLKEM768
+if ! openssl list -kem-algorithms 2>/dev/null | grep -q X25519MLKEM768; then
+	hybrid=
+	group=x25519
+	groups=(--groups x25519 --allow-classical-groups)
+fi
+
+check_hybrid() { # NAME CMD...
+	if [[ $hybrid ]]; then
+		check "$@"
+	else
+		skip "$1" "this OpenSSL has no ML-KEM"
+	fi
+}
+
+make_certificates
+
+check "require connects, AES-256" require_connects TLS_AES_256_GCM_SHA384
+check "require connects, AES-128" require_connects TLS_AES_128_GCM_SHA256
+check_hybrid "HelloRetryRequest connects with one key" hello_retry_connects
+check "client certificates are demanded and checked" mutual_certificates
+check "psk-only connects without certificates" psk_only_without_certificate
+check "a server serves one after another, each with a key of its own" several_connections
+check "1 MiB comes back as it went" echo_of_a_mebibyte auto
+check "1 MiB comes back as it went, own records" echo_of_a_mebibyte own
+check "data goes both ways at once" both_ways_at_once
+check "half close" half_close
+check "a killed peer is told from one that ended" killed_peer_is_told_from_an_end
+check "require without a key left refuses" no_key_at_the_client
+check "a key is used once, in later runs too" key_is_used_once
+check "a wrong key is refused and burns nothing" wrong_psk
+check "an unknown key looks like a wrong one" unknown_key
+check "a key of another link is refused" other_link
+check "client and server of a link are not exchangeable" roles_are_not_exchangeable
+check_hybrid "prefer falls back when the server has no key" prefer_falls_back
+check "prefer uses a key that both have" prefer_uses_a_key
+check_hybrid "prefer connects without any key" prefer_without_any_key
+check "prefer does not fall back to a classical exchange" prefer_does_not_fall_back_to_classical
+check_hybrid "require at the client refuses a server without key" require_refuses_downgrade
+check_hybrid "require at the server refuses a client without key" server_requires
+check "wrong name is refused" wrong_certificate zurich basel.example bad_certificate
+check "expired certificate is refused" wrong_certificate expired zurich.example certificate_expired
+check "other CA is refused" wrong_certificate stranger zurich.example unknown_ca
+check "a silent peer is timed out and the next served" silent_peer
+check "garbage is refused and the next served" garbage_peer
+check "a refused connection spends no key" nobody_listens
+check "secrets are logged only when asked" keylog_only_when_asked
+check "secrets show nowhere" secrets_show_nowhere
+check "files with secrets are closed to others" key_files_of_others_are_refused
+check "no core files, no reading of memory" memory_is_closed
+check "wrong usage exits 2" usage_errors
+check "wrong configuration names what is wrong" configuration_errors
+check "a signal stops the server" stops_at_a_signal
+check "records are who they are asked to be" records_of_the_kernel
+check "external PSK" external_psk
+check_hybrid "OpenSSL server, external PSK" foreign_server_psk
+check_hybrid "OpenSSL server, certificate" foreign_server_certificate
+check_hybrid "OpenSSL server that knows no key" foreign_server_knows_no_key
+check_hybrid "OpenSSL client, external PSK" foreign_client_psk
+check_hybrid "OpenSSL client, certificate" foreign_client_certificate
+check "OpenSSL client is refused under require" foreign_client_is_refused_under_require
+tap_end
