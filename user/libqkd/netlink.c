@@ -213,7 +213,7 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *err, void *arg)
 				     sizeof(answer->nl->message));
 	note(answer, error < 0 ? error : -EPROTO);
 	answer->done = true;
-	return NL_STOP;
+	return NL_SKIP; /* NL_STOP would have nl_recvmsgs() fail with libnl's own number */
 }
 
 static struct nl_cb *answer_callbacks(struct answer *answer)
