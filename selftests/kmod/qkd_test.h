@@ -204,7 +204,7 @@ static inline uint64_t stat_of(struct qkd_nl *nl, const char *link, int stat)
 	return qkd_nl_link_get(nl, link, &info) ? UINT64_MAX : info.stats.value[stat];
 }
 
-/* Calls */
+/* Calls; an ID may be that of the structure to be filled */
 
 static inline int call(int fd, unsigned long request, void *arg)
 {
@@ -219,8 +219,10 @@ static inline int get_key(int fd, uint32_t timeout_ms, struct qkd_key_get *get)
 
 static inline int get_by_id(int fd, const uint8_t *id, uint32_t timeout_ms, struct qkd_key_get *get)
 {
-	*get = (struct qkd_key_get){ .size = sizeof(*get), .timeout_ms = timeout_ms };
-	memcpy(get->key_id, id, sizeof(get->key_id));
+	struct qkd_key_get args = { .size = sizeof(args), .timeout_ms = timeout_ms };
+
+	memcpy(args.key_id, id, sizeof(args.key_id));
+	*get = args;
 	return call(fd, QKD_IOC_GET_KEY_BY_ID, get);
 }
 

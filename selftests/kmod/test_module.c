@@ -33,7 +33,7 @@ FIXTURE_TEARDOWN(module)
 TEST_F(module, in_use_stays)
 {
 	EXPECT_EQ(-EWOULDBLOCK, unload("qkd"));
-	ASSERT_SOON(!unload_module("qkd_sim"));
+	ASSERT_SOON(!unload("qkd_sim"));
 	EXPECT_EQ(-EWOULDBLOCK, unload("qkd"));
 }
 
@@ -42,7 +42,7 @@ TEST_F(module, of_a_provider_takes_its_links_along)
 	struct qkd_link_info info;
 	struct qkd_key_get get;
 
-	ASSERT_SOON(!unload_module("qkd_sim"));
+	ASSERT_SOON(!unload("qkd_sim"));
 	EXPECT_TRUE(poll_now(self->end.fd) & POLLHUP);
 	EXPECT_EQ(-ENODEV, get_key(self->end.fd, SHORT_MS, &get));
 	EXPECT_EQ(-ENODEV, qkd_nl_link_get(self->end.nl, LINK, &info));
@@ -60,7 +60,7 @@ TEST_F(module, wakes_who_waits_when_it_goes)
 			ret = get_key(self->end.fd, QKD_TIMEOUT_MS_MAX, &get);
 		_exit(-ret);
 	}
-	ASSERT_SOON(!unload_module("qkd_sim"));
+	ASSERT_SOON(!unload("qkd_sim"));
 	status = await(pid);
 	ASSERT_TRUE(WIFEXITED(status));
 	EXPECT_EQ(ENODEV, WEXITSTATUS(status));
@@ -72,7 +72,7 @@ TEST_F(module, without_users_can_be_unloaded_and_loaded_again)
 	struct qkd_key_get get;
 	struct qkd_nl *nl;
 
-	ASSERT_SOON(!unload_module("qkd_sim"));
+	ASSERT_SOON(!unload("qkd_sim"));
 	end_close(&self->end);
 	ASSERT_SOON(!unload("qkd"));
 	EXPECT_EQ(-ENOENT, qkd_open(NULL, 0));

@@ -399,7 +399,6 @@ test_output_that_cannot_be_written_is_a_failure() {
 }
 
 test_without_the_module_it_says_what_to_do() {
-	local loader
 	loader=$(cat /proc/sys/kernel/modprobe)
 	echo /nowhere >/proc/sys/kernel/modprobe	# the kernel would load it by itself
 	rmmod qkd_sim qkd
