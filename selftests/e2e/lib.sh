@@ -83,9 +83,12 @@ e2e_stop() {
 
 e2e_cleanup() {
 	local pid
-	while read -r pid; do
-		e2e_stop "$pid" KILL
-	done <"$E2E_PIDS"
+	# The shell would announce each of them.
+	{
+		while read -r pid; do
+			e2e_stop "$pid" KILL
+		done <"$E2E_PIDS"
+	} 2>/dev/null
 	rm -rf "$E2E_DIR"
 }
 
@@ -192,8 +195,10 @@ e2e_config() {
 		own=client peer=$E2E_SERVER_NAME
 	fi
 	{
-		printf '[service %s]\nmode = %s\nlisten = %s\nconnect = %s\nlink = %s\n' \
-			"$name" "$mode" "$listen" "$connect" "$link"
+		printf '[service %s]\nmode = %s\n' "$name" "$mode"
+		e2e_setting "listen = $listen" "$@"
+		e2e_setting "connect = $connect" "$@"
+		e2e_setting "link = $link" "$@"
 		e2e_setting "certificate = $E2E_DIR/$own.pem" "$@"
 		e2e_setting "private-key = $E2E_DIR/$own.key" "$@"
 		e2e_setting "trust = $E2E_DIR/ca.pem" "$@"
@@ -217,10 +222,14 @@ e2e_setting() {
 # e2e_daemon PLACE NAME: starts it with $E2E_DIR/NAME.conf; its log is NAME.log, its process ID in NAME.pid
 e2e_daemon() {
 	local place=$1 name=$2
+	: >"$E2E_DIR/$name.log" # of the last run
 	exec_place "$place" qkdtlsd --user "$E2E_USER" -c "$E2E_DIR/$name.conf" >"$E2E_DIR/$name.log" 2>&1 &
 	echo $! >"$E2E_DIR/$name.pid"
 	e2e_started $!
-	wait_for 20 e2e_listening "$name"
+	if ! wait_for 20 e2e_listening "$name"; then
+		cat "$E2E_DIR/$name.log"
+		return 1
+	fi
 }
 
 e2e_listening() {

@@ -247,6 +247,7 @@ test_a_killed_daemon_leaves_no_reservation() {
 test_a_killed_peer_is_no_end_of_file() {
 	local fetch
 	fresh_both
+	rm -f "$E2E_DIR/slow"
 	e2e_fetch "$E2E_GENEVA" bulk --limit-rate 1M -o "$E2E_DIR/slow" &
 	fetch=$!
 	wait_for 20 test -s "$E2E_DIR/slow"
@@ -275,6 +276,7 @@ test_sigterm_lets_transfers_finish() {
 	local fetch server
 	fresh_both
 	server=$(e2e_pid server)
+	rm -f "$E2E_DIR/slow"
 	e2e_fetch "$E2E_GENEVA" medium --limit-rate 1M -o "$E2E_DIR/slow" &
 	fetch=$!
 	wait_for 20 test -s "$E2E_DIR/slow"

@@ -19,6 +19,8 @@
 #define MS_PER_S  1000ULL
 #define US_PER_MS 1000ULL
 
+#define DISCARD_READS 16
+
 enum outcome {
 	STEP_WAIT, /* an event goes on with it */
 	STEP_NEXT, /* done: the next step begins */
@@ -62,6 +64,17 @@ static void reset_on_close(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)); /* closed either way */
 }
 
+/* close() with input unread sends a reset, which can overtake the alert that says why. */
+static void discard_input(int fd)
+{
+	uint8_t data[4096];
+
+	for (int i = 0; i < DISCARD_READS; i++) {
+		if (recv(fd, data, sizeof(data), MSG_DONTWAIT) <= 0)
+			return;
+	}
+}
+
 static void release(struct connection *connection)
 {
 	for (int side = 0; side < 2; side++) {
@@ -90,6 +103,8 @@ static void finish(struct connection *connection)
 	}
 	if (report->end != END_CLOSED && connection->fd[PUMP_PLAIN] >= 0)
 		reset_on_close(connection->fd[PUMP_PLAIN]);
+	if (!report->established && connection->fd[PUMP_TLS] >= 0)
+		discard_input(connection->fd[PUMP_TLS]);
 	service->counters.ends[report->end]++;
 	report_end(report, service_name(connection));
 	service_remove(service, connection);
