@@ -514,6 +514,7 @@ static void writer_is_all_or_nothing(void **state)
 	assert_int_equal(writer.protection.seq, 0);
 	assert_int_equal(
 		qkdtls_record_write(&writer, QKDTLS_CONTENT_DATA, data, sizeof(data) - 1, &out), 0);
+	qkdtls_buf_free(&out);
 	assert_int_equal(qkdtls_record_write(&writer, QKDTLS_CONTENT_HANDSHAKE, NULL, 0, &out),
 			 -EINVAL);
 	assert_int_equal(qkdtls_record_write(&writer, QKDTLS_CONTENT_ALERT, NULL, 0, &out),
