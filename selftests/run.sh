@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# usage: selftests/run.sh [PART]...
+#
+# Runs the tests, setting up all they need. Parts, all of them by default and in this order:
+#
+#	static      tools/check.sh: format, layers, builds by two compilers, sparse, ...; and the test bed's own tests
+#	unit        user-space tests in the Debian 13 root (OpenSSL 3.5), with ASan and UBSan
+#	unit-host   the same tests with this machine's OpenSSL 3.0, without sanitizers
+#	kmod-6.12   kernel self-tests in a virtual machine with Debian's kernel of that series
+#	e2e         two sites in a virtual machine, kernel 6.12
+#	kmod-6.1, kmod-7.3
+#
+# A part in which nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N skipped"; the exit
+# status is 0 only if nothing failed and something passed.
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+case ${1-} in
+-h | --help)
+	sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0"
+	exit 0
+	;;
+esac
+cd "$top"
+logs=$top/build/check
+bed=$top/tools/testbed
+
+# tap_program NAME CMD...: run CMD as a section of TAP.
+tap_program() {
+	local name=$1 rc=0
+
+	shift
+	echo "tap-begin $name"
+	"$@" </dev/null 2>&1 || rc=$?
+	# What a killed program left of a line must not swallow the end.
+	printf '\ntap-end %s %d\n' "$name" "$rc"
+}
+
+# judge LOG CMD...: run CMD, whose output is sections of TAP, into LOG, then say what came of it.
+judge() {
+	local log=$1
+
+	shift
+	"$@" >"$log" || echo "not ok ${log##*/}: the part itself failed"
+	tools/tap "$log"
+}
+
+static_tests() {
+	tap_program check tools/check.sh
+	tap_program vm-selftest tools/vm/selftest
+}
+
+part_static() { judge "$logs/static.tap" static_tests; }
+
+part_unit() {
+	"$bed/enter" make -j2 -C user O="$top/build/unit" SAN=1 tests >"$logs/unit.build.log" 2>&1 || {
+		tail -n 40 "$logs/unit.build.log"
+		return 1
+	}
+	judge "$logs/unit.tap" "$bed/enter" ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 \
+		UBSAN_OPTIONS=print_stacktrace=1 selftests/unit.sh "$top/build/unit"
+}
+
+part_unit_host() {
+	make -j2 -C user O="$top/build/unit-host" tests >"$logs/unit-host.build.log" 2>&1 || {
+		tail -n 40 "$logs/unit-host.build.log"
+		return 1
+	}
+	judge "$logs/unit-host.tap" selftests/unit.sh "$top/build/unit-host"
+}
+
+# The programs of the guest, built for its user space.
+build_for_guest() {
+	local log=$logs/guest.build.log source
+
+	source=$("$bed/ksource")
+	{
+		"$bed/enter" make -j2 -C user O="$top/build/guest" all &&
+			"$bed/enter" make -j2 -C selftests O="$top/build/guest/kmod" USER_O="$top/build/guest" \
+				KSELFTEST="$source/tools/testing/selftests"
+	} >"$log" 2>&1 || {
+		tail -n 40 "$log"
+		return 1
+	}
+}
+
+# in_guest SERIES NAME FILE...: run these tests of selftests/ or build/guest/kmod in a virtual machine.
+in_guest() {
+	local series=$1 name=$2 file program place
+	local -a adds=()
+	shift 2
+
+	build_for_guest || return 1
+	: >"$logs/$name.list"
+	for file; do
+		place=/selftests/${file#"$top"/selftests/}
+		place=${place/#*\/build\/guest\/kmod\///selftests/kmod/}
+		printf '%s\n' "$place" >>"$logs/$name.list"
+		adds+=(--add "$file:$place")
+	done
+	for file in selftests/e2e/lib.sh selftests/e2e/tap.sh; do
+		adds+=(--add "$file:/$file")
+	done
+	for program in qkdctl qkdtls qkdtlsd; do
+		adds+=(--add "build/guest/$program")
+	done
+	tools/vm/run -q -k "$series" -t 1200 -o "$logs/$name" "${adds[@]}" --add "$logs/$name.list:/tests.list"
+}
+
+part_kmod() {
+	build_for_guest || return 1
+	in_guest "$1" "kmod-$1" "$top"/build/guest/kmod/test_*[!.d] "$top"/selftests/kmod/test_*.sh
+}
+
+part_e2e() { in_guest 6.12 e2e "$top"/selftests/e2e/qkd*.sh; }
+
+run_part() {
+	case $1 in
+	static) part_static ;;
+	unit) part_unit ;;
+	unit-host) part_unit_host ;;
+	e2e) part_e2e ;;
+	kmod-*) part_kmod "${1#kmod-}" ;;
+	*)
+		echo "no such part: $1; see --help"
+		return 1
+		;;
+	esac
+}
+
+passed=0 failed=0 skipped=0
+# count LINE: add a part's last line; a part without one, or in which nothing passed, is a failure.
+count() {
+	local last=$1
+
+	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+		passed=$((passed + BASH_REMATCH[1]))
+		failed=$((failed + BASH_REMATCH[2]))
+		skipped=$((skipped + BASH_REMATCH[3]))
+		if ((BASH_REMATCH[1] > 0)) || ((BASH_REMATCH[2] > 0)); then
+			return
+		fi
+	fi
+	echo "not ok: the part ran no test to its end"
+	failed=$((failed + 1))
+}
+
+"$bed/host"
+mkdir -p "$logs"
+parts=("$@")
+((${#parts[@]})) || parts=(static unit unit-host kmod-6.12 e2e kmod-6.1 kmod-7.3)
+for part in "${parts[@]}"; do
+	printf '== %s\n' "$part"
+	begin=$SECONDS
+	run_part "$part" 2>&1 | tee "$logs/$part.out" || :
+	count "$(tail -n 1 "$logs/$part.out")"
+	printf -- '-- %s: %d s\n' "$part" "$((SECONDS - begin))"
+done
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+((failed == 0 && passed > 0))
