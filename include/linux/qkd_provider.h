@@ -2,8 +2,9 @@
 /*
  * Provider API: how a driver puts quantum-key-distribution keys into the kernel.
  *
- * A provider is registered once per device (or once per module); links are added by an administrator
- * and each names a provider. The core owns links and keys; the provider delivers keys to links.
+ * A provider is registered once per device (or once per module); links are added by an
+ * administrator and each names a provider. The core owns links and keys; the provider delivers keys
+ * to links.
  */
 #ifndef _LINUX_QKD_PROVIDER_H
 #define _LINUX_QKD_PROVIDER_H
@@ -35,21 +36,21 @@ enum qkd_direction {
  * @key_len: bytes of material of its keys, QKD_KEY_LEN_MIN..QKD_KEY_LEN_MAX
  * @config_policy: policy of QKD_A_LINK_CONFIG's nest, or NULL if it takes none
  * @config_max: its highest attribute
- * @link_open: a link was added. @config is the parsed nest (config_max + 1 pointers; NULL entries where
- *	absent; the array is NULL if the provider takes no configuration). May sleep, runs in the
- *	context of the task that asked. After 0 the provider may deliver. Errors go to the
+ * @link_open: a link was added. @config is the parsed nest (config_max + 1 pointers; NULL entries
+ *	where absent; the array is NULL if the provider takes no configuration). May sleep, runs in
+ *	the context of the task that asked. After 0 the provider may deliver. Errors go to the
  *	administrator, with the extended ACK's text.
- * @link_close: the link goes. Called once for each successful @link_open, may sleep; after it returns
- *	the provider must not touch the link.
+ * @link_close: the link goes. Called once for each successful @link_open, may sleep; after it
+ *	returns the provider must not touch the link.
  * @fill_config: optional; put the nest's readable attributes (never a secret) into @skb. May sleep.
  *	0 or -EMSGSIZE.
  * @fetch: optional; an inbound key of this ID is wanted and is not in the store. Deliver it when it
  *	comes, at once if it is at hand: a caller that may not wait asks too, so do not wait for it
  *	here. May sleep; 0, or -ENOKEY when the provider knows that it will never come.
  *
- * No callback is made under a spinlock or while the core's registry is locked. Callbacks of one link
- * are serialised against each other except @fetch, which may run at any time between the return of
- * @link_open and the call of @link_close.
+ * No callback is made under a spinlock or while the core's registry is locked. Callbacks of one
+ * link are serialised against each other except @fetch, which may run at any time between the
+ * return of @link_open and the call of @link_close.
  */
 struct qkd_provider_ops {
 	struct module *owner;
@@ -128,8 +129,8 @@ int qkd_link_add(struct net *net, struct qkd_provider *provider,
  * @len: the length announced in @key_len of the operations
  *
  * Context: any that a driver has, hard interrupts included; does not sleep.
- * Return: 0; -EINVAL (length); -EEXIST (an ID the store holds or remembers); -ENOSPC (store or memory
- * limit reached: the key is dropped and counted); -ENOMEM; -ENODEV (the link is going).
+ * Return: 0; -EINVAL (length); -EEXIST (an ID the store holds or remembers); -ENOSPC (store or
+ * memory limit reached: the key is dropped and counted); -ENOMEM; -ENODEV (the link is going).
  */
 int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir,
 		     const u8 key_id[QKD_KEY_ID_LEN], const u8 *key, size_t len);
@@ -150,9 +151,9 @@ unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir);
  * @link: the link
  * @want: places wanted
  *
- * For a provider that knows, from an ID that the peer sent, that the peer is past them: keys that it
- * took and that never came here would fill the store for ever. They count as expired, and their IDs
- * are remembered so. Reserved keys stay.
+ * For a provider that knows, from an ID that the peer sent, that the peer is past them: keys that
+ * it took and that never came here would fill the store for ever. They count as expired, and their
+ * IDs are remembered so. Reserved keys stay.
  *
  * Context: any. Return: inbound places free now, which may be fewer or more than @want.
  */
