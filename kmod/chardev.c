@@ -26,12 +26,13 @@ static_assert(sizeof(struct qkd_key_get) >= KEY_GET_SIZE_V1);
 static_assert(sizeof(struct qkd_key_ref) >= KEY_REF_SIZE_V1);
 
 /*
- * An open file. It does not keep its namespace, only our record of it. @link is set once, under @lock,
- * and keeps its reference until the file is released, when its reservations are given back.
+ * An open file. It does not keep its namespace, only our record of it. @link is set once, under
+ * @lock, and keeps its reference until the file is released, when its reservations are given back.
+ * @lock covers nothing else: holder.keys is covered by the link's.
  */
 struct qkd_file {
 	struct qkd_net *net;
-	struct mutex lock;
+	struct mutex lock; /* the choice of @link */
 	struct qkd_link *link;
 	struct qkd_holder holder;
 };
@@ -44,10 +45,15 @@ union qkd_arg {
 	struct qkd_key_ref ref;
 };
 
+static void set_link(struct qkd_file *qf, struct qkd_link *link)
+{
+	smp_store_release(&qf->link, link); /* for file_link(), which looks without the lock */
+}
+
 /* The file's link, chosen now if it has none yet and there is just one to choose. */
 static struct qkd_link *file_link(struct qkd_file *qf)
 {
-	struct qkd_link *link = smp_load_acquire(&qf->link);
+	struct qkd_link *link = smp_load_acquire(&qf->link); /* pairs with set_link() */
 
 	if (link)
 		return link;
@@ -56,7 +62,7 @@ static struct qkd_link *file_link(struct qkd_file *qf)
 	if (!link) {
 		link = qkd_net_get_only_link(qf->net);
 		if (!IS_ERR(link))
-			smp_store_release(&qf->link, link);
+			set_link(qf, link);
 	}
 	mutex_unlock(&qf->lock);
 	return link;
@@ -89,7 +95,7 @@ static int ioc_bind(struct file *file, union qkd_arg *arg)
 	} else {
 		link = qkd_net_get_link(qf->net, bind->link);
 		if (link)
-			smp_store_release(&qf->link, link);
+			set_link(qf, link);
 		else
 			err = -ENODEV;
 	}

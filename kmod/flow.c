@@ -275,9 +275,9 @@ static int take_now(struct qkd_link *link, struct qkd_record *rec)
 }
 
 /*
- * Spends the next outbound key. @timeout in jiffies, 0 for none. -EAGAIN, -ETIMEDOUT, -EINTR, -EBUSY,
- * -ENODEV. Every waiter is woken by a key and all but one go back to sleep: with the bound on their
- * number that is cheap enough, and no wake-up can be lost with a waiter that leaves.
+ * Spends the next outbound key. @timeout in jiffies, 0 for none. -EAGAIN, -ETIMEDOUT, -EINTR,
+ * -EBUSY, -ENODEV. Every waiter is woken by a key and all but one go back to sleep: with the bound
+ * on their number that is cheap enough, and no wake-up can be lost with a waiter that leaves.
  */
 int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec)
 {
@@ -319,6 +319,7 @@ static int reserve_now(struct qkd_link *link, struct qkd_holder *holder, const u
 static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const u8 *id,
 			long timeout, struct qkd_record *rec)
 {
+	wait_queue_head_t *wq = &link->inbound_wq;
 	long left = 0;
 	int err;
 
@@ -328,8 +329,7 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
 	err = qkd_link_fetch(link, id);
 	if (!err)
 		left = wait_event_interruptible_timeout(
-			link->inbound_wq, (err = reserve_now(link, holder, id, rec)) != -ENOENT,
-			timeout);
+			*wq, (err = reserve_now(link, holder, id, rec)) != -ENOENT, timeout);
 	leave_wait(link);
 	return err == -ENOENT && left < 0 ? -EINTR : err;
 }

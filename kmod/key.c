@@ -45,7 +45,7 @@ void qkd_key_free_list(struct list_head *keys)
 {
 	struct qkd_key *key, *next;
 
-	list_for_each_entry_safe (key, next, keys, node) {
+	list_for_each_entry_safe(key, next, keys, node) {
 		list_del(&key->node);
 		qkd_key_free(key);
 	}

@@ -137,7 +137,7 @@ static int check_place(const struct qkd_link *link, struct netlink_ext_ack *exta
 
 	if (qn->dead || link->provider->dying)
 		return -ENODEV;
-	list_for_each_entry (other, &qn->links, net_node) {
+	list_for_each_entry(other, &qn->links, net_node) {
 		if (!strcmp(other->name, link->name)) {
 			NL_SET_ERR_MSG(extack, "a link of this name exists");
 			return -EEXIST;
@@ -261,7 +261,7 @@ void qkd_link_close_list(struct list_head *doomed)
 {
 	struct qkd_link *link, *next;
 
-	list_for_each_entry_safe (link, next, doomed, provider_node) {
+	list_for_each_entry_safe(link, next, doomed, provider_node) {
 		list_del_init(&link->provider_node);
 		end_link(link);
 	}
@@ -347,7 +347,7 @@ int qkd_link_delete(struct qkd_net *qn, const char *name)
 	LIST_HEAD(doomed);
 
 	mutex_lock(&qkd_registry);
-	list_for_each_entry (link, &qn->links, net_node) {
+	list_for_each_entry(link, &qn->links, net_node) {
 		if (link->published && !strcmp(link->name, name)) {
 			qkd_link_withdraw_locked(link, &doomed);
 			break;

@@ -34,7 +34,7 @@ struct qkd_link *qkd_net_get_link(struct qkd_net *qn, const char *name)
 	struct qkd_link *link, *found = NULL;
 
 	mutex_lock(&qkd_registry);
-	list_for_each_entry (link, &qn->links, net_node) {
+	list_for_each_entry(link, &qn->links, net_node) {
 		if (link->published && !strcmp(link->name, name)) {
 			found = qkd_link_get(link);
 			break;
@@ -50,7 +50,7 @@ struct qkd_link *qkd_net_get_only_link(struct qkd_net *qn)
 	unsigned int n = 0;
 
 	mutex_lock(&qkd_registry);
-	list_for_each_entry (link, &qn->links, net_node) {
+	list_for_each_entry(link, &qn->links, net_node) {
 		if (link->published) {
 			found = link;
 			n++;
@@ -71,7 +71,7 @@ struct qkd_link *qkd_net_get_next_link(struct qkd_net *qn, u64 serial, u32 *gene
 
 	mutex_lock(&qkd_registry);
 	*generation = qn->generation;
-	list_for_each_entry (link, &qn->links, net_node) {
+	list_for_each_entry(link, &qn->links, net_node) {
 		if (link->published && link->serial > serial) {
 			found = qkd_link_get(link);
 			break;
@@ -105,7 +105,7 @@ static void __net_exit exit_one(struct net *net)
 
 	mutex_lock(&qkd_registry);
 	qn->dead = true;
-	list_for_each_entry_safe (link, next, &qn->links, net_node) {
+	list_for_each_entry_safe(link, next, &qn->links, net_node) {
 		if (link->published)
 			qkd_link_withdraw_locked(link, &doomed);
 	}

@@ -201,7 +201,7 @@ err_free:
 	return err;
 }
 
-/* A link that goes while it is looked at is left out; the next round finds the dump inconsistent. */
+/* A link that goes while it is looked at is left out; the next round finds that out. */
 static int dump_link(struct sk_buff *skb, struct netlink_callback *cb, struct qkd_link *link)
 {
 	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &qkd_family,
@@ -314,7 +314,7 @@ int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* May sleep. An event that finds no memory is lost, as one that finds a listener's queue full is. */
+/* May sleep. An event that finds no memory, or a listener's queue full, is lost. */
 void qkd_netlink_event(struct net *net, const char *link, enum qkd_event_type type, u32 outbound)
 {
 	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);

@@ -23,7 +23,7 @@ static const struct nla_policy link_name_policy[QKD_A_LINK_NAME + 1] = {
 	[QKD_A_LINK_NAME] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
 };
 
-/* What is not listed is refused: state, flags, key length and statistics are for the kernel to say. */
+/* What is not listed is refused: state, flags, key length, statistics are the kernel's to say. */
 static const struct nla_policy link_new_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_NAME] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
 	[QKD_A_LINK_PROVIDER] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },

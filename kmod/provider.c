@@ -35,7 +35,7 @@ struct qkd_provider *qkd_provider_find(const char *name)
 	struct qkd_provider *provider;
 
 	lockdep_assert_held(&qkd_registry);
-	list_for_each_entry (provider, &providers, node) {
+	list_for_each_entry(provider, &providers, node) {
 		if (!strcmp(provider->ops->name, name))
 			return provider;
 	}
@@ -48,7 +48,7 @@ struct qkd_provider *qkd_provider_next(u64 serial)
 	struct qkd_provider *provider;
 
 	lockdep_assert_held(&qkd_registry);
-	list_for_each_entry (provider, &providers, node) {
+	list_for_each_entry(provider, &providers, node) {
 		if (provider->serial > serial)
 			return provider;
 	}
@@ -67,7 +67,7 @@ unsigned int qkd_provider_links(const struct qkd_provider *provider, const struc
 	unsigned int n = 0;
 
 	lockdep_assert_held(&qkd_registry);
-	list_for_each_entry (link, &provider->links, provider_node)
+	list_for_each_entry(link, &provider->links, provider_node)
 		n += link->published && link->net == qn;
 	return n;
 }
@@ -110,7 +110,7 @@ void qkd_provider_unregister(struct qkd_provider *provider)
 	provider->dying = true;
 	list_del(&provider->node);
 	generation++;
-	list_for_each_entry_safe (link, next, &provider->links, provider_node) {
+	list_for_each_entry_safe(link, next, &provider->links, provider_node) {
 		if (link->published)
 			qkd_link_withdraw_locked(link, &doomed);
 	}
@@ -164,8 +164,8 @@ void qkd_provider_purge_all(void)
 	struct qkd_link *link;
 
 	mutex_lock(&qkd_registry);
-	list_for_each_entry (provider, &providers, node) {
-		list_for_each_entry (link, &provider->links, provider_node)
+	list_for_each_entry(provider, &providers, node) {
+		list_for_each_entry(link, &provider->links, provider_node)
 			qkd_link_purge(link);
 	}
 	mutex_unlock(&qkd_registry);

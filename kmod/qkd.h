@@ -3,7 +3,7 @@
  * The core's private header.
  *
  * Locks, outermost first:
- *   qkd_registry	mutex: which providers, namespaces and links there are. Never held over a callback.
+ *   qkd_registry	mutex: which providers and links there are. Never held over a callback.
  *   link->ops_lock	mutex: serialises the provider's callbacks of one link, but fetch.
  *   link->fetch_sem	held for reading by fetch, for writing to end fetching.
  *   link->lock		spinlock, taken in hard interrupts too: a link's keys, counters and state.
@@ -121,8 +121,8 @@ struct qkd_net {
 };
 
 /*
- * A provider. Owned by the registry from register to unregister, which waits until @users, the links
- * that may still call @ops, has come down to 0. The rest is covered by qkd_registry.
+ * A provider. Owned by the registry from register to unregister, which waits until @users, the
+ * links that may still call @ops, has come down to 0. The rest is covered by qkd_registry.
  */
 struct qkd_provider {
 	const struct qkd_provider_ops *ops;
@@ -134,9 +134,10 @@ struct qkd_provider {
 };
 
 /*
- * A link. References: its namespace's list until it is closed, every file bound to it, and callers in
- * passing. It is published last and withdrawn first: whoever withdraws it (delete, the provider's or
- * the namespace's end) closes it, which wipes its keys; a file that still refers to it finds it dead.
+ * A link. References: its namespace's list until it is closed, every file bound to it, and callers
+ * in passing. It is published last and withdrawn first: whoever withdraws it (delete, the
+ * provider's or the namespace's end) closes it, which wipes its keys; a file that still refers to
+ * it finds it dead.
  *
  * Const after allocation: the fields above @lock. @lock covers the fields from @store to @waiters.
  * qkd_registry covers @net_node, @provider_node and @published. @closed is written under both
@@ -159,7 +160,7 @@ struct qkd_link {
 	u32 low;
 	void *priv; /* the provider's */
 
-	spinlock_t lock;
+	spinlock_t lock; /* taken in hard interrupts too */
 	struct qkd_store store;
 	bool announced;
 	bool dead;
@@ -174,7 +175,7 @@ struct qkd_link {
 	struct work_struct event_work;
 	struct delayed_work reap_work;
 
-	struct mutex ops_lock;
+	struct mutex ops_lock; /* one callback at a time, but fetch */
 	struct rw_semaphore fetch_sem;
 	bool closed;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The keys of one link: two queues by direction, a table by ID, and a bounded memory of the IDs that
- * are gone. Nothing here sleeps or allocates after qkd_store_init().
+ * The keys of one link: two queues by direction, a table by ID, and a bounded memory of the IDs
+ * that are gone. Nothing here sleeps or allocates after qkd_store_init().
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -62,7 +62,7 @@ static struct qkd_key *find_key(const struct qkd_store *store, const u8 *id)
 {
 	struct qkd_key *key;
 
-	hlist_for_each_entry (key, &store->keys[hash_id(store, id) & store->key_mask], hash) {
+	hlist_for_each_entry(key, &store->keys[hash_id(store, id) & store->key_mask], hash) {
 		if (!memcmp(key->id, id, QKD_KEY_ID_LEN))
 			return key;
 	}
@@ -74,7 +74,7 @@ static struct qkd_ghost *find_ghost(const struct qkd_store *store, const u8 *id)
 	struct qkd_ghost *ghost;
 	u32 slot = hash_id(store, id) & store->ghost_mask;
 
-	hlist_for_each_entry (ghost, &store->ghost_table[slot], hash) {
+	hlist_for_each_entry(ghost, &store->ghost_table[slot], hash) {
 		if (!memcmp(ghost->id, id, QKD_KEY_ID_LEN))
 			return ghost;
 	}
@@ -199,7 +199,7 @@ void qkd_store_new_generation(struct qkd_store *store)
 	struct qkd_key *key;
 
 	store->generation++;
-	list_for_each_entry (key, &store->limbo, node)
+	list_for_each_entry(key, &store->limbo, node)
 		withdraw(store, key);
 }
 
@@ -350,7 +350,7 @@ void qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder,
 {
 	struct qkd_key *key, *next;
 
-	list_for_each_entry_safe (key, next, &holder->keys, held)
+	list_for_each_entry_safe(key, next, &holder->keys, held)
 		put_back(store, key, gone);
 }
 
@@ -360,7 +360,7 @@ void qkd_store_evict(struct qkd_store *store, unsigned int want, struct list_hea
 	struct qkd_key *key, *next;
 
 	qkd_store_reap(store, UINT_MAX, gone);
-	list_for_each_entry_safe (key, next, &store->fifo[QKD_INBOUND], node) {
+	list_for_each_entry_safe(key, next, &store->fifo[QKD_INBOUND], node) {
 		if (qkd_store_room(store, QKD_INBOUND) >= want)
 			return;
 		if (key->state != QKD_KEY_FRESH)

@@ -4,16 +4,16 @@
  *
  *	"qkd-sim v1 block" | len(A) | A | len(B) | B | label | x
  *
- * where A and B are the SAE IDs of the ends with role a and b, lengths are one byte, labels four and
- * x eight, block n, big-endian, has
+ * where A and B are the SAE IDs of the ends with role a and b, lengths are one byte, labels four
+ * and x eight, block n, big-endian, has
  *
  *	key = prf("key ", n)
  *	ID  = tag | (n xor mask), where tag = the first 8 bytes of prf("id  ", n) and
  *	      mask = the first 8 bytes of prf("mask", tag)
  *
  * with the version and variant bits of a UUID of version 8 put into the tag and the masked number.
- * So whoever has the seed can tell the block of an ID and that the ID is genuine, at the same cost for
- * any block; to anybody else IDs are random.
+ * So whoever has the seed can tell the block of an ID and that the ID is genuine, at the same cost
+ * for any block; to anybody else IDs are random.
  */
 #include <crypto/algapi.h>
 #include <crypto/sha2.h>

@@ -120,8 +120,7 @@ static int sim_link_open(struct qkd_link *link, struct nlattr **attrs,
 	if (err)
 		return err;
 	qkd_link_set_priv(link, sim);
-	pr_warn_once(
-		"qkd_sim: simulated keys are for tests and demonstrations: they are no secret\n");
+	pr_warn_once("qkd_sim: simulated keys are no secret: for tests and demonstrations only\n");
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The two streams of a simulated link: even and odd blocks, one outbound and one inbound here, each at
- * half the link's rate.
+ * The two streams of a simulated link: even and odd blocks, one outbound and one inbound here, each
+ * at half the link's rate.
  *
  * How two ends agree on every key without talking:
  *  - A stream makes its blocks in order, each once, and stalls while its direction is full here. So
@@ -43,7 +43,7 @@ struct qkd_sim_link {
 	struct qkd_link *link;
 	u32 rate;
 	u64 credit_max;
-	struct mutex lock;
+	struct mutex lock; /* work and look-ups meet here */
 	struct qkd_sim_prf prf;
 	struct stream streams[2];
 	u64 last; /* boot-time clock, ns, of the last crediting */
