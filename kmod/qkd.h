@@ -6,7 +6,7 @@
  *   qkd_registry	mutex: which providers and links there are. Never held over a callback.
  *   link->ops_lock	mutex: serialises the provider's callbacks of one link, but fetch.
  *   link->fetch_sem	held for reading by fetch, for writing to end fetching.
- *   link->lock		spinlock, taken in hard interrupts too: a link's keys, counters and state.
+ *   link->lock		spinlock, for hard interrupts too: a link's keys, counters, state.
  */
 #ifndef _QKD_CORE_H
 #define _QKD_CORE_H
