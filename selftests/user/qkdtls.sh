@@ -26,7 +26,7 @@ tap_setup() {
 
 tap_diagnose() {
 	local file
-	for file in server.err client.err; do
+	for file in server.err client.err foreign.out; do
 		[[ -e $file ]] || continue
 		echo "$file:"
 		cat "$file"
@@ -644,19 +644,18 @@ heard() { # FILE TEXT
 	grep -q -- "$2" "$1"
 }
 
-# foreign_server TEXT OPTION...: what we write arrives, what it writes arrives
-talk_to_foreign_server() {
+# What we write arrives, what it writes arrives, and both ends close in order.
+talk_to_foreign_server() { # [OPTION]...
 	mkfifo client.in
 	exec 9<>client.in
-	client "$@" <client.in >client.out &
+	client "$@" <client.in >client.out 6>&- 9>&- &
 	local pid=$!
 	echo "from qkdtls" >&9
 	wait_for heard foreign.out "from qkdtls"
 	echo "from openssl" >&6
 	wait_for heard client.out "from openssl"
-	kill -TERM "$pid"
-	status_is 1 wait "$pid"
 	exec 9>&-
+	status_is 0 wait "$pid"
 }
 
 foreign_server_psk() {
@@ -689,33 +688,44 @@ foreign_server_knows_no_key() {
 	foreign_server_stop
 }
 
-talk_from_foreign_client() { # [OPTION]...
+# s_client ends when we close, so the server's input stays open until both have been heard.
+talk_with_foreign_client() { # SERVER OPTION... -- CLIENT OPTION...
+	local server=() pid
+	while [[ $1 != -- ]]; do
+		server+=("$1")
+		shift
+	done
+	shift
+	rm server.in
+	mkfifo server.in
+	exec 8<>server.in
+	server_start "${server[@]}" --once
+	echo "from qkdtls" >&8
 	# shellcheck disable=SC2094 # what it waits for is what the other writes
 	(
 		echo "from openssl"
 		wait_for heard foreign.out "from qkdtls"
-	) | timeout 30 openssl s_client -connect "127.0.0.1:$port" -tls1_3 "$@" >foreign.out 2>&1 &
-	local pid=$!
+		wait_for heard server.out "from openssl"
+	) 8>&- | timeout 30 openssl s_client -connect "127.0.0.1:$port" -tls1_3 "$@" >foreign.out 2>&1 8>&- &
+	pid=$!
 	wait_for heard server.out "from openssl"
+	wait_for heard foreign.out "from qkdtls"
+	exec 8>&-
 	status_is 0 wait "$pid"
+	status_is 0 wait "$server_pid"
 }
 
 foreign_client_psk() {
 	make_psk
 	zurich=()
-	echo "from qkdtls" >server.in
-	server_start "${psk[@]}" --once
-	talk_from_foreign_client -psk "$psk_hex" -psk_identity Client_identity
-	status_is 0 wait "$server_pid"
+	talk_with_foreign_client "${psk[@]}" -- -psk "$psk_hex" -psk_identity Client_identity
 	say server.err "authentication: PSK"
 	say server.err "group: X25519MLKEM768"
 }
 
 foreign_client_certificate() {
-	echo "from qkdtls" >server.in
-	server_start --policy prefer --once
-	talk_from_foreign_client -CAfile ca.pem -verify_return_error -verify_hostname zurich.example
-	status_is 0 wait "$server_pid"
+	talk_with_foreign_client --policy prefer -- \
+		-CAfile ca.pem -verify_return_error -verify_hostname zurich.example
 	say server.err "authentication: certificate"
 	say server.err "group: X25519MLKEM768"
 	says foreign.out 'Verify return code: 0'

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Traffic keys on real sockets, and the records on them; skipped where the kernel has no TLS */
+/* Traffic keys on real sockets, and the records on them, where the kernel has TLS */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -89,8 +92,7 @@ static int teardown(void **state)
 static void install_both(uint16_t suite)
 {
 	pair.suite = suite;
-	if (install(0, &real_calls) == -EOPNOTSUPP)
-		skip();
+	assert_int_equal(install(0, &real_calls), 0);
 	assert_int_equal(install(1, &real_calls), 0);
 }
 
@@ -98,8 +100,7 @@ static void socket_without_ktls_still_works(void **state)
 {
 	char c;
 
-	if (install(0, &real_calls) != -EOPNOTSUPP)
-		skip();
+	assert_int_equal(install(0, &real_calls), -EOPNOTSUPP);
 	assert_int_equal(send(pair.fd[0], "x", 1, 0), 1);
 	assert_int_equal(recv(pair.fd[1], &c, 1, 0), 1);
 	assert_int_equal(c, 'x');
@@ -163,8 +164,7 @@ static void garbage_is_a_forged_record(void **state)
 	char buf[KTLS_RECORD_MAX];
 	uint8_t type = 0;
 
-	if (install(1, &real_calls) == -EOPNOTSUPP)
-		skip();
+	assert_int_equal(install(1, &real_calls), 0);
 	assert_int_equal(send(pair.fd[0], record, sizeof(record) - 1, 0), sizeof(record) - 1);
 	assert_int_equal(ktls_receive(pair.fd[1], buf, sizeof(buf), &type), -EBADMSG);
 }
@@ -178,28 +178,42 @@ static void socket_of_a_failed_key_sends_nothing(void **state)
 		.take_keys = take,
 	};
 	char c;
-	int ret = install(0, &refusing);
 
-	if (ret == -EOPNOTSUPP)
-		skip();
-	assert_true(ret < 0);
+	assert_true(install(0, &refusing) < 0);
 	assert_int_equal(send(pair.fd[0], "secret", 6, MSG_NOSIGNAL), -1);
 	assert_int_equal(errno, EPIPE);
 	assert_int_equal(recv(pair.fd[1], &c, 1, 0), 0);
 }
 
+static bool kernel_has_tls(void)
+{
+	int fd[2];
+	bool has;
+
+	tcp_pair(fd);
+	has = !setsockopt(fd[0], IPPROTO_TCP, TCP_ULP, "tls", 3);
+	close(fd[0]);
+	close(fd[1]);
+	return has;
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(socket_without_ktls_still_works, setup, teardown),
-		cmocka_unit_test_setup_teardown(data_goes_both_ways_aes_128, setup, teardown),
-		cmocka_unit_test_setup_teardown(data_goes_both_ways_aes_256, setup, teardown),
-		cmocka_unit_test_setup_teardown(alert_comes_as_alert, setup, teardown),
-		cmocka_unit_test_setup_teardown(end_of_stream_is_no_record, setup, teardown),
-		cmocka_unit_test_setup_teardown(garbage_is_a_forged_record, setup, teardown),
-		cmocka_unit_test_setup_teardown(socket_of_a_failed_key_sends_nothing, setup,
-						teardown),
+	const struct CMUnitTest without[] = {
+		TEST(socket_without_ktls_still_works),
+	};
+	const struct CMUnitTest with[] = {
+		TEST(data_goes_both_ways_aes_128), TEST(data_goes_both_ways_aes_256),
+		TEST(alert_comes_as_alert),	   TEST(end_of_stream_is_no_record),
+		TEST(garbage_is_a_forged_record),  TEST(socket_of_a_failed_key_sends_nothing),
 	};
 
-	return cmocka_run_group_tests_name("ktls_io", tests, NULL, NULL);
+	if (kernel_has_tls())
+		return cmocka_run_group_tests_name("ktls_io", with, NULL, NULL);
+	/* cmocka would report a skipped test as "not ok". */
+	printf("1..0 # SKIP this kernel has no TLS\n");
+	fflush(stdout);
+	return cmocka_run_group_tests_name("ktls_io without kTLS", without, NULL, NULL);
 }

@@ -27,11 +27,11 @@ static void line(const char *word, const char *value)
 	fputc('\n', stderr);
 }
 
-static void key_line(const struct qkdtls_info *info)
+static void key_line(const struct qkdtls_info *info, bool uuid)
 {
 	char text[QKDTLS_PSK_ID_MAX + sizeof(" (offered, not used)")] = "none";
 
-	if (info->psk_id_len == QKD_KEY_ID_LEN && info->imported)
+	if (uuid && info->psk_id_len == QKD_KEY_ID_LEN)
 		qkd_id_format(info->psk_id, text);
 	else if (info->psk_id_len)
 		snprintf(text, sizeof(text), "%.*s", (int)info->psk_id_len, info->psk_id);
@@ -48,7 +48,7 @@ static const char *authentication(const struct qkdtls_info *info)
 }
 
 void report_negotiated(const struct qkdtls_info *info, enum qkdtls_policy policy,
-		       const char *address)
+		       const char *address, bool uuid)
 {
 	line("connected", address);
 	line("policy", report_policy_name(policy));
@@ -56,7 +56,7 @@ void report_negotiated(const struct qkdtls_info *info, enum qkdtls_policy policy
 	line("group", qkdtls_group_name(info->group));
 	line("authentication", authentication(info));
 	line("signature", info->signature ? qkdtls_signature_name(info->signature) : "none");
-	key_line(info);
+	key_line(info, uuid);
 	line("peer", info->peer[0] ? info->peer : "not certified");
 	line("hello retry", info->retried ? "yes" : "no");
 	if (!info->psk)

@@ -10,8 +10,9 @@
 
 const char *report_policy_name(enum qkdtls_policy policy);
 
+/* @uuid: keys are named by UUIDs, not by text */
 void report_negotiated(const struct qkdtls_info *info, enum qkdtls_policy policy,
-		       const char *address);
+		       const char *address, bool uuid);
 void report_records(bool kernel);
 
 /* @reason for humans; @error the engine's, for the alerts, or NULL */

@@ -196,7 +196,8 @@ enum session_result session_run(struct endpoint *endpoint, int fd, int stop_fd)
 		log_info("connection with %s", s.address);
 		result = handshake_failed(&s, ret);
 	} else {
-		report_negotiated(qkdtls_info(s.io.conn), endpoint->options->policy, s.address);
+		report_negotiated(qkdtls_info(s.io.conn), endpoint->options->policy, s.address,
+				  !endpoint->psk);
 		result = copy(&s);
 	}
 	qkdtls_conn_free(s.io.conn);
