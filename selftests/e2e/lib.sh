@@ -299,3 +299,26 @@ e2e_fetch() {
 e2e_hash() {
 	sha256sum | cut -d ' ' -f 1
 }
+
+# The file's bytes as one line of hexadecimal digits
+e2e_hex() {
+	od -An -v -tx1 "$1" | tr -d ' \n'
+}
+
+# e2e_identity KEY-ID: what a client in geneva offers for this key, as hexadecimal digits: an ImportedIdentity of the
+# key's ID and the link's context, each behind its length, for TLS 1.3 and SHA-256
+e2e_identity() {
+	local context
+	context=$({
+		printf 'qkd-tls link v1'
+		e2e_with_length "$E2E_CLIENT_NAME"
+		e2e_with_length "$E2E_SERVER_NAME"
+	} | e2e_hash)
+	printf '0010%s0020%s03040001' "${1//-/}" "$context"
+}
+
+e2e_with_length() {
+	local length
+	printf -v length '\\x%02x' "${#1}"
+	printf '%b%s' "$length" "$1"
+}

@@ -20,11 +20,13 @@ MARKER=no-plain-text-on-the-fibre
 PARALLEL=50
 
 server_config() {
-	e2e_config server server "$SERVER" "$WEB" "$E2E_GENEVA" "allow-simulated = yes" "handshake-timeout = 60" "$@"
+	e2e_config server server "$SERVER" "$WEB" "$E2E_GENEVA" "handshake-timeout = 60" \
+		"$(e2e_setting "allow-simulated = yes" "$@")" "$@"
 }
 
 client_config() {
-	e2e_config client client "$CLIENT" "$SERVER" "$E2E_ZURICH" "allow-simulated = yes" "handshake-timeout = 60" "$@"
+	e2e_config client client "$CLIENT" "$SERVER" "$E2E_ZURICH" "handshake-timeout = 60" \
+		"$(e2e_setting "allow-simulated = yes" "$@")" "$@"
 }
 
 # Both ends anew: fresh_both SERVER-LINES -- CLIENT-LINES
@@ -68,25 +70,18 @@ key_of() {
 	sed -n 's/.* key=\([0-9a-f-]*\).*/\1/p' "$E2E_DIR/$1.log" | tail -n 1
 }
 
-hex_of_file() {
-	od -An -v -tx1 "$1" | tr -d ' \n'
-}
-
-# What a client of this link offers: the key's ID and the context, each behind its length, TLS 1.3 and SHA-256
-imported_identity() {
-	local context
-	context=$(printf 'qkd-tls link v1\x%02x%s\x%02x%s' "${#E2E_CLIENT_NAME}" "$E2E_CLIENT_NAME" \
-		"${#E2E_SERVER_NAME}" "$E2E_SERVER_NAME" | e2e_hash)
-	printf '0010%s0020%s03040001' "${1//-/}" "$context"
-}
-
 test_keys_the_kernel_refuses_close_the_connection() {
 	# Without AES-GCM in the kernel TLS_TX fails after the ULP is on the socket, which would send plain text.
 	[[ -e /proc/sys/kernel/modprobe ]] || skip "this kernel loads no modules"
-	if grep -Eq '^name +: .*gcm\(' /proc/crypto; then
-		skip "AES-GCM is in the kernel already"
+	local module modprobe
+	for module in aesni_intel gcm; do
+		if grep -q "^$module " /proc/modules; then
+			modprobe -r "$module"
+		fi
+	done
+	if grep -E '^name +: .*gcm\(' /proc/crypto; then
+		skip "AES-GCM cannot be taken out of this kernel"
 	fi
-	local modprobe
 	modprobe=$(cat /proc/sys/kernel/modprobe)
 	echo /nonexistent >/proc/sys/kernel/modprobe
 	fresh_both
@@ -101,10 +96,13 @@ test_keys_the_kernel_refuses_close_the_connection() {
 }
 
 capture_start() {
-	exec_place "$E2E_ZURICH" tcpdump -i zg -U -w "$E2E_DIR/wire" tcp >"$E2E_DIR/tcpdump.log" 2>&1 &
+	exec_place "$E2E_ZURICH" tcpdump -Z root -i zg -U -w "$E2E_DIR/wire" tcp >"$E2E_DIR/tcpdump.log" 2>&1 &
 	capture=$!
 	e2e_started "$capture"
-	wait_for 30 grep -q 'listening on' "$E2E_DIR/tcpdump.log"
+	if ! wait_for 30 grep -q 'listening on' "$E2E_DIR/tcpdump.log"; then
+		cat "$E2E_DIR/tcpdump.log"
+		return 1
+	fi
 }
 
 capture_stop() {
@@ -142,12 +140,12 @@ test_the_key_is_the_same_and_spent_at_both_ends() {
 
 test_the_wire_carries_the_identity_and_no_plain_text() {
 	capture_start
-	e2e_fetch "$E2E_GENEVA" marker | grep -q "$MARKER"
+	e2e_fetch "$E2E_GENEVA" marker | grep -c "$MARKER"
 	capture_stop
 	refuse grep -aq "$MARKER" "$E2E_DIR/wire"
 	refuse grep -aq 'GET /marker' "$E2E_DIR/wire"
 	e2e_expect client "$(key_of client)"
-	hex_of_file "$E2E_DIR/wire" | grep -q "$(imported_identity "$(key_of client)")"
+	e2e_hex "$E2E_DIR/wire" | grep -c "$(e2e_identity "$(key_of client)")"
 }
 
 test_both_directions_and_half_close() {
@@ -216,7 +214,7 @@ test_a_deleted_link_refuses_and_comes_back() {
 test_prefer_falls_back_and_counts() {
 	fresh_both "policy = prefer" -- "policy = prefer"
 	e2e_links_end
-	e2e_fetch "$E2E_GENEVA" marker | grep -q "$MARKER"
+	e2e_fetch "$E2E_GENEVA" marker | grep -c "$MARKER"
 	e2e_expect client 'end=closed outcome=fallback .*group=X25519MLKEM768 .*records=kernel'
 	e2e_expect server 'end=closed outcome=fallback'
 	[[ $(e2e_counter client fallback) == 1 ]]
@@ -295,7 +293,7 @@ e2e_pki
 e2e_namespaces
 new_links
 e2e_web "$E2E_ZURICH"
-yes "$MARKER" | head -c 65536 >"$E2E_DIR/www/marker"
+head -c 65536 < <(yes "$MARKER") >"$E2E_DIR/www/marker"
 head -c 16777216 /dev/urandom >"$E2E_DIR/www/bulk"
 head -c 2097152 /dev/urandom >"$E2E_DIR/www/medium"
 BULK=16777216
