@@ -110,9 +110,6 @@ static int ext_read_one(struct qkdtls_conn *conn, enum qkdtls_ext_place place, u
 
 	if (ret || !rule || place == QKDTLS_IN_NST)
 		return ret;
-	if (qkdtls_ext_seen(&conn->hs->hello, QKDTLS_EXT_PRE_SHARED_KEY) && place == QKDTLS_IN_CH)
-		return qkdtls_fail(conn, QKDTLS_ALERT_ILLEGAL_PARAMETER,
-				   "pre_shared_key is not the last extension");
 	conn->hs->hello.seen |= ext_bit(rule);
 	if (!rule->ops)
 		return 0;
@@ -142,6 +139,10 @@ int qkdtls_ext_read(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
 		if (!qkdtls_get_u16(&block, &type) ||
 		    !qkdtls_get_vec16(&block, 0, UINT16_MAX, &content))
 			return qkdtls_fail(conn, QKDTLS_ALERT_DECODE_ERROR, "malformed extension");
+		/* Binders cover all before them, so nothing may stand behind them. */
+		if (place == QKDTLS_IN_CH && qkdtls_u16_set_has(&types, QKDTLS_EXT_PRE_SHARED_KEY))
+			return qkdtls_fail(conn, QKDTLS_ALERT_ILLEGAL_PARAMETER,
+					   "pre_shared_key is not the last extension");
 		if (!qkdtls_u16_set_add(&types, type))
 			return qkdtls_fail(conn, QKDTLS_ALERT_ILLEGAL_PARAMETER,
 					   "extension that is there twice");
