@@ -277,6 +277,29 @@ static void buffer_wipes_what_leaves(void **state)
 	qkdtls_buf_free(&buf);
 }
 
+static void buffer_wipes_what_it_moves_away_from(void **state)
+{
+	struct qkdtls_buf buf;
+	uint8_t secret[64];
+	size_t size;
+
+	memset(secret, 0xa5, sizeof(secret));
+	qkdtls_buf_init(&buf, 4096);
+	assert_int_equal(qkdtls_buf_add(&buf, secret, sizeof(secret)), 0);
+	size = buf.size;
+	while (buf.size - buf.start - buf.len >= sizeof(secret)) {
+		assert_int_equal(qkdtls_buf_add(&buf, secret, sizeof(secret)), 0);
+		qkdtls_buf_drop(&buf, sizeof(secret));
+	}
+	assert_int_equal(qkdtls_buf_add(&buf, "next", 4), 0);
+	assert_non_null(qkdtls_buf_room(&buf, sizeof(secret)));
+	/* It fitted by moving to the front of the same memory. */
+	assert_int_equal(buf.size, size);
+	assert_int_equal(buf.start, 0);
+	assert_null(memmem(buf.data + buf.len, buf.size - buf.len, secret, 1));
+	qkdtls_buf_free(&buf);
+}
+
 /* Random additions and removals against a plain array of all that ever went in */
 static void buffer_is_a_queue(void **state)
 {
@@ -328,6 +351,7 @@ int main(void)
 		cmocka_unit_test(writer_refuses_a_vector_too_long_for_its_width),
 		cmocka_unit_test(buffer_keeps_its_limit),
 		cmocka_unit_test(buffer_wipes_what_leaves),
+		cmocka_unit_test(buffer_wipes_what_it_moves_away_from),
 		cmocka_unit_test(buffer_is_a_queue),
 	};
 

@@ -251,7 +251,7 @@ static const struct verify_row verify_rows[] = {
 	{ "server", "ca.pem", "*.example", true, 0, QKDTLS_ALERT_BAD_CERTIFICATE },
 	{ "server", "ca.pem", "a." PKI_SERVER_NAME, true, 0, QKDTLS_ALERT_BAD_CERTIFICATE },
 	{ "server", "ca.pem", PKI_SERVER_NAME ".", true, 0, QKDTLS_ALERT_BAD_CERTIFICATE },
-	{ "wild", "ca.pem", PKI_SERVER_NAME, true, 0, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ "wild", "ca.pem", "zurich.qkd.example", true, 0, QKDTLS_ALERT_BAD_CERTIFICATE },
 	{ "server", "other-ca.pem", PKI_SERVER_NAME, true, 0, QKDTLS_ALERT_UNKNOWN_CA },
 	{ "server", "client.pem", PKI_SERVER_NAME, true, 0, QKDTLS_ALERT_UNKNOWN_CA },
 	{ "stranger", "ca.pem", PKI_SERVER_NAME, true, 0, QKDTLS_ALERT_UNKNOWN_CA },
@@ -265,7 +265,7 @@ static const struct verify_row verify_rows[] = {
 static void chains_are_judged(void **state)
 {
 	static const struct pki_leaf wild = {
-		.file = "wild", .name = "*.example", .not_before = -3600, .not_after = 3600
+		.file = "wild", .name = "*.qkd.example", .not_before = -3600, .not_after = 3600
 	};
 	struct qkdtls_chain_check check;
 	struct qkdtls_trust *trust;
@@ -426,6 +426,124 @@ static void the_leaf_is_shown(void **state)
 	qkdtls_chain_free(chain);
 }
 
+/* ---- Certificates that no sane CA makes ---- */
+
+struct made {
+	X509 *cert;
+	EVP_PKEY *key;
+};
+
+/* A common name and no extension at all, signed by @issuer or, with NULL, by itself */
+static struct made make(EVP_PKEY *key, const EVP_MD *digest, const struct made *issuer,
+			const char *common_name)
+{
+	struct made made = { .cert = X509_new(), .key = key };
+	X509_NAME *name = X509_get_subject_name(made.cert);
+
+	assert_non_null(key);
+	assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+						    (const uint8_t *)common_name, -1, -1, 0),
+			 1);
+	assert_int_equal(X509_set_issuer_name(made.cert,
+					      issuer ? X509_get_subject_name(issuer->cert) : name),
+			 1);
+	assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(made.cert), issuer ? 2 : 1), 1);
+	assert_non_null(X509_gmtime_adj(X509_getm_notBefore(made.cert), -3600));
+	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(made.cert), 3600));
+	assert_int_equal(X509_set_pubkey(made.cert, key), 1);
+	assert_int_not_equal(X509_sign(made.cert, issuer ? issuer->key : key, digest), 0);
+	return made;
+}
+
+static void unmake(struct made made)
+{
+	X509_free(made.cert);
+	EVP_PKEY_free(made.key);
+}
+
+static struct qkdtls_chain *chain_of_made(const struct made *made)
+{
+	struct qkdtls_chain *chain;
+	uint8_t *der = NULL;
+	int len = i2d_X509(made->cert, &der);
+
+	assert_true(len > 0);
+	assert_int_equal(qkdtls_chain_new(&chain), 0);
+	assert_int_equal(qkdtls_chain_add(chain, der, (size_t)len), 0);
+	OPENSSL_free(der);
+	return chain;
+}
+
+static int judge_made(struct pki *pki, const struct made *made, const struct made *anchor,
+		      const char *name)
+{
+	struct qkdtls_chain *chain = chain_of_made(made);
+	struct qkdtls_chain_check check = { .name = name, .server = true };
+	struct qkdtls_trust *trust;
+	const char *reason;
+	FILE *file = fopen(pki_write(pki, "anchor.pem", "", 0600), "w");
+	int verdict;
+
+	assert_int_equal(PEM_write_X509(file, anchor->cert), 1);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(qkdtls_trust_load(&trust, pki_path(pki, "anchor.pem"), message), 0);
+	check.trust = trust;
+	verdict = qkdtls_chain_verify(chain, &check, &reason);
+	qkdtls_chain_free(chain);
+	qkdtls_trust_free(trust);
+	return verdict;
+}
+
+static void a_common_name_is_no_name(void **state)
+{
+	struct made made = make(EVP_EC_gen("P-256"), EVP_sha256(), NULL, PKI_SERVER_NAME);
+
+	assert_int_equal(judge_made(*state, &made, &made, NULL), 0);
+	assert_int_equal(judge_made(*state, &made, &made, PKI_SERVER_NAME),
+			 QKDTLS_ALERT_BAD_CERTIFICATE);
+	unmake(made);
+}
+
+static void weak_keys_and_digests_are_refused(void **state)
+{
+	struct made ca = make(EVP_EC_gen("P-256"), EVP_sha256(), NULL, "CA");
+	struct made good = make(EVP_EC_gen("P-256"), EVP_sha256(), &ca, PKI_SERVER_NAME);
+	struct made sha1 = make(EVP_EC_gen("P-256"), EVP_sha1(), &ca, PKI_SERVER_NAME);
+	struct made rsa = make(EVP_RSA_gen(1024), EVP_sha256(), &ca, PKI_SERVER_NAME);
+
+	assert_int_equal(judge_made(*state, &good, &ca, NULL), 0);
+	assert_int_equal(judge_made(*state, &sha1, &ca, NULL), QKDTLS_ALERT_BAD_CERTIFICATE);
+	assert_int_equal(judge_made(*state, &rsa, &ca, NULL), QKDTLS_ALERT_BAD_CERTIFICATE);
+	unmake(ca);
+	unmake(good);
+	unmake(sha1);
+	unmake(rsa);
+}
+
+/* A signature that is right, but by a key that is not the scheme's */
+static void a_scheme_wants_its_own_kind_of_key(void **state)
+{
+	EVP_PKEY *keys[] = { EVP_EC_gen("P-384"), EVP_RSA_gen(2048) };
+	uint8_t signature[512];
+	size_t i, len;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		struct made made = make(keys[i], EVP_sha256(), NULL, PKI_SERVER_NAME);
+		struct qkdtls_chain *chain = chain_of_made(&made);
+		EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+		len = sizeof(signature);
+		assert_int_equal(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, keys[i]), 1);
+		assert_int_equal(EVP_DigestSign(ctx, signature, &len, (const uint8_t *)"x", 1), 1);
+		assert_int_equal(qkdtls_chain_verify_signature(chain, p256(), (const uint8_t *)"x",
+							       1, signature, len),
+				 QKDTLS_ALERT_ILLEGAL_PARAMETER);
+		EVP_MD_CTX_free(ctx);
+		qkdtls_chain_free(chain);
+		unmake(made);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +557,9 @@ int main(void)
 		cmocka_unit_test(certificates_that_are_none_are_refused),
 		cmocka_unit_test(every_flipped_byte_of_a_leaf_is_refused),
 		cmocka_unit_test(the_leaf_is_shown),
+		cmocka_unit_test(a_common_name_is_no_name),
+		cmocka_unit_test(weak_keys_and_digests_are_refused),
+		cmocka_unit_test(a_scheme_wants_its_own_kind_of_key),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
