@@ -134,12 +134,13 @@ static inline int add_link(struct qkd_nl *nl, const struct link_spec *spec)
 	return ret;
 }
 
-static inline int load_module(const char *module)
+/* @parameter, as "name=value", may be NULL. */
+static inline int load_module(const char *module, const char *parameter)
 {
 	pid_t pid = fork();
 
 	if (!pid) {
-		execlp("modprobe", "modprobe", module, NULL);
+		execlp("modprobe", "modprobe", module, parameter, NULL);
 		_exit(127);
 	}
 	return pid > 0 && exited_with_0(await(pid)) ? 0 : -ENOENT;
@@ -148,7 +149,7 @@ static inline int load_module(const char *module)
 /* Puts this process into a new network namespace, without any link. */
 static inline int new_namespace(struct qkd_nl **nl)
 {
-	if (access("/sys/module/qkd_sim", F_OK) && load_module("qkd_sim"))
+	if (access("/sys/module/qkd_sim", F_OK) && load_module("qkd_sim", NULL))
 		return -ENOENT;
 	if (unshare(CLONE_NEWNET))
 		return -errno;

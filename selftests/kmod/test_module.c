@@ -11,6 +11,18 @@ static int unload(const char *module)
 	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
 }
 
+#define MAX_KEYS "262144" /* as the module has it unless told otherwise */
+
+/* The limit of all links together */
+static int set_max_keys(const char *value)
+{
+	int fd = open("/sys/module/qkd/parameters/max_keys", O_WRONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : write(fd, value, strlen(value));
+
+	close(fd);
+	return len == (ssize_t)strlen(value) ? 0 : -1;
+}
+
 FIXTURE(module)
 {
 	struct end end;
@@ -27,7 +39,9 @@ FIXTURE_SETUP(module)
 FIXTURE_TEARDOWN(module)
 {
 	end_close(&self->end);
-	EXPECT_EQ(0, load_module("qkd_sim"));
+	if (!access("/sys/module/qkd", F_OK))
+		EXPECT_EQ(0, set_max_keys(MAX_KEYS));
+	EXPECT_EQ(0, load_module("qkd_sim", NULL));
 }
 
 TEST_F(module, in_use_stays)
@@ -76,12 +90,80 @@ TEST_F(module, without_users_can_be_unloaded_and_loaded_again)
 	end_close(&self->end);
 	ASSERT_SOON(!unload("qkd"));
 	EXPECT_EQ(-ENOENT, qkd_open(NULL, 0));
-	ASSERT_EQ(0, load_module("qkd_sim"));
+	ASSERT_EQ(0, load_module("qkd_sim", NULL));
 	ASSERT_EQ(0, qkd_nl_open(&nl));
 	EXPECT_EQ(-ENODEV, qkd_nl_link_delete(nl, LINK));
 	qkd_nl_close(nl);
 	ASSERT_EQ(0, end_open(&self->end, &spec));
 	EXPECT_EQ(0, get_key(self->end.fd, DEADLINE_MS, &get));
+}
+
+/* The pair of links that demo=1 makes, in the namespace of process 1 */
+static int open_demo(struct end *a, struct end *b)
+{
+	a->ns = open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC);
+	b->ns = dup(a->ns);
+	if (a->ns < 0 || setns(a->ns, CLONE_NEWNET) || qkd_nl_open(&a->nl) || qkd_nl_open(&b->nl))
+		return -1;
+	a->fd = qkd_open("demo-a", 0);
+	b->fd = qkd_open("demo-b", 0);
+	return a->fd < 0 || b->fd < 0 ? -1 : 0;
+}
+
+/* One key from @from to @to */
+static int hand_over(const struct end *from, const struct end *to, struct qkd_key_get *out)
+{
+	struct qkd_key_get in;
+	int ret = get_key(from->fd, DEADLINE_MS, out);
+
+	if (!ret)
+		ret = get_by_id(to->fd, out->key_id, DEADLINE_MS, &in);
+	if (!ret)
+		ret = same_key(out, &in) ? commit(to->fd, out->key_id) : -EBADMSG;
+	return ret;
+}
+
+TEST_F(module, with_demo_links_has_keys_at_once_and_others_each_time)
+{
+	struct qkd_key_get first, second;
+	struct end a, b;
+
+	for (int i = 0; i < 2; i++) {
+		ASSERT_SOON(!unload("qkd_sim"));
+		ASSERT_EQ(0, load_module("qkd_sim", "demo=1"));
+		ASSERT_EQ(0, open_demo(&a, &b));
+		EXPECT_EQ(0, hand_over(&b, &a, &second));
+		EXPECT_EQ(0, hand_over(&a, &b, i ? &second : &first));
+		end_close(&a);
+		end_close(&b);
+	}
+	EXPECT_NE(0, memcmp(first.key_id, second.key_id, QKD_KEY_ID_LEN));
+	EXPECT_NE(0, memcmp(first.key, second.key, QKD_KEY_LEN_MAX));
+	ASSERT_SOON(!unload("qkd_sim"));
+}
+
+static uint64_t keys_held(struct qkd_nl *nl, const char *link)
+{
+	return stat_of(nl, link, QKD_A_STATS_OUTBOUND_FRESH) +
+	       stat_of(nl, link, QKD_A_STATS_INBOUND_FRESH);
+}
+
+TEST_F(module, bounds_the_keys_of_all_links_together)
+{
+	const struct link_spec beta = { .name = "beta", .role = QKD_ROLE_B, .seed = 't' };
+	const struct link_spec gamma = { .name = "gamma", .role = QKD_ROLE_B, .seed = 'u' };
+	struct qkd_nl *nl = self->end.nl;
+
+	ASSERT_EQ(0, qkd_nl_link_delete(nl, LINK));
+	ASSERT_EQ(0, set_max_keys("10"));
+	ASSERT_EQ(0, add_link(nl, &beta));
+	ASSERT_EQ(0, add_link(nl, &gamma));
+	ASSERT_SOON(stat_of(nl, "beta", QKD_A_STATS_DROPPED) > 0);
+	ASSERT_SOON(stat_of(nl, "gamma", QKD_A_STATS_DROPPED) > 0);
+	EXPECT_GE(10, keys_held(nl, "beta") + keys_held(nl, "gamma"));
+	ASSERT_EQ(0, set_max_keys(MAX_KEYS));
+	ASSERT_SOON(keys_held(nl, "beta") > 10);
+	ASSERT_SOON(keys_held(nl, "gamma") > 10);
 }
 
 TEST_HARNESS_MAIN

@@ -119,6 +119,22 @@ TEST_F(sim, an_end_that_starts_later_catches_up)
 	end_close(&end);
 }
 
+/* Each key is looked up about when the other end's own stream comes to it. */
+TEST_F(sim, ends_that_run_side_by_side_agree)
+{
+	const struct link_spec b = { .name = "to-a", .role = QKD_ROLE_B, .seed = 's' };
+	struct qkd_key_get get;
+	struct end end;
+
+	ASSERT_EQ(0, end_open(&end, &b));
+	ASSERT_TRUE(poll_until(self->a.fd, POLLIN));
+	while (!get_key(self->a.fd, 0, &get))
+		;
+	for (int i = 0; i < 10; i++)
+		EXPECT_EQ(KEYS, found_at(&self->a, &end));
+	end_close(&end);
+}
+
 /* Keys that never arrive fill the other end's store; the link goes on all the same. */
 TEST_F(sim, keys_that_are_never_asked_for_do_not_stop_it)
 {
