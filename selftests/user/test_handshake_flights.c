@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Bad messages under protection, each with the alert it must get. The test knows the traffic secrets by
+ * the key log, opens a real flight, changes it and seals it again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "forge.h"
+#include "site.h"
+
+#define ALERT(name) QKDTLS_ALERT_##name
+
+/* Handshake messages */
+#define CH   1
+#define SH   2
+#define NST  4
+#define EOED 5
+#define EE   8
+#define CT   11
+#define CR   13
+#define CV   15
+#define FIN  20
+#define KU   24
+
+/* ---- A handshake up to the flight in question ---- */
+
+struct secrets {
+	uint8_t client[QKDTLS_HASH_MAX];
+	uint8_t server[QKDTLS_HASH_MAX];
+};
+
+static void unhex(const char *hex, uint8_t *out)
+{
+	unsigned int byte;
+
+	for (size_t i = 0; i < QKDTLS_HASH_MAX && sscanf(hex + 2 * i, "%2x", &byte) == 1; i++)
+		out[i] = (uint8_t)byte;
+}
+
+static void note_secret(void *arg, const char *line)
+{
+	struct secrets *secrets = arg;
+	const char *secret = strrchr(line, ' ') + 1;
+
+	if (!strncmp(line, "CLIENT_HANDSHAKE_TRAFFIC_SECRET ", 32))
+		unhex(secret, secrets->client);
+	else if (!strncmp(line, "SERVER_HANDSHAKE_TRAFFIC_SECRET ", 32))
+		unhex(secret, secrets->server);
+}
+
+struct stage {
+	struct loopback lb;
+	struct secrets secrets;
+	const struct qkdtls_suite *suite;
+	struct forged_flight flight;
+};
+
+static size_t record_len(const uint8_t *record)
+{
+	return 5 + (size_t)(record[3] << 8 | record[4]);
+}
+
+static void move_output(struct qkdtls_conn *from, struct qkdtls_conn *to)
+{
+	const uint8_t *data;
+	size_t len;
+
+	assert_int_equal(qkdtls_handshake(from), QKDTLS_WANT_WRITE);
+	data = qkdtls_output(from, &len);
+	assert_int_equal(forge_feed(to, data, len), len);
+	qkdtls_output_sent(from, len);
+}
+
+/* The client has the ServerHello; the server's flight behind it is in stage->flight. */
+static void stage_server_flight(struct pki *pki, struct stage *stage,
+				const struct site_options *options)
+{
+	struct qkdtls_config *client = site_config(pki, QKDTLS_CLIENT, options);
+	struct qkdtls_config *server = site_config(pki, QKDTLS_SERVER, options);
+	const uint8_t *data;
+	size_t len, hello;
+
+	memset(stage, 0, sizeof(*stage));
+	assert_int_equal(qkdtls_config_set_keylog(server, note_secret, &stage->secrets), 0);
+	loopback_init(&stage->lb, client, server);
+	qkdtls_config_unref(client);
+	qkdtls_config_unref(server);
+	move_output(stage->lb.end[QKDTLS_CLIENT], stage->lb.end[QKDTLS_SERVER]);
+	assert_int_equal(qkdtls_handshake(stage->lb.end[QKDTLS_SERVER]), QKDTLS_WANT_WRITE);
+	data = qkdtls_output(stage->lb.end[QKDTLS_SERVER], &len);
+	hello = record_len(data);
+	stage->suite = qkdtls_suite_find(qkdtls_info(stage->lb.end[QKDTLS_SERVER])->suite);
+	forge_open_flight(stage->suite, stage->secrets.server, data + hello, len - hello,
+			  &stage->flight);
+	assert_int_equal(forge_feed(stage->lb.end[QKDTLS_CLIENT], data, hello), hello);
+}
+
+/* The server waits for the client's flight, which is in stage->flight. */
+static void stage_client_flight(struct pki *pki, struct stage *stage,
+				const struct site_options *options)
+{
+	const uint8_t *data;
+	size_t len;
+
+	stage_server_flight(pki, stage, options);
+	data = qkdtls_output(stage->lb.end[QKDTLS_SERVER], &len);
+	assert_int_equal(forge_feed(stage->lb.end[QKDTLS_CLIENT], data + record_len(data),
+				    len - record_len(data)),
+			 len - record_len(data));
+	qkdtls_output_sent(stage->lb.end[QKDTLS_SERVER], len);
+	assert_int_equal(qkdtls_handshake(stage->lb.end[QKDTLS_CLIENT]), QKDTLS_WANT_WRITE);
+	data = qkdtls_output(stage->lb.end[QKDTLS_CLIENT], &len);
+	forge_open_flight(stage->suite, stage->secrets.client, data, len, &stage->flight);
+}
+
+/* ---- Changes to a flight ---- */
+
+enum change_op {
+	KEEP,
+	TAKE_OUT, /* message @type */
+	DOUBLE, /* send it twice */
+	BEFORE, /* put message @other with @bytes before it */
+	AFTER, /* and behind it */
+	REPLACE, /* its body by @bytes */
+	APPEND, /* @bytes to its body */
+	CUT_OFF, /* the last @at bytes */
+	FLIP, /* a bit of byte @at; from the end if negative */
+};
+
+struct change {
+	enum change_op op;
+	uint8_t type;
+	uint8_t other;
+	long at;
+	const uint8_t *bytes;
+	size_t len;
+};
+
+struct bad_flight {
+	const char *what;
+	enum qkdtls_alert alert;
+	struct change change;
+	bool one_record;
+};
+
+#define BYTES FORGE_BYTES
+
+static size_t find_message(const struct forged_flight *flight, uint8_t type)
+{
+	for (size_t i = 0; i < flight->count; i++)
+		if (flight->message[i].type == type)
+			return i;
+	fail_msg("message %u is not in the flight", type);
+	return 0;
+}
+
+static void insert_message(struct forged_flight *flight, size_t at, uint8_t type,
+			   const uint8_t *bytes, size_t len)
+{
+	struct forged_message *message = &flight->message[at];
+
+	assert_in_range(flight->count, 0, FORGE_FLIGHT_MAX - 1);
+	memmove(message + 1, message, (flight->count - at) * sizeof(*message));
+	flight->count++;
+	message->type = type;
+	message->len = len;
+	if (len)
+		memcpy(message->body, bytes, len);
+}
+
+static void take_message(struct forged_flight *flight, size_t at)
+{
+	flight->count--;
+	memmove(&flight->message[at], &flight->message[at + 1],
+		(flight->count - at) * sizeof(flight->message[0]));
+}
+
+static void change_body(struct forged_message *message, const struct change *change)
+{
+	switch (change->op) {
+	case REPLACE:
+		message->len = 0;
+		/* fallthrough */
+	case APPEND:
+		memcpy(message->body + message->len, change->bytes, change->len);
+		message->len += change->len;
+		break;
+	case CUT_OFF:
+		message->len -= (size_t)change->at;
+		break;
+	default:
+		message->body[change->at < 0 ? message->len - (size_t)-change->at
+					     : (size_t)change->at] ^= 1;
+	}
+}
+
+static void change_flight(struct forged_flight *flight, const struct change *change)
+{
+	static struct forged_message copy;
+	size_t at;
+
+	if (change->op == KEEP)
+		return;
+	at = find_message(flight, change->type);
+	switch (change->op) {
+	case TAKE_OUT:
+		take_message(flight, at);
+		break;
+	case DOUBLE:
+		copy = flight->message[at];
+		insert_message(flight, at, copy.type, copy.body, copy.len);
+		break;
+	case BEFORE:
+		insert_message(flight, at, change->other, change->bytes, change->len);
+		break;
+	case AFTER:
+		insert_message(flight, at + 1, change->other, change->bytes, change->len);
+		break;
+	default:
+		change_body(&flight->message[at], change);
+	}
+}
+
+static void refuse_flight(struct stage *stage, enum qkdtls_role role, const struct bad_flight *bad)
+{
+	struct qkdtls_conn *conn = stage->lb.end[role];
+	const uint8_t *secret =
+		role == QKDTLS_CLIENT ? stage->secrets.server : stage->secrets.client;
+	const struct qkdtls_error *error = qkdtls_error(conn);
+	enum qkdtls_want want;
+
+	change_flight(&stage->flight, &bad->change);
+	want = forge_feed_flight(conn, stage->suite, secret, &stage->flight, bad->one_record);
+	if (error->sent != bad->alert)
+		print_message("# %s: %s (%s) instead of %s\n", bad->what,
+			      qkdtls_alert_name(error->sent), error->reason,
+			      qkdtls_alert_name(bad->alert));
+	assert_int_equal(error->sent, bad->alert);
+	assert_int_equal(want, bad->alert == QKDTLS_ALERT_NONE ? QKDTLS_DONE : QKDTLS_FAILED);
+	loopback_free(&stage->lb);
+}
+
+/* ---- The server's flight ---- */
+
+#define CHANGE(...)   .change = { __VA_ARGS__ }
+#define EMPTY_REQUEST 0, 0, 0
+#define REQUEST	      0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3
+
+static const struct bad_flight server_flights[] = {
+	{ .what = "unchanged", .alert = ALERT(NONE) },
+	{ "unchanged, in one record", ALERT(NONE), .one_record = true },
+
+	{ "no EncryptedExtensions", ALERT(UNEXPECTED_MESSAGE), CHANGE(.op = TAKE_OUT, .type = EE) },
+	{ "EncryptedExtensions twice", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = DOUBLE, .type = EE) },
+	{ "EncryptedExtensions too short", ALERT(DECODE_ERROR),
+	  CHANGE(.op = CUT_OFF, .type = EE, .at = 1) },
+	{ "a byte behind EncryptedExtensions", ALERT(DECODE_ERROR),
+	  CHANGE(.op = APPEND, .type = EE, BYTES(0)) },
+	{ "unknown extension", ALERT(UNSUPPORTED_EXTENSION),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 4, 0x2a, 0x2a, 0, 0)) },
+	{ "ALPN that nobody asked for", ALERT(UNSUPPORTED_EXTENSION),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 4, 0, 16, 0, 0)) },
+	{ "early_data that nobody offered", ALERT(UNSUPPORTED_EXTENSION),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 4, 0, 42, 0, 0)) },
+	{ "extension 33 in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 4, 0, 33, 0, 0)) },
+	{ "key_share in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 4, 0, 51, 0, 0)) },
+	{ "supported_versions in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 6, 0, 43, 0, 2, 3, 4)) },
+	{ "server_name with content", ALERT(DECODE_ERROR),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 5, 0, 0, 0, 1, 0)) },
+	{ "server_name twice", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 8, 0, 0, 0, 0, 0, 0, 0, 0)) },
+	/* These are in order, so that only the server's signature shows the change. */
+	{ "server_name acknowledged", ALERT(DECRYPT_ERROR),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 4, 0, 0, 0, 0)) },
+	{ "supported_groups as a hint", ALERT(DECRYPT_ERROR),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 8, 0, 10, 0, 4, 0, 2, 0, 0x1d)) },
+	{ "CertificateRequest", ALERT(DECRYPT_ERROR),
+	  CHANGE(.op = AFTER, .type = EE, .other = CR, BYTES(REQUEST)) },
+	{ "CertificateRequest with an unknown extension", ALERT(DECRYPT_ERROR),
+	  CHANGE(.op = AFTER, .type = EE, .other = CR,
+		 BYTES(0, 0, 12, 0, 13, 0, 4, 0, 2, 4, 3, 0x2a, 0x2a, 0, 0)) },
+
+	{ "CertificateRequest without signature_algorithms", ALERT(MISSING_EXTENSION),
+	  CHANGE(.op = AFTER, .type = EE, .other = CR, BYTES(EMPTY_REQUEST)) },
+	{ "CertificateRequest with a context", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = AFTER, .type = EE, .other = CR,
+		 BYTES(1, 7, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3)) },
+	{ "CertificateRequest with extension 33", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = AFTER, .type = EE, .other = CR,
+		 BYTES(0, 0, 12, 0, 13, 0, 4, 0, 2, 4, 3, 0, 33, 0, 0)) },
+	{ "CertificateRequest of nothing", ALERT(DECODE_ERROR),
+	  CHANGE(.op = AFTER, .type = EE, .other = CR) },
+	{ "a byte behind CertificateRequest", ALERT(DECODE_ERROR),
+	  CHANGE(.op = AFTER, .type = EE, .other = CR, BYTES(REQUEST, 0)) },
+	{ "CertificateRequest behind Certificate", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = AFTER, .type = CT, .other = CR, BYTES(REQUEST)) },
+	{ "CertificateRequest before EncryptedExtensions", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = EE, .other = CR, BYTES(REQUEST)) },
+
+	{ "no Certificate", ALERT(UNEXPECTED_MESSAGE), CHANGE(.op = TAKE_OUT, .type = CT) },
+	{ "Certificate twice", ALERT(UNEXPECTED_MESSAGE), CHANGE(.op = DOUBLE, .type = CT) },
+	{ "Certificate of none", ALERT(DECODE_ERROR),
+	  CHANGE(.op = REPLACE, .type = CT, BYTES(0, 0, 0, 0)) },
+	{ "Certificate with a context", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = REPLACE, .type = CT, BYTES(1, 7, 0, 0, 0)) },
+	{ "Certificate of no bytes", ALERT(DECODE_ERROR),
+	  CHANGE(.op = REPLACE, .type = CT, BYTES(0, 0, 0, 5, 0, 0, 0, 0, 0)) },
+	{ "Certificate of rubbish", ALERT(BAD_CERTIFICATE),
+	  CHANGE(.op = REPLACE, .type = CT, BYTES(0, 0, 0, 7, 0, 0, 2, 1, 2, 0, 0)) },
+	{ "a byte behind Certificate", ALERT(DECODE_ERROR),
+	  CHANGE(.op = APPEND, .type = CT, BYTES(0)) },
+	{ "Certificate cut off", ALERT(DECODE_ERROR), CHANGE(.op = CUT_OFF, .type = CT, .at = 1) },
+	{ "a flipped bit in the certificate's signature", ALERT(BAD_CERTIFICATE),
+	  CHANGE(.op = FLIP, .type = CT, .at = -10) },
+
+	{ "no CertificateVerify", ALERT(UNEXPECTED_MESSAGE), CHANGE(.op = TAKE_OUT, .type = CV) },
+	{ "CertificateVerify twice", ALERT(UNEXPECTED_MESSAGE), CHANGE(.op = DOUBLE, .type = CV) },
+	{ "CertificateVerify of another scheme", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = REPLACE, .type = CV, BYTES(0x08, 0x04, 0, 1, 0)) },
+	{ "CertificateVerify with SHA-1", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = REPLACE, .type = CV, BYTES(0x02, 0x03, 0, 1, 0)) },
+	{ "CertificateVerify with PKCS 1", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = REPLACE, .type = CV, BYTES(0x04, 0x01, 0, 1, 0)) },
+	{ "empty signature", ALERT(DECRYPT_ERROR),
+	  CHANGE(.op = REPLACE, .type = CV, BYTES(4, 3, 0, 0)) },
+	{ "wrong signature", ALERT(DECRYPT_ERROR), CHANGE(.op = FLIP, .type = CV, .at = -1) },
+	{ "a byte behind CertificateVerify", ALERT(DECODE_ERROR),
+	  CHANGE(.op = APPEND, .type = CV, BYTES(0)) },
+
+	{ "wrong Finished", ALERT(DECRYPT_ERROR), CHANGE(.op = FLIP, .type = FIN, .at = 0) },
+	{ "Finished wrong in its last byte", ALERT(DECRYPT_ERROR),
+	  CHANGE(.op = FLIP, .type = FIN, .at = -1) },
+	{ "short Finished", ALERT(DECODE_ERROR), CHANGE(.op = CUT_OFF, .type = FIN, .at = 1) },
+	{ "long Finished", ALERT(DECODE_ERROR), CHANGE(.op = APPEND, .type = FIN, BYTES(0)) },
+	{ "empty Finished", ALERT(DECODE_ERROR), CHANGE(.op = CUT_OFF, .type = FIN, .at = 48) },
+	{ "Finished first", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = EE, .other = FIN) },
+
+	{ "a ticket before Finished", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = FIN, .other = NST, BYTES(0)) },
+	{ "KeyUpdate before Finished", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = FIN, .other = KU, BYTES(0)) },
+	{ "EndOfEarlyData", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = FIN, .other = EOED) },
+	{ "ServerHello again", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = EE, .other = SH, BYTES(3, 3)) },
+	{ "ClientHello", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = EE, .other = CH, BYTES(3, 3)) },
+	{ "KeyUpdate in Finished's record", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = AFTER, .type = FIN, .other = KU, BYTES(0)), .one_record = true },
+};
+
+static const struct site_options plain;
+static const struct site_options certified = { .verify_client = true };
+static const struct site_options uncertified = { .policy = QKDTLS_PSK_ONLY };
+
+static void client_refuses_bad_flights(void **state)
+{
+	static struct stage stage;
+
+	for (size_t i = 0; i < sizeof(server_flights) / sizeof(server_flights[0]); i++) {
+		stage_server_flight(*state, &stage, &plain);
+		refuse_flight(&stage, QKDTLS_CLIENT, &server_flights[i]);
+	}
+}
+
+static const struct bad_flight psk_flights[] = {
+	{ .what = "unchanged", .alert = ALERT(NONE) },
+	{ "CertificateRequest without certificates", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = AFTER, .type = EE, .other = CR, BYTES(REQUEST)) },
+	{ "Certificate without certificates", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = AFTER, .type = EE, .other = CT, BYTES(0, 0, 0, 0)) },
+};
+
+static void client_refuses_certificates_beside_a_plain_psk(void **state)
+{
+	static struct stage stage;
+
+	for (size_t i = 0; i < sizeof(psk_flights) / sizeof(psk_flights[0]); i++) {
+		stage_server_flight(*state, &stage, &uncertified);
+		refuse_flight(&stage, QKDTLS_CLIENT, &psk_flights[i]);
+	}
+}
+
+/* ---- The client's flight ---- */
+
+static const struct bad_flight client_flights[] = {
+	{ .what = "unchanged", .alert = ALERT(NONE) },
+	{ "unchanged, in one record", ALERT(NONE), .one_record = true },
+	{ "no Certificate", ALERT(UNEXPECTED_MESSAGE), CHANGE(.op = TAKE_OUT, .type = CT) },
+	{ "Certificate of none", ALERT(CERTIFICATE_REQUIRED),
+	  CHANGE(.op = REPLACE, .type = CT, BYTES(0, 0, 0, 0)) },
+	{ "Certificate with a context", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = REPLACE, .type = CT, BYTES(1, 7, 0, 0, 0)) },
+	{ "Certificate of rubbish", ALERT(BAD_CERTIFICATE),
+	  CHANGE(.op = REPLACE, .type = CT, BYTES(0, 0, 0, 7, 0, 0, 2, 1, 2, 0, 0)) },
+	{ "no CertificateVerify", ALERT(UNEXPECTED_MESSAGE), CHANGE(.op = TAKE_OUT, .type = CV) },
+	{ "wrong signature", ALERT(DECRYPT_ERROR), CHANGE(.op = FLIP, .type = CV, .at = -1) },
+	{ "wrong Finished", ALERT(DECRYPT_ERROR), CHANGE(.op = FLIP, .type = FIN, .at = 5) },
+	{ "long Finished", ALERT(DECODE_ERROR), CHANGE(.op = APPEND, .type = FIN, BYTES(0)) },
+	{ "ClientHello again", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = CT, .other = CH, BYTES(3, 3)) },
+	{ "EndOfEarlyData", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = CT, .other = EOED) },
+	{ "EncryptedExtensions", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = CT, .other = EE, BYTES(0, 0)) },
+	{ "KeyUpdate before Finished", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = FIN, .other = KU, BYTES(0)) },
+	{ "KeyUpdate in Finished's record", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = AFTER, .type = FIN, .other = KU, BYTES(0)), .one_record = true },
+};
+
+static void server_refuses_bad_flights(void **state)
+{
+	static struct stage stage;
+
+	for (size_t i = 0; i < sizeof(client_flights) / sizeof(client_flights[0]); i++) {
+		stage_client_flight(*state, &stage, &certified);
+		refuse_flight(&stage, QKDTLS_SERVER, &client_flights[i]);
+	}
+}
+
+static void server_refuses_certificates_that_it_did_not_ask_for(void **state)
+{
+	static const struct bad_flight unasked = {
+		"Certificate",
+		ALERT(UNEXPECTED_MESSAGE),
+		.change = { .op = BEFORE, .type = FIN, .other = CT },
+	};
+	static struct stage stage;
+
+	stage_client_flight(*state, &stage, &plain);
+	refuse_flight(&stage, QKDTLS_SERVER, &unasked);
+}
+
+/* A client that cannot use the ServerHello has no keys for its alert: a server hears it all the same. */
+static void server_hears_a_plain_alert_after_its_hello(void **state)
+{
+	static const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, 47 };
+	struct loopback lb;
+
+	site_link(*state, &lb, &plain, &plain);
+	move_output(lb.end[QKDTLS_CLIENT], lb.end[QKDTLS_SERVER]);
+	assert_int_equal(forge_feed(lb.end[QKDTLS_SERVER], alert, sizeof(alert)), sizeof(alert));
+	assert_int_equal(qkdtls_handshake(lb.end[QKDTLS_SERVER]), QKDTLS_FAILED);
+	assert_int_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->received, 47);
+	assert_int_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->sent, QKDTLS_ALERT_NONE);
+	loopback_free(&lb);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(client_refuses_bad_flights),
+		cmocka_unit_test(client_refuses_certificates_beside_a_plain_psk),
+		cmocka_unit_test(server_refuses_bad_flights),
+		cmocka_unit_test(server_refuses_certificates_that_it_did_not_ask_for),
+		cmocka_unit_test(server_hears_a_plain_alert_after_its_hello),
+	};
+
+	return cmocka_run_group_tests(tests, site_setup, site_teardown);
+}
