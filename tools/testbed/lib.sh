@@ -1,5 +1,5 @@
-# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 #
 # What the test bed's scripts share: where the cache is, messages, keys and locks. Sourced, not run.
 #
