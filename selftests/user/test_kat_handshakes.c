@@ -311,8 +311,8 @@ static void check_signature(struct handshake *h, struct qkdtls_chain *chain, str
 	size_t len = 64 + sizeof(context) + h->hash_len;
 	struct qkdtls_cursor c = qkdtls_cursor(message.data, message.len), signature;
 	const struct qkdtls_scheme *scheme;
-	uint32_t header;
-	uint16_t number;
+	uint32_t header = 0;
+	uint16_t number = 0;
 
 	assert_true(qkdtls_get_u32(&c, &header) && qkdtls_get_u16(&c, &number) &&
 		    qkdtls_get_vec16(&c, 0, 0xffff, &signature) && qkdtls_cursor_empty(&c));
@@ -335,8 +335,8 @@ static void check_signature(struct handshake *h, struct qkdtls_chain *chain, str
 static void read_certificate(struct qkdtls_chain *chain, struct blob message)
 {
 	struct qkdtls_cursor c = qkdtls_cursor(message.data, message.len), list, der, extensions;
-	uint32_t header;
-	uint8_t context;
+	uint32_t header = 0;
+	uint8_t context = 0;
 
 	assert_true(qkdtls_get_u32(&c, &header) && qkdtls_get_u8(&c, &context) &&
 		    qkdtls_get_vec24(&c, 1, 0xffffff, &list) && qkdtls_cursor_empty(&c));
