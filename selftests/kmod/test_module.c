@@ -166,4 +166,35 @@ TEST_F(module, bounds_the_keys_of_all_links_together)
 	ASSERT_SOON(keys_held(nl, "gamma") > 10);
 }
 
+/* In a user namespace of its own, where it is administrator: adds a link and counts what it gets. */
+static int keys_of_a_guest(void)
+{
+	const struct link_spec spec = { .name = "guest", .role = QKD_ROLE_A, .seed = 'g' };
+	const int64_t end = now_ms() + DEADLINE_MS;
+	struct qkd_nl *nl;
+
+	if (unshare(CLONE_NEWUSER) || new_namespace(&nl) || add_link(nl, &spec))
+		return -1;
+	while (!stat_of(nl, "guest", QKD_A_STATS_DROPPED) && now_ms() < end)
+		poll(NULL, 0, TICK_MS);
+	return now_ms() < end ? (int)keys_held(nl, "guest") : -1;
+}
+
+TEST_F(module, gives_guests_a_part_of_them_only)
+{
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, qkd_nl_link_delete(self->end.nl, LINK));
+	ASSERT_EQ(0, set_max_keys("40"));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(keys_of_a_guest());
+	status = await(pid);
+	ASSERT_TRUE(WIFEXITED(status));
+	EXPECT_LT(0, WEXITSTATUS(status));
+	EXPECT_GT(40, WEXITSTATUS(status));
+}
+
 TEST_HARNESS_MAIN
