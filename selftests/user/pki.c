@@ -40,8 +40,9 @@ static void must(bool ok, const char *what)
 const char *pki_path(struct pki *pki, const char *file)
 {
 	char *path = pki->path[pki->next_path++ % 8];
+	int len = snprintf(path, sizeof(pki->path[0]), "%s/%s", pki->dir, file);
 
-	snprintf(path, sizeof(pki->path[0]), "%s/%s", pki->dir, file);
+	must(len > 0 && (size_t)len < sizeof(pki->path[0]), "name a file");
 	return path;
 }
 
