@@ -126,7 +126,7 @@ static const struct option_row {
 	{ "once", NULL, "serve one connection, then exit with its result", FLAG(once),
 	  .side = SIDE_SERVER },
 	{ "keylog", "FILE", "DANGER: append the connection's secrets to FILE", TEXT(keylog) },
-	{ "help", NULL, "show this", .kind = OPTION_FLAG },
+	{ "help", NULL, "show this (also -h)", .kind = OPTION_FLAG },
 	{ "version", NULL, "show the version", .kind = OPTION_FLAG },
 };
 

@@ -136,8 +136,8 @@ static const char *copy_problem(const struct qkdtls_error *error, int code)
 {
 	switch (code) {
 	case -EKEYEXPIRED:
-		return "the peer changed its key (KeyUpdate), which this kernel cannot follow; "
-		       "closed. Use --records own, or Linux 6.14";
+		return "the peer changed its key (KeyUpdate), which is not supported with kernel "
+		       "records; closed. Use --records own";
 	case -EBADMSG:
 		return "a record was forged or damaged";
 	case -ECONNRESET:
