@@ -10,27 +10,46 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 programs=$(cd "${1:-$top/build/user}" && pwd)
 qkdtls=$programs/qkdtls
-# shellcheck source-path=SCRIPTDIR
-. "$here/tap.bash"
+# shellcheck source=selftests/e2e/tap.sh
+. "$here/../e2e/tap.sh"
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/qkdtls.XXXXXX")
 cd "$dir"
 
-trap 'rm -rf "$dir" "$tap_log"' EXIT
+trap 'rm -rf "$dir"' EXIT
 
-# What an earlier test left must not decide a later one.
-tap_setup() {
+# What an earlier test left must not decide this one, and what this one leaves running ends with it.
+begin() {
 	rm -f server.* client.* foreign.* ./*.keys ./*.keys.spent
 	: >server.in
+	trap end EXIT
 }
 
-tap_diagnose() {
-	local file
-	for file in server.err client.err foreign.out; do
-		[[ -e $file ]] || continue
-		echo "$file:"
-		cat "$file"
+end() {
+	local status=$? pid file
+	for pid in $(jobs -p); do
+		kill -KILL "$pid" 2>/dev/null || continue
 	done
+	((status)) || return 0
+	for file in server.err client.err foreign.out; do
+		[[ ! -e $file ]] || sed "s/^/$file: /" "$file"
+	done
+	return "$status"
+}
+
+needs_hybrid() {
+	[[ $hybrid ]] || skip "this OpenSSL has no ML-KEM"
+}
+
+# status_is STATUS CMD [ARG]...
+status_is() {
+	local wanted=$1 status=0
+	shift
+	"$@" || status=$?
+	if ((status != wanted)); then
+		echo "exit status $status instead of $wanted: $*"
+		return 1
+	fi
 }
 
 # ---- certificates ----
@@ -113,7 +132,7 @@ server_start() { # [OPTION]...
 	"$qkdtls" server 127.0.0.1:0 "${zurich[@]}" "${groups[@]}" "$@" \
 		<server.in >server.out 2>server.err 6>&- 7>&- 8>&- 9>&- &
 	server_pid=$!
-	wait_for listening
+	wait_for 10 listening
 }
 
 server_stop() {
@@ -179,7 +198,19 @@ require_connects() { # SUITE
 	lines_in server.keys.spent 1
 }
 
-hello_retry_connects() {
+test_require_connects_aes_256() {
+	begin
+	require_connects TLS_AES_256_GCM_SHA384
+}
+
+test_require_connects_aes_128() {
+	begin
+	require_connects TLS_AES_128_GCM_SHA256
+}
+
+test_helloretryrequest_connects_with_one_key() {
+	begin
+	needs_hybrid
 	make_keys 1
 	server_start "${server_keys[@]}" --echo --once
 	[[ $(echo hello | client "${client_keys[@]}" --groups x25519:X25519MLKEM768 \
@@ -191,7 +222,8 @@ hello_retry_connects() {
 	lines_in client.keys.spent 1
 }
 
-mutual_certificates() {
+test_client_certificates_are_demanded_and_checked() {
+	begin
 	make_keys 3
 	server_start "${server_keys[@]}" --echo --verify-client --ca ca.pem --name geneva.example
 	[[ $(echo hello | client "${client_keys[@]}" --cert geneva.pem --key geneva.key) == hello ]]
@@ -203,7 +235,8 @@ mutual_certificates() {
 	server_stop
 }
 
-psk_only_without_certificate() {
+test_psk_only_connects_without_certificates() {
+	begin
 	make_keys 1
 	zurich=() geneva=()
 	server_start "${server_keys[@]}" --policy psk-only --echo --once
@@ -214,7 +247,8 @@ psk_only_without_certificate() {
 	say client.err "peer: not certified"
 }
 
-several_connections() {
+test_a_server_serves_one_after_another_each_with_a_key_of_its_own() {
+	begin
 	make_keys 3
 	server_start "${server_keys[@]}" --echo
 	for i in 1 2 3; do
@@ -236,7 +270,18 @@ echo_of_a_mebibyte() { # WHO PROTECTS RECORDS
 	[[ $(cat sum) == $(sha256sum <big) ]]
 }
 
-both_ways_at_once() {
+test_1_mib_comes_back_as_it_went() {
+	begin
+	echo_of_a_mebibyte auto
+}
+
+test_1_mib_comes_back_as_it_went_own_records() {
+	begin
+	echo_of_a_mebibyte own
+}
+
+test_data_goes_both_ways_at_once() {
+	begin
 	make_keys 1
 	openssl rand -out up 700001
 	openssl rand -out server.in 900001
@@ -248,14 +293,15 @@ both_ways_at_once() {
 }
 
 # The client has said all it has, and still hears what the server says afterwards.
-half_close() {
+test_half_close() {
+	begin
 	make_keys 1
 	rm server.in
 	mkfifo server.in
 	exec 8<>server.in
 	server_start "${server_keys[@]}" --once
 	echo question | client "${client_keys[@]}" >answer 8>&- &
-	wait_for grep -q question server.out
+	wait_for 10 grep -q question server.out
 	echo answer >&8
 	exec 8>&-
 	status_is 0 wait $!
@@ -263,7 +309,8 @@ half_close() {
 	grep -qx answer answer
 }
 
-killed_peer_is_told_from_an_end() {
+test_a_killed_peer_is_told_from_one_that_ended() {
+	begin
 	make_keys 1
 	mkfifo client.in
 	exec 9<>client.in
@@ -271,7 +318,7 @@ killed_peer_is_told_from_an_end() {
 	"$qkdtls" client "127.0.0.1:$port" "${geneva[@]}" "${groups[@]}" "${client_keys[@]}" \
 		<client.in >/dev/null 2>client.err 9>&- &
 	local pid=$!
-	wait_for grep -q ^records: client.err
+	wait_for 10 grep -q ^records: client.err
 	kill -KILL "$pid"
 	status_is 1 wait "$server_pid"
 	exec 9>&-
@@ -280,7 +327,8 @@ killed_peer_is_told_from_an_end() {
 
 # ---- what is refused, and what it leaves ----
 
-no_key_at_the_client() {
+test_require_without_a_key_left_refuses() {
+	begin
 	make_keys 1
 	cut -d' ' -f1 client.keys >client.keys.spent
 	chmod 600 client.keys.spent
@@ -291,7 +339,8 @@ no_key_at_the_client() {
 	[[ ! -s server.keys.spent ]]
 }
 
-key_is_used_once() {
+test_a_key_is_used_once_in_later_runs_too() {
+	begin
 	make_keys 1
 	server_start "${server_keys[@]}" --echo
 	[[ $(echo hello | client "${client_keys[@]}") == hello ]]
@@ -313,7 +362,8 @@ key_is_used_once() {
 }
 
 # One ID, different bytes: refused, and the server's key is not burnt by it.
-wrong_psk() {
+test_a_wrong_key_is_refused_and_burns_nothing() {
+	begin
 	make_keys 1
 	cp -p client.keys right.keys
 	sed -i 's/ .*/ 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff/' client.keys
@@ -329,7 +379,8 @@ wrong_psk() {
 }
 
 # Under require it looks like a wrong key, so that identities cannot be probed.
-unknown_key() {
+test_an_unknown_key_looks_like_a_wrong_one() {
+	begin
 	make_keys 1
 	cp -p server.keys before
 	make_keys 1
@@ -341,7 +392,8 @@ unknown_key() {
 	server_stop
 }
 
-other_link() {
+test_a_key_of_another_link_is_refused() {
+	begin
 	make_keys 1
 	server_start --keys server.keys --local-sae zurich --peer-sae lausanne
 	status_is 1 client "${client_keys[@]}" </dev/null
@@ -351,7 +403,8 @@ other_link() {
 }
 
 # Both ends as client: the hello of one, sent back to it, names the other direction.
-roles_are_not_exchangeable() {
+test_client_and_server_of_a_link_are_not_exchangeable() {
+	begin
 	make_keys 1
 	server_start --keys server.keys --local-sae geneva --peer-sae zurich
 	status_is 1 client "${client_keys[@]}" </dev/null
@@ -359,7 +412,9 @@ roles_are_not_exchangeable() {
 	[[ ! -s server.keys.spent ]]
 }
 
-prefer_falls_back() {
+test_prefer_falls_back_when_the_server_has_no_key() {
+	begin
+	needs_hybrid
 	make_keys 1
 	server_start --policy prefer --echo --once
 	[[ $(echo hello | client "${client_keys[@]}" --policy prefer) == hello ]]
@@ -371,7 +426,8 @@ prefer_falls_back() {
 	says server.err 'NO QKD KEY'
 }
 
-prefer_uses_a_key() {
+test_prefer_uses_a_key_that_both_have() {
+	begin
 	make_keys 1
 	server_start "${server_keys[@]}" --policy prefer --echo --once
 	[[ $(echo hello | client "${client_keys[@]}" --policy prefer) == hello ]]
@@ -380,7 +436,9 @@ prefer_uses_a_key() {
 	says_not client.err 'NO QKD KEY'
 }
 
-prefer_without_any_key() {
+test_prefer_connects_without_any_key() {
+	begin
+	needs_hybrid
 	server_start --policy prefer --echo --once
 	[[ $(echo hello | client --policy prefer) == hello ]]
 	status_is 0 wait "$server_pid"
@@ -389,7 +447,8 @@ prefer_without_any_key() {
 }
 
 # Without a key the hybrid exchange is all there is, so no classical one, allowed as it may be, will do.
-prefer_does_not_fall_back_to_classical() {
+test_prefer_does_not_fall_back_to_a_classical_exchange() {
+	begin
 	make_keys 1
 	server_start --policy prefer --groups x25519 --allow-classical-groups
 	status_is 1 client "${client_keys[@]}" --policy prefer --groups x25519 --allow-classical-groups </dev/null
@@ -397,7 +456,9 @@ prefer_does_not_fall_back_to_classical() {
 	server_stop
 }
 
-require_refuses_downgrade() {
+test_require_at_the_client_refuses_a_server_without_key() {
+	begin
+	needs_hybrid
 	make_keys 1
 	server_start --policy prefer
 	status_is 1 client "${client_keys[@]}" </dev/null
@@ -406,7 +467,9 @@ require_refuses_downgrade() {
 	server_stop
 }
 
-server_requires() {
+test_require_at_the_server_refuses_a_client_without_key() {
+	begin
+	needs_hybrid
 	make_keys 1
 	server_start "${server_keys[@]}"
 	status_is 1 client --policy prefer </dev/null
@@ -421,45 +484,63 @@ wrong_certificate() { # CERTIFICATE NAME ALERT
 	server_start "${server_keys[@]}"
 	status_is 1 client "${client_keys[@]}" </dev/null
 	say client.err "alert sent: $3"
-	wait_for say server.err "alert received: $3"
+	wait_for 10 say server.err "alert received: $3"
 	says_not client.err '^suite:'
 	server_stop
 }
 
+test_wrong_name_is_refused() {
+	begin
+	wrong_certificate zurich basel.example bad_certificate
+}
+
+test_expired_certificate_is_refused() {
+	begin
+	wrong_certificate expired zurich.example certificate_expired
+}
+
+test_other_ca_is_refused() {
+	begin
+	wrong_certificate stranger zurich.example unknown_ca
+}
+
 # ---- peers that misbehave ----
 
-silent_peer() {
+test_a_silent_peer_is_timed_out_and_the_next_served() {
+	begin
 	make_keys 1
 	server_start "${server_keys[@]}" --echo --timeout 1
 	exec 7<>"/dev/tcp/127.0.0.1/$port"
-	wait_for grep -q 'in time' server.err
+	wait_for 10 grep -q 'in time' server.err
 	exec 7>&-
 	[[ $(echo hello | client "${client_keys[@]}") == hello ]]
 	server_stop
 }
 
-garbage_peer() {
+test_garbage_is_refused_and_the_next_served() {
+	begin
 	make_keys 1
 	openssl rand -out garbage 20000
 	server_start "${server_keys[@]}" --echo
 	exec 7<>"/dev/tcp/127.0.0.1/$port"
 	cat garbage >&7 2>/dev/null || echo "(refused midway)"
 	exec 7>&-
-	wait_for grep -q 'handshake failed' server.err
+	wait_for 10 grep -q 'handshake failed' server.err
 	: >server.err
 	exec 7<>"/dev/tcp/127.0.0.1/$port"
 	printf '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00' >&7
-	wait_for grep -q '^alert sent: ' server.err
+	wait_for 10 grep -q '^alert sent: ' server.err
 	exec 7>&-
 	: >server.err
 	exec 7<>"/dev/tcp/127.0.0.1/$port"
 	exec 7>&-
-	wait_for grep -q 'handshake failed' server.err
+	wait_for 10 grep -q 'handshake failed' server.err
 	[[ $(echo hello | client "${client_keys[@]}") == hello ]]
 	server_stop
 }
 
-nobody_listens() {
+test_a_refused_connection_spends_no_key() {
+	begin
 	make_keys 1
 	server_start "${server_keys[@]}"
 	server_stop
@@ -470,7 +551,8 @@ nobody_listens() {
 
 # ---- secrets ----
 
-keylog_only_when_asked() {
+test_secrets_are_logged_only_when_asked() {
+	begin
 	make_keys 2
 	server_start "${server_keys[@]}" --echo
 	[[ $(echo hello | client "${client_keys[@]}") == hello ]]
@@ -486,7 +568,8 @@ keylog_only_when_asked() {
 	[[ ! -s open.log ]]
 }
 
-secrets_show_nowhere() {
+test_secrets_show_nowhere() {
+	begin
 	make_keys 2
 	server_start "${server_keys[@]}" --echo
 	tr '\0' '\n' <"/proc/$server_pid/cmdline" >cmdline
@@ -502,7 +585,8 @@ secrets_show_nowhere() {
 	done <client.keys
 }
 
-key_files_of_others_are_refused() {
+test_files_with_secrets_are_closed_to_others() {
+	begin
 	make_keys 1
 	chmod 640 client.keys
 	port=1 status_is 1 client "${client_keys[@]}" </dev/null
@@ -514,7 +598,8 @@ key_files_of_others_are_refused() {
 	says client.err 'open.key'
 }
 
-memory_is_closed() {
+test_no_core_files_no_reading_of_memory() {
+	begin
 	make_keys 1
 	server_start "${server_keys[@]}"
 	grep -q '^Max core file size *0 *0 ' "/proc/$server_pid/limits"
@@ -525,7 +610,8 @@ memory_is_closed() {
 
 # ---- the command line ----
 
-usage_errors() {
+test_wrong_usage_exits_2() {
+	begin
 	status_is 2 "$qkdtls" 2>client.err
 	says client.err 'qkdtls --help'
 	status_is 2 "$qkdtls" client localhost --policy prefer --ca ca.pem 2>client.err
@@ -539,7 +625,8 @@ usage_errors() {
 	says help '^qkdtls [0-9]'
 }
 
-configuration_errors() {
+test_wrong_configuration_names_what_is_wrong() {
+	begin
 	make_keys 1
 	port=1
 	status_is 1 client "${client_keys[@]}" --ca missing.pem </dev/null
@@ -557,7 +644,8 @@ configuration_errors() {
 	[[ ! -s client.keys.spent ]]
 }
 
-stops_at_a_signal() {
+test_a_signal_stops_the_server() {
+	begin
 	make_keys 1
 	server_start "${server_keys[@]}"
 	server_stop
@@ -568,7 +656,8 @@ stops_at_a_signal() {
 	exec 7>&-
 }
 
-records_of_the_kernel() {
+test_records_are_who_they_are_asked_to_be() {
+	begin
 	make_keys 2
 	server_start "${server_keys[@]}" --echo
 	if "$qkdtls" client "127.0.0.1:$port" "${geneva[@]}" "${groups[@]}" "${client_keys[@]}" --records kernel \
@@ -596,7 +685,8 @@ make_psk() {
 	)
 }
 
-external_psk() {
+test_external_psk() {
+	begin
 	make_psk
 	zurich=() geneva=()
 	server_start "${psk[@]}" --echo
@@ -631,7 +721,7 @@ foreign_server_start() { # [OPTION]...
 	exec 6<>foreign.in
 	openssl s_server -accept "127.0.0.1:$port" -tls1_3 "$@" <foreign.in >foreign.out 2>&1 &
 	foreign_pid=$!
-	wait_for accepting
+	wait_for 10 accepting
 }
 
 foreign_server_stop() {
@@ -651,14 +741,16 @@ talk_to_foreign_server() { # [OPTION]...
 	client "$@" <client.in >client.out 6>&- 9>&- &
 	local pid=$!
 	echo "from qkdtls" >&9
-	wait_for heard foreign.out "from qkdtls"
+	wait_for 10 heard foreign.out "from qkdtls"
 	echo "from openssl" >&6
-	wait_for heard client.out "from openssl"
+	wait_for 10 heard client.out "from openssl"
 	exec 9>&-
 	status_is 0 wait "$pid"
 }
 
-foreign_server_psk() {
+test_openssl_server_external_psk() {
+	begin
+	needs_hybrid
 	make_psk
 	geneva=()
 	foreign_server_start -nocert -psk "$psk_hex" -psk_identity Client_identity
@@ -668,7 +760,9 @@ foreign_server_psk() {
 	say client.err "group: X25519MLKEM768"
 }
 
-foreign_server_certificate() {
+test_openssl_server_certificate() {
+	begin
+	needs_hybrid
 	foreign_server_start -cert zurich.pem -key zurich.key
 	talk_to_foreign_server --policy prefer
 	foreign_server_stop
@@ -678,7 +772,9 @@ foreign_server_certificate() {
 }
 
 # Against a peer that knows nothing of QKD, with a key at hand: under prefer a plain handshake, never under require
-foreign_server_knows_no_key() {
+test_openssl_server_that_knows_no_key() {
+	begin
+	needs_hybrid
 	make_keys 2
 	foreign_server_start -cert zurich.pem -key zurich.key
 	talk_to_foreign_server --policy prefer "${client_keys[@]}"
@@ -704,18 +800,20 @@ talk_with_foreign_client() { # SERVER OPTION... -- CLIENT OPTION...
 	# shellcheck disable=SC2094 # what it waits for is what the other writes
 	(
 		echo "from openssl"
-		wait_for heard foreign.out "from qkdtls"
-		wait_for heard server.out "from openssl"
+		wait_for 10 heard foreign.out "from qkdtls"
+		wait_for 10 heard server.out "from openssl"
 	) 8>&- | timeout 30 openssl s_client -connect "127.0.0.1:$port" -tls1_3 "$@" >foreign.out 2>&1 8>&- &
 	pid=$!
-	wait_for heard server.out "from openssl"
-	wait_for heard foreign.out "from qkdtls"
+	wait_for 10 heard server.out "from openssl"
+	wait_for 10 heard foreign.out "from qkdtls"
 	exec 8>&-
 	status_is 0 wait "$pid"
 	status_is 0 wait "$server_pid"
 }
 
-foreign_client_psk() {
+test_openssl_client_external_psk() {
+	begin
+	needs_hybrid
 	make_psk
 	zurich=()
 	talk_with_foreign_client "${psk[@]}" -- -psk "$psk_hex" -psk_identity Client_identity
@@ -723,7 +821,9 @@ foreign_client_psk() {
 	say server.err "group: X25519MLKEM768"
 }
 
-foreign_client_certificate() {
+test_openssl_client_certificate() {
+	begin
+	needs_hybrid
 	talk_with_foreign_client --policy prefer -- \
 		-CAfile ca.pem -verify_return_error -verify_hostname zurich.example
 	say server.err "authentication: certificate"
@@ -742,7 +842,7 @@ key_update() { # WHO PROTECTS RECORDS
 		<foreign.in >foreign.out 2>&1 6>&- 8>&- &
 	pid=$!
 	echo before >&6
-	wait_for heard server.out before
+	wait_for 10 heard server.out before
 	echo K >&6
 	if grep -q 'records: kernel' server.err; then
 		status_is 1 wait "$server_pid"
@@ -750,17 +850,30 @@ key_update() { # WHO PROTECTS RECORDS
 		exec 6>&- 8>&-
 		return
 	fi
-	wait_for heard foreign.out KEYUPDATE
+	wait_for 10 heard foreign.out KEYUPDATE
 	echo after >&6
-	wait_for heard server.out after
+	wait_for 10 heard server.out after
 	echo back >&8
-	wait_for heard foreign.out back
+	wait_for 10 heard foreign.out back
 	exec 6>&- 8>&-
 	status_is 0 wait "$pid"
 	status_is 0 wait "$server_pid"
 }
 
-foreign_client_is_refused_under_require() {
+test_a_changed_key_is_followed_with_own_records() {
+	begin
+	needs_hybrid
+	key_update own
+}
+
+test_a_changed_key_is_followed_or_the_connection_closed_in_order() {
+	begin
+	needs_hybrid
+	key_update auto
+}
+
+test_openssl_client_is_refused_under_require() {
+	begin
 	make_keys 1
 	server_start "${server_keys[@]}" --once
 	status_is 1 openssl s_client -connect "127.0.0.1:$port" -tls1_3 </dev/null >foreign.out 2>&1
@@ -768,7 +881,7 @@ foreign_client_is_refused_under_require() {
 	says server.err '^alert sent: '
 }
 
-# ---- the list ----
+# ---- what this machine can ----
 
 hybrid=1
 group=X25519MLKEM768
@@ -778,60 +891,6 @@ if ! openssl list -kem-algorithms 2>/dev/null | grep -q X25519MLKEM768; then
 	groups=(--groups x25519 --allow-classical-groups)
 fi
 
-check_hybrid() { # NAME CMD...
-	if [[ $hybrid ]]; then
-		check "$@"
-	else
-		skip "$1" "this OpenSSL has no ML-KEM"
-	fi
-}
-
 make_certificates
-
-check "require connects, AES-256" require_connects TLS_AES_256_GCM_SHA384
-check "require connects, AES-128" require_connects TLS_AES_128_GCM_SHA256
-check_hybrid "HelloRetryRequest connects with one key" hello_retry_connects
-check "client certificates are demanded and checked" mutual_certificates
-check "psk-only connects without certificates" psk_only_without_certificate
-check "a server serves one after another, each with a key of its own" several_connections
-check "1 MiB comes back as it went" echo_of_a_mebibyte auto
-check "1 MiB comes back as it went, own records" echo_of_a_mebibyte own
-check "data goes both ways at once" both_ways_at_once
-check "half close" half_close
-check "a killed peer is told from one that ended" killed_peer_is_told_from_an_end
-check "require without a key left refuses" no_key_at_the_client
-check "a key is used once, in later runs too" key_is_used_once
-check "a wrong key is refused and burns nothing" wrong_psk
-check "an unknown key looks like a wrong one" unknown_key
-check "a key of another link is refused" other_link
-check "client and server of a link are not exchangeable" roles_are_not_exchangeable
-check_hybrid "prefer falls back when the server has no key" prefer_falls_back
-check "prefer uses a key that both have" prefer_uses_a_key
-check_hybrid "prefer connects without any key" prefer_without_any_key
-check "prefer does not fall back to a classical exchange" prefer_does_not_fall_back_to_classical
-check_hybrid "require at the client refuses a server without key" require_refuses_downgrade
-check_hybrid "require at the server refuses a client without key" server_requires
-check "wrong name is refused" wrong_certificate zurich basel.example bad_certificate
-check "expired certificate is refused" wrong_certificate expired zurich.example certificate_expired
-check "other CA is refused" wrong_certificate stranger zurich.example unknown_ca
-check "a silent peer is timed out and the next served" silent_peer
-check "garbage is refused and the next served" garbage_peer
-check "a refused connection spends no key" nobody_listens
-check "secrets are logged only when asked" keylog_only_when_asked
-check "secrets show nowhere" secrets_show_nowhere
-check "files with secrets are closed to others" key_files_of_others_are_refused
-check "no core files, no reading of memory" memory_is_closed
-check "wrong usage exits 2" usage_errors
-check "wrong configuration names what is wrong" configuration_errors
-check "a signal stops the server" stops_at_a_signal
-check "records are who they are asked to be" records_of_the_kernel
-check "external PSK" external_psk
-check_hybrid "OpenSSL server, external PSK" foreign_server_psk
-check_hybrid "OpenSSL server, certificate" foreign_server_certificate
-check_hybrid "OpenSSL server that knows no key" foreign_server_knows_no_key
-check_hybrid "OpenSSL client, external PSK" foreign_client_psk
-check_hybrid "OpenSSL client, certificate" foreign_client_certificate
-check_hybrid "a changed key is followed with own records" key_update own
-check_hybrid "a changed key is followed, or the connection closed in order" key_update auto
-check "OpenSSL client is refused under require" foreign_client_is_refused_under_require
-tap_end
+mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)() {.*$/\1/p' "$here/qkdtls.sh")
+tap_run "${tests[@]}"
