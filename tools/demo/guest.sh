@@ -86,7 +86,7 @@ start_capture() {
 
 # has_bytes FILE HEX: the bytes stand in the file. -a and the C locale make grep search bytes.
 has_bytes() {
-	local pattern= i
+	local pattern='' i
 	for ((i = 0; i < ${#2}; i += 2)); do
 		pattern+="\\x${2:i:2}"
 	done
