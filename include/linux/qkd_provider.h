@@ -132,8 +132,8 @@ int qkd_link_add(struct net *net, struct qkd_provider *provider,
  * Return: 0; -EINVAL (length); -EEXIST (an ID the store holds or remembers); -ENOSPC (store or
  * memory limit reached: the key is dropped and counted); -ENOMEM; -ENODEV (the link is going).
  */
-int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir,
-		     const u8 key_id[QKD_KEY_ID_LEN], const u8 *key, size_t len);
+int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key_id[QKD_KEY_ID_LEN],
+		     const u8 *key, size_t len);
 
 /**
  * qkd_link_room() - how many keys a direction would take now

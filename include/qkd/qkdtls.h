@@ -73,10 +73,10 @@ enum qkdtls_want {
 };
 
 /* Cipher suites, groups and signature schemes by their IANA numbers */
-#define QKDTLS_AES_128_GCM_SHA256 0x1301
-#define QKDTLS_AES_256_GCM_SHA384 0x1302
-#define QKDTLS_GROUP_X25519	  0x001d
-#define QKDTLS_GROUP_X25519MLKEM768 0x11ec
+#define QKDTLS_AES_128_GCM_SHA256    0x1301
+#define QKDTLS_AES_256_GCM_SHA384    0x1302
+#define QKDTLS_GROUP_X25519	     0x001d
+#define QKDTLS_GROUP_X25519MLKEM768  0x11ec
 #define QKDTLS_SIG_ECDSA_P256_SHA256 0x0403
 
 /* Alerts (RFC 9846 section 6) */
@@ -212,8 +212,8 @@ struct qkdtls_psk {
  */
 enum qkdtls_psk_answer {
 	QKDTLS_PSK_FOUND,
-	QKDTLS_PSK_NONE,	/* no such key, or none left: final */
-	QKDTLS_PSK_PENDING,	/* not yet: qkdtls_handshake() returns QKDTLS_WANT_PSK and asks again */
+	QKDTLS_PSK_NONE, /* no such key, or none left: final */
+	QKDTLS_PSK_PENDING, /* not yet: qkdtls_handshake() returns QKDTLS_WANT_PSK and asks again */
 };
 
 /**
@@ -241,9 +241,9 @@ struct qkdtls_psk_ops {
  * a client; ask again after a short while as a server); afterwards QKDTLS_PSK_NONE.
  */
 struct qkdtls_qkd {
-	int fd;			/* from qkd_open(link, O_NONBLOCK); its negative errno: no key */
-	uint64_t deadline_ms;	/* CLOCK_MONOTONIC in milliseconds; 0: do not wait */
-	int error;		/* errno of the last refusal, for the log */
+	int fd; /* from qkd_open(link, O_NONBLOCK); its negative errno: no key */
+	uint64_t deadline_ms; /* CLOCK_MONOTONIC in milliseconds; 0: do not wait */
+	int error; /* errno of the last refusal, for the log */
 };
 extern const struct qkdtls_psk_ops qkdtls_qkd_ops;
 
@@ -325,8 +325,8 @@ struct qkdtls_info {
 };
 
 const struct qkdtls_info *qkdtls_info(const struct qkdtls_conn *conn);
-const char *qkdtls_suite_name(uint16_t suite);	/* "TLS_AES_256_GCM_SHA384"; "unknown" */
-const char *qkdtls_group_name(uint16_t group);	/* "X25519MLKEM768" */
+const char *qkdtls_suite_name(uint16_t suite); /* "TLS_AES_256_GCM_SHA384"; "unknown" */
+const char *qkdtls_group_name(uint16_t group); /* "X25519MLKEM768" */
 const char *qkdtls_signature_name(uint16_t scheme); /* "ecdsa_secp256r1_sha256" */
 
 /* The peer's leaf certificate in DER, or NULL; lives as long as @conn */
@@ -385,8 +385,8 @@ enum qkdtls_control {
 	QKDTLS_CONTROL_FAILED,
 };
 
-enum qkdtls_control qkdtls_control(struct qkdtls_conn *conn, uint8_t content_type,
-				   const void *data, size_t len);
+enum qkdtls_control qkdtls_control(struct qkdtls_conn *conn, uint8_t content_type, const void *data,
+				   size_t len);
 
 /* ---- The engine's own records, where there is no kTLS ---- */
 
