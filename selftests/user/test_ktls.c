@@ -114,7 +114,7 @@ static int setup(void **state)
 
 static int install(void)
 {
-	return ktls_install(NULL, fake.key_tx.suite, FD, &calls);
+	return qkdtls_ktls_install_by(NULL, fake.key_tx.suite, FD, &calls);
 }
 
 static void assert_calls(const enum step *steps, size_t count)
@@ -189,7 +189,7 @@ static void kernel_without_tls_changes_nothing(void **state)
 
 static void unknown_cipher_changes_nothing(void **state)
 {
-	assert_int_equal(ktls_install(NULL, 0x1399, FD, &calls), -EOPNOTSUPP);
+	assert_int_equal(qkdtls_ktls_install_by(NULL, 0x1399, FD, &calls), -EOPNOTSUPP);
 	assert_int_equal(fake.count, 0);
 }
 

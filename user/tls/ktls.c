@@ -132,7 +132,8 @@ static int ulp_attach(int fd, const struct ktls_calls *calls)
 	}
 }
 
-int ktls_install(struct qkdtls_conn *conn, uint16_t suite, int fd, const struct ktls_calls *calls)
+int qkdtls_ktls_install_by(struct qkdtls_conn *conn, uint16_t suite, int fd,
+			   const struct ktls_calls *calls)
 {
 	const struct ktls_cipher *cipher = ktls_cipher_find(suite);
 	int ret;
@@ -167,5 +168,5 @@ int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd)
 	(void)qkdtls_output(conn, &unsent);
 	if (unsent)
 		return -EAGAIN;
-	return ktls_install(conn, qkdtls_info(conn)->suite, fd, &calls);
+	return qkdtls_ktls_install_by(conn, qkdtls_info(conn)->suite, fd, &calls);
 }

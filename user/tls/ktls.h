@@ -15,6 +15,7 @@ struct ktls_calls {
 };
 
 /* @conn is only handed to take_keys; @suite is what it negotiated. */
-int ktls_install(struct qkdtls_conn *conn, uint16_t suite, int fd, const struct ktls_calls *calls);
+int qkdtls_ktls_install_by(struct qkdtls_conn *conn, uint16_t suite, int fd,
+			   const struct ktls_calls *calls);
 
 #endif /* _QKD_TLS_KTLS_H */
