@@ -15,8 +15,8 @@
  *   outbound	QKD_IOC_GET_KEY takes the next one (the TLS client's side). Taking it spends it.
  *   inbound	QKD_IOC_GET_KEY_BY_ID looks one up by the ID that the peer sent (the TLS server's
  *		side) and *reserves* it for this file. QKD_IOC_COMMIT spends it; QKD_IOC_RELEASE,
- *		closing the file, or the death of the process puts it back. What QKD_IOC_GET_KEY_BY_ID
- *		copied out must be wiped by the caller after either.
+ *		closing the file, or the death of the process puts it back. What
+ *		QKD_IOC_GET_KEY_BY_ID copied out must be wiped by the caller after either.
  *
  * read() on a file returns whole struct qkd_record of outbound keys, spent by being read; a buffer
  * too short for one answers EMSGSIZE and takes nothing. read() waits unless O_NONBLOCK is set.
@@ -31,8 +31,8 @@
  * fields and unknown flags must be zero: EINVAL and EOPNOTSUPP respectively. Where output grows,
  * the kernel writes no more than the caller's size. The ioctl numbers therefore carry no size.
  *
- * Errors of every call that has a link, beside those listed with it: EFAULT, EINVAL, EINTR (a signal
- * while waiting; nothing was taken), ENODEV, EDESTADDRREQ. An unknown number answers ENOTTY.
+ * Errors of every call that has a link, beside those listed with it: EFAULT, EINVAL, EINTR (a
+ * signal while waiting; nothing was taken), ENODEV, EDESTADDRREQ. An unknown number answers ENOTTY.
  */
 #ifndef _UAPI_LINUX_QKD_H
 #define _UAPI_LINUX_QKD_H
