@@ -11,7 +11,8 @@
 
 #include "qkd.h"
 
-#define REAP_BATCH 128 /* keys handled per holding of a link's lock */
+#define REAP_BATCH   128 /* keys handled per holding of a link's lock */
+#define DELIVER_REAP 16 /* the same in a delivery, which may be in a hard interrupt */
 
 /* No key is taken in while the machine is about to sleep or to end. */
 static bool flow_is_shut;
@@ -72,6 +73,21 @@ static void arm_reaper(struct qkd_link *link)
 
 	if (next && !link->dead)
 		queue_delayed_work(qkd_wq, &link->reap_work, nsecs_to_jiffies(delay) + 1);
+}
+
+/*
+ * Locks a link in whose store nothing is withdrawn or overdue. After a purge that may take a while,
+ * of which the lock is held for a batch at a time.
+ */
+static void lock_reaped(struct qkd_link *link, unsigned long *irq, struct list_head *gone)
+	__acquires(&link->lock)
+{
+	spin_lock_irqsave(&link->lock, *irq);
+	while (qkd_store_reap(&link->store, REAP_BATCH, gone)) {
+		spin_unlock_irqrestore(&link->lock, *irq);
+		spin_lock_irqsave(&link->lock, *irq);
+	}
+	note_level(link);
 }
 
 static bool reap_some(struct qkd_link *link)
@@ -147,7 +163,7 @@ int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key
 	int err;
 
 	if (len == link->key_len && (dir == QKD_OUTBOUND || dir == QKD_INBOUND))
-		new = qkd_key_alloc(dir, key_id, key, len);
+		new = qkd_key_alloc(dir, key_id, key, len, link->guest);
 
 	spin_lock_irqsave(&link->lock, irq);
 	err = PTR_ERR_OR_ZERO(new);
@@ -159,7 +175,8 @@ int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key
 		err = err ?: -ENOSPC;
 		link->store.stats[QKD_A_STATS_DROPPED]++;
 	} else {
-		err = qkd_store_add(&link->store, new, &gone);
+		qkd_store_reap(&link->store, DELIVER_REAP, &gone);
+		err = qkd_store_add(&link->store, new);
 		note_level(link);
 		arm_reaper(link);
 	}
@@ -182,12 +199,9 @@ unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir)
 	unsigned long irq;
 	LIST_HEAD(gone);
 
-	spin_lock_irqsave(&link->lock, irq);
-	if (!link->dead) {
-		qkd_store_reap(&link->store, UINT_MAX, &gone);
-		note_level(link);
+	lock_reaped(link, &irq, &gone);
+	if (!link->dead)
 		room = qkd_store_room(&link->store, dir);
-	}
 	spin_unlock_irqrestore(&link->lock, irq);
 	qkd_key_free_list(&gone);
 	return room;
@@ -200,10 +214,9 @@ unsigned int qkd_link_make_room(struct qkd_link *link, unsigned int want)
 	unsigned long irq;
 	LIST_HEAD(gone);
 
-	spin_lock_irqsave(&link->lock, irq);
+	lock_reaped(link, &irq, &gone);
 	if (!link->dead) {
 		qkd_store_evict(&link->store, want, &gone);
-		note_level(link);
 		room = qkd_store_room(&link->store, QKD_INBOUND);
 	}
 	spin_unlock_irqrestore(&link->lock, irq);
@@ -258,10 +271,11 @@ static void leave_wait(struct qkd_link *link)
 static int take_now(struct qkd_link *link, struct qkd_record *rec)
 {
 	struct qkd_key *key;
+	unsigned long irq;
 	LIST_HEAD(gone);
 	int err = -ENODEV;
 
-	spin_lock_irq(&link->lock);
+	lock_reaped(link, &irq, &gone);
 	if (!link->dead) {
 		key = qkd_store_take(&link->store, &gone);
 		err = key ? 0 : -EAGAIN;
@@ -269,7 +283,7 @@ static int take_now(struct qkd_link *link, struct qkd_record *rec)
 			fill_record(rec, key);
 		note_level(link);
 	}
-	spin_unlock_irq(&link->lock);
+	spin_unlock_irqrestore(&link->lock, irq);
 	qkd_key_free_list(&gone);
 	return err;
 }
@@ -404,13 +418,12 @@ void qkd_link_purge(struct qkd_link *link)
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 {
 	struct qkd_store *store = &link->store;
+	unsigned long irq;
 	LIST_HEAD(gone);
 	int err = -ENODEV;
 
-	spin_lock_irq(&link->lock);
+	lock_reaped(link, &irq, &gone);
 	if (!link->dead) {
-		qkd_store_reap(store, UINT_MAX, &gone);
-		note_level(link);
 		levels->state = link->state;
 		levels->outbound_fresh = store->count[QKD_OUTBOUND];
 		levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;
@@ -419,7 +432,7 @@ int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 		memcpy(levels->stats, store->stats, sizeof(levels->stats));
 		err = 0;
 	}
-	spin_unlock_irq(&link->lock);
+	spin_unlock_irqrestore(&link->lock, irq);
 	qkd_key_free_list(&gone);
 	return err;
 }

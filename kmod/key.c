@@ -9,22 +9,49 @@ static unsigned int max_keys = 262144;
 module_param(max_keys, uint, 0644);
 MODULE_PARM_DESC(max_keys, "most keys kept by all links together");
 
+/*
+ * Guests are links in namespaces that belong to another user namespace than the machine's, where
+ * any user may be administrator. Together they get this part of the limit, so they cannot starve
+ * others.
+ */
+#define GUEST_PART 4
+
 static atomic_t key_total = ATOMIC_INIT(0);
+static atomic_t guest_total = ATOMIC_INIT(0);
+
+static void uncharge(bool guest)
+{
+	if (guest)
+		atomic_dec(&guest_total);
+	atomic_dec(&key_total);
+}
+
+static bool charge(bool guest)
+{
+	unsigned int max = READ_ONCE(max_keys);
+	bool fits = (unsigned int)atomic_inc_return(&key_total) <= max;
+
+	if (guest && (unsigned int)atomic_inc_return(&guest_total) > max / GUEST_PART)
+		fits = false;
+	if (!fits)
+		uncharge(guest);
+	return fits;
+}
 
 /* From any context. ERR_PTR(-ENOSPC) over the limit, ERR_PTR(-ENOMEM). */
-struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *material, size_t len)
+struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *material, size_t len,
+			      bool guest)
 {
 	struct qkd_key *key;
 
-	if ((unsigned int)atomic_inc_return(&key_total) > READ_ONCE(max_keys)) {
-		atomic_dec(&key_total);
+	if (!charge(guest))
 		return ERR_PTR(-ENOSPC);
-	}
 	key = kzalloc(sizeof(*key), GFP_ATOMIC | __GFP_NOWARN);
 	if (!key) {
-		atomic_dec(&key_total);
+		uncharge(guest);
 		return ERR_PTR(-ENOMEM);
 	}
+	key->guest = guest;
 	INIT_LIST_HEAD(&key->node);
 	INIT_LIST_HEAD(&key->held);
 	key->dir = dir;
@@ -37,8 +64,8 @@ struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *ma
 
 void qkd_key_free(struct qkd_key *key)
 {
+	uncharge(key->guest);
 	kfree_sensitive(key);
-	atomic_dec(&key_total);
 }
 
 void qkd_key_free_list(struct list_head *keys)

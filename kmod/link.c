@@ -5,6 +5,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/user_namespace.h>
 #include <linux/wait_bit.h>
 
 #include "qkd.h"
@@ -115,6 +116,7 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 	link->capacity = params->capacity ?: QKD_CAPACITY_DEFAULT;
 	link->ttl_s = params->ttl_s;
 	link->low = params->low;
+	link->guest = qn->net->user_ns != &init_user_ns;
 	link->priv = priv;
 	mutex_init(&link->ops_lock);
 	init_rwsem(&link->fetch_sem);

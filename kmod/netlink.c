@@ -250,6 +250,23 @@ static u32 get_u32(struct nlattr *attr, u32 absent)
 	return attr ? nla_get_u32(attr) : absent;
 }
 
+/* Any user is administrator of namespaces of his own; equipment is for the machine's. */
+static struct qkd_provider *pin_provider(const struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *name = info->attrs[QKD_A_LINK_PROVIDER];
+	struct qkd_provider *provider = qkd_provider_pin(nla_data(name));
+
+	if (!provider) {
+		NL_SET_ERR_MSG_ATTR(info->extack, name, "no such provider");
+		return ERR_PTR(-ENODEV);
+	}
+	if (provider->ops->flags & QKD_LINK_F_SIMULATED || netlink_capable(skb, CAP_NET_ADMIN))
+		return provider;
+	qkd_provider_unpin(provider);
+	NL_SET_ERR_MSG_ATTR(info->extack, name, "only the machine's administrator may use it");
+	return ERR_PTR(-EPERM);
+}
+
 int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct qkd_link_params params;
@@ -275,11 +292,9 @@ int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 
-	provider = qkd_provider_pin(nla_data(attrs[QKD_A_LINK_PROVIDER]));
-	if (!provider) {
-		NL_SET_ERR_MSG_ATTR(info->extack, attrs[QKD_A_LINK_PROVIDER], "no such provider");
-		return -ENODEV;
-	}
+	provider = pin_provider(skb, info);
+	if (IS_ERR(provider))
+		return PTR_ERR(provider);
 	return qkd_link_create(qkd_net_of(genl_info_net(info)), provider, &params, attrs, NULL,
 			       info->extack);
 }

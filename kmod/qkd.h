@@ -68,6 +68,7 @@ struct qkd_key {
 	u8 dir;
 	u8 state;
 	u8 len;
+	bool guest; /* counted against the guests' limit too */
 	u8 id[QKD_KEY_ID_LEN];
 	u8 material[QKD_KEY_LEN_MAX];
 };
@@ -158,6 +159,7 @@ struct qkd_link {
 	u32 capacity;
 	u32 ttl_s;
 	u32 low;
+	bool guest; /* the namespace is not the machine's own */
 	void *priv; /* the provider's */
 
 	spinlock_t lock; /* taken in hard interrupts too */
@@ -247,14 +249,15 @@ void qkd_link_purge(struct qkd_link *link);
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels);
 
 /* key.c */
-struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *material, size_t len);
+struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *material, size_t len,
+			      bool guest);
 void qkd_key_free(struct qkd_key *key);
 void qkd_key_free_list(struct list_head *keys);
 
 /* store.c: with the link's lock held, but init and destroy */
 int qkd_store_init(struct qkd_store *store, u32 capacity, u32 ttl_s);
 void qkd_store_destroy(struct qkd_store *store);
-int qkd_store_add(struct qkd_store *store, struct qkd_key *key, struct list_head *gone);
+int qkd_store_add(struct qkd_store *store, struct qkd_key *key);
 struct qkd_key *qkd_store_take(struct qkd_store *store, struct list_head *gone);
 int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
 		      struct qkd_key **keyp, struct list_head *gone);

@@ -209,9 +209,8 @@ unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction di
 }
 
 /* Takes the key over if it answers 0: -EEXIST, -ENOSPC otherwise. */
-int qkd_store_add(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+int qkd_store_add(struct qkd_store *store, struct qkd_key *key)
 {
-	qkd_store_reap(store, UINT_MAX, gone);
 	if (find_key(store, key->id) || find_ghost(store, key->id)) {
 		store->stats[QKD_A_STATS_REFUSED]++;
 		return -EEXIST;
@@ -229,12 +228,11 @@ int qkd_store_add(struct qkd_store *store, struct qkd_key *key, struct list_head
 	return 0;
 }
 
-/* Spends the oldest outbound key. Return: it, last on @gone, or NULL. */
+/* Spends the oldest outbound key of a store that was reaped. Return: it, last on @gone, or NULL. */
 struct qkd_key *qkd_store_take(struct qkd_store *store, struct list_head *gone)
 {
 	struct qkd_key *key;
 
-	qkd_store_reap(store, UINT_MAX, gone);
 	key = list_first_entry_or_null(&store->fifo[QKD_OUTBOUND], struct qkd_key, node);
 	if (!key)
 		return NULL;
@@ -359,7 +357,6 @@ void qkd_store_evict(struct qkd_store *store, unsigned int want, struct list_hea
 {
 	struct qkd_key *key, *next;
 
-	qkd_store_reap(store, UINT_MAX, gone);
 	list_for_each_entry_safe(key, next, &store->fifo[QKD_INBOUND], node) {
 		if (qkd_store_room(store, QKD_INBOUND) >= want)
 			return;
