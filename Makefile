@@ -2,6 +2,7 @@
 #
 # See `make help`. Everything is built under build/; caches live outside the checkout ($QKD_CACHE).
 
+PREFIX ?= /usr/local
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 all: user
@@ -12,7 +13,7 @@ help:
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
 	@echo 'make modules          build qkd.ko and qkd_sim.ko for KDIR ($(KDIR))'
 	@echo 'make modules_install  install them (then: depmod, modprobe qkd_sim demo=1)'
-	@echo 'make install          install programs, libraries, headers, man pages (DESTDIR, PREFIX)'
+	@echo 'make install          install programs, libraries, headers, man pages, udev rule, unit (DESTDIR, PREFIX)'
 	@echo 'make clean            remove build/'
 
 user:
@@ -28,7 +29,14 @@ demo:
 	tools/demo/run
 
 install:
-	$(MAKE) -C user install
+	$(MAKE) -C user install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+	for page in Documentation/man/*; do \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page; \
+	done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d packaging/60-qkd.rules
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' packaging/qkdtlsd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/qkdtlsd.service
 
 clean:
 	rm -rf build
