@@ -171,7 +171,7 @@ static bool end_read(struct loopback *lb, enum qkdtls_role role)
 	const enum qkdtls_role peer = !role;
 	struct wire *wire = &lb->wire[peer];
 	size_t len = wire_readable(lb, peer);
-	uint8_t *data = wire->data + wire->taken;
+	uint8_t *data;
 	size_t wanted = qkdtls_wanted(lb->end[role]);
 
 	if (!len) {
@@ -181,6 +181,7 @@ static bool end_read(struct loopback *lb, enum qkdtls_role role)
 		return true;
 	}
 	must(wanted, "qkdtls_wanted");
+	data = wire->data + wire->taken;
 	if (len > wanted)
 		len = wanted;
 	if (lb->chunk && len > lb->chunk)

@@ -187,9 +187,9 @@ static void change_body(struct forged_message *message, const struct change *cha
 {
 	switch (change->op) {
 	case REPLACE:
-		message->len = 0;
-		/* fallthrough */
 	case APPEND:
+		if (change->op == REPLACE)
+			message->len = 0;
 		memcpy(message->body + message->len, change->bytes, change->len);
 		message->len += change->len;
 		break;
