@@ -189,7 +189,7 @@ check_sparse() {
 	flags=$(pkg-config --cflags libcrypto libnl-3.0 libnl-genl-3.0 json-c inih libsystemd)
 	# Sparse says of glibc's and OpenSSL's headers what does not concern us.
 	# shellcheck disable=SC2086
-	files 'user/*.c' | xargs sparse -std=gnu11 -D_GNU_SOURCE -Wno-declaration-after-statement -Wno-vla \
+	files 'user/*.c' | xargs -n 1 sparse -std=gnu11 -D_GNU_SOURCE -Wno-declaration-after-statement -Wno-vla \
 		-Wsparse-error -gcc-base-dir "$(gcc -print-file-name=)" \
 		-Iinclude -Iinclude/uapi -Iuser $flags
 }
