@@ -334,29 +334,66 @@ void forge_open_flight(const struct qkdtls_suite *suite, const uint8_t *secret, 
 	qkdtls_record_reader_free(&reader);
 }
 
+/* What seals under a traffic secret, and what it has sealed */
+struct sealer {
+	struct qkdtls_record_writer writer;
+	struct qkdtls_buf messages, records;
+};
+
+static void sealer_init(struct sealer *sealer, const struct qkdtls_suite *suite,
+			const uint8_t *secret)
+{
+	struct qkdtls_traffic_key key;
+
+	make_key(suite, secret, &key);
+	qkdtls_record_writer_init(&sealer->writer);
+	qkdtls_buf_init(&sealer->messages, 8 * FORGE_MESSAGE_MAX);
+	qkdtls_buf_init(&sealer->records, 8 * FORGE_MESSAGE_MAX);
+	must(!qkdtls_record_writer_key(&sealer->writer, &key), "writer key");
+}
+
+static enum qkdtls_want sealer_feed(struct sealer *sealer, struct qkdtls_conn *conn)
+{
+	forge_feed(conn, qkdtls_buf_data(&sealer->records), sealer->records.len);
+	qkdtls_buf_free(&sealer->messages);
+	qkdtls_buf_free(&sealer->records);
+	qkdtls_record_writer_free(&sealer->writer);
+	return drain(conn);
+}
+
 enum qkdtls_want forge_feed_flight(struct qkdtls_conn *conn, const struct qkdtls_suite *suite,
 				   const uint8_t *secret, const struct forged_flight *flight,
 				   bool one_record)
 {
-	struct qkdtls_record_writer writer;
-	struct qkdtls_traffic_key key;
-	struct qkdtls_buf messages, records;
+	struct sealer sealer;
 
-	make_key(suite, secret, &key);
-	qkdtls_record_writer_init(&writer);
-	qkdtls_buf_init(&messages, 8 * FORGE_MESSAGE_MAX);
-	qkdtls_buf_init(&records, 8 * FORGE_MESSAGE_MAX);
-	must(!qkdtls_record_writer_key(&writer, &key), "writer key");
+	sealer_init(&sealer, suite, secret);
 	for (size_t i = 0; i < flight->count; i++) {
-		add_message(&messages, &flight->message[i]);
+		add_message(&sealer.messages, &flight->message[i]);
 		if (one_record && i + 1 < flight->count)
 			continue;
-		seal(&writer, &messages, &records);
-		qkdtls_buf_drop(&messages, messages.len);
+		seal(&sealer.writer, &sealer.messages, &sealer.records);
+		qkdtls_buf_drop(&sealer.messages, sealer.messages.len);
 	}
-	forge_feed(conn, qkdtls_buf_data(&records), records.len);
-	qkdtls_buf_free(&messages);
-	qkdtls_buf_free(&records);
-	qkdtls_record_writer_free(&writer);
-	return drain(conn);
+	return sealer_feed(&sealer, conn);
+}
+
+enum qkdtls_want forge_feed_fragments(struct qkdtls_conn *conn, const struct qkdtls_suite *suite,
+				      const uint8_t *secret, const struct forged_flight *flight,
+				      size_t size)
+{
+	struct sealer sealer;
+	size_t len;
+
+	sealer_init(&sealer, suite, secret);
+	for (size_t i = 0; i < flight->count; i++)
+		add_message(&sealer.messages, &flight->message[i]);
+	while (sealer.messages.len) {
+		len = sealer.messages.len < size ? sealer.messages.len : size;
+		must(!qkdtls_record_write(&sealer.writer, QKDTLS_CONTENT_HANDSHAKE,
+					  qkdtls_buf_data(&sealer.messages), len, &sealer.records),
+		     "record");
+		qkdtls_buf_drop(&sealer.messages, len);
+	}
+	return sealer_feed(&sealer, conn);
 }

@@ -137,4 +137,9 @@ enum qkdtls_want forge_feed_flight(struct qkdtls_conn *conn, const struct qkdtls
 				   const uint8_t *secret, const struct forged_flight *flight,
 				   bool one_record);
 
+/* The same in records of @size bytes each, without regard to where messages end */
+enum qkdtls_want forge_feed_fragments(struct qkdtls_conn *conn, const struct qkdtls_suite *suite,
+				      const uint8_t *secret, const struct forged_flight *flight,
+				      size_t size);
+
 #endif /* _QKD_SELFTESTS_FORGE_H */

@@ -460,6 +460,62 @@ static void server_hears_a_plain_alert_after_its_hello(void **state)
 	loopback_free(&lb);
 }
 
+/* Messages across records, several in one record, one byte in each */
+static void fragments_are_put_together(void **state)
+{
+	static const size_t sizes[] = { 1, 2, 3, 5, 50, 333, 16384 };
+	static struct stage stage;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		stage_server_flight(*state, &stage, &certified);
+		assert_int_equal(forge_feed_fragments(stage.lb.end[QKDTLS_CLIENT], stage.suite,
+						      stage.secrets.server, &stage.flight,
+						      sizes[i]),
+				 QKDTLS_DONE);
+		loopback_free(&stage.lb);
+		stage_client_flight(*state, &stage, &certified);
+		assert_int_equal(forge_feed_fragments(stage.lb.end[QKDTLS_SERVER], stage.suite,
+						      stage.secrets.client, &stage.flight,
+						      sizes[i]),
+				 QKDTLS_DONE);
+		loopback_free(&stage.lb);
+	}
+}
+
+/* A record of another type between the parts of a message */
+static void nothing_may_come_inside_a_message(void **state)
+{
+	static const uint8_t part[] = { 22, 3, 1, 0, 5, 1, 0, 1, 0, 3 };
+	static const uint8_t canceled[] = { 21, 3, 3, 0, 2, 1, 90 };
+	struct loopback lb;
+
+	site_link(*state, &lb, &plain, &plain);
+	assert_int_equal(forge_feed(lb.end[QKDTLS_SERVER], part, sizeof(part)), sizeof(part));
+	forge_feed(lb.end[QKDTLS_SERVER], canceled, sizeof(canceled));
+	(void)qkdtls_handshake(lb.end[QKDTLS_SERVER]);
+	assert_int_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->sent, ALERT(UNEXPECTED_MESSAGE));
+	loopback_free(&lb);
+}
+
+/* change_cipher_spec is dropped, but not for ever. */
+static void a_handshake_is_bounded(void **state)
+{
+	static const uint8_t ccs[] = { 20, 3, 3, 0, 1, 1 };
+	struct loopback lb;
+	size_t sent = 0;
+
+	site_link(*state, &lb, &plain, &plain);
+	move_output(lb.end[QKDTLS_CLIENT], lb.end[QKDTLS_SERVER]);
+	while (forge_feed(lb.end[QKDTLS_SERVER], ccs, sizeof(ccs)) == sizeof(ccs))
+		sent += sizeof(ccs);
+	assert_in_range(sent, 200000, 300000);
+	(void)qkdtls_handshake(lb.end[QKDTLS_SERVER]);
+	assert_int_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->sent, ALERT(DECODE_ERROR));
+	assert_string_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->reason,
+			    "the handshake is too long");
+	loopback_free(&lb);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +524,9 @@ int main(void)
 		cmocka_unit_test(server_refuses_bad_flights),
 		cmocka_unit_test(server_refuses_certificates_that_it_did_not_ask_for),
 		cmocka_unit_test(server_hears_a_plain_alert_after_its_hello),
+		cmocka_unit_test(fragments_are_put_together),
+		cmocka_unit_test(nothing_may_come_inside_a_message),
+		cmocka_unit_test(a_handshake_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, site_setup, site_teardown);

@@ -52,7 +52,7 @@ struct qkdtls_conn *qkdtls_conn_new(struct qkdtls_config *config, enum qkdtls_ro
 }
 
 /* Nothing but output is left to a connection that has failed. */
-static void wipe_keys(struct qkdtls_conn *conn)
+void qkdtls_conn_wipe(struct qkdtls_conn *conn)
 {
 	qkdtls_handshake_free(conn);
 	qkdtls_schedule_free(conn->schedule);
@@ -67,7 +67,7 @@ void qkdtls_conn_free(struct qkdtls_conn *conn)
 {
 	if (!conn)
 		return;
-	wipe_keys(conn);
+	qkdtls_conn_wipe(conn);
 	qkdtls_chain_free(conn->chain);
 	qkdtls_buf_free(&conn->flight);
 	qkdtls_buf_free(&conn->out);
@@ -81,7 +81,7 @@ enum qkdtls_want qkdtls_handshake(struct qkdtls_conn *conn)
 	const enum qkdtls_want want = qkdtls_step_run(conn);
 
 	if (want == QKDTLS_FAILED)
-		wipe_keys(conn);
+		qkdtls_conn_wipe(conn);
 	return conn->out.len ? QKDTLS_WANT_WRITE : want;
 }
 

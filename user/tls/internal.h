@@ -245,6 +245,10 @@ const char *qkdtls_config_problem(const struct qkdtls_config *config, enum qkdtl
 int qkdtls_handshake_new(struct qkdtls_conn *conn); /* 0, -ENOMEM */
 void qkdtls_handshake_free(struct qkdtls_conn *conn); /* wipes, releases a reserved key */
 
+/* ---- conn.c ---- */
+
+void qkdtls_conn_wipe(struct qkdtls_conn *conn); /* all secrets; what is to be written stays */
+
 /* ---- message.c ---- */
 
 struct qkdtls_incoming {

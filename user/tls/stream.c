@@ -14,10 +14,16 @@
 /* Records in a row without application data that a peer may make this end work for */
 #define IDLE_RECORDS_MAX 32
 
-static int stream_check(const struct qkdtls_conn *conn)
+static int stream_failure(struct qkdtls_conn *conn)
+{
+	qkdtls_conn_wipe(conn);
+	return conn->failure;
+}
+
+static int stream_check(struct qkdtls_conn *conn)
 {
 	if (conn->failed)
-		return conn->failure;
+		return stream_failure(conn);
 	return conn->state != QKDTLS_UP || conn->keys_taken ? -EPERM : 0;
 }
 
@@ -38,12 +44,12 @@ ssize_t qkdtls_send(struct qkdtls_conn *conn, const void *data, size_t len)
 		return 0;
 	if (qkdtls_record_writer_left(&conn->writer) < RECORDS_LEFT_MIN &&
 	    qkdtls_key_update_send(conn))
-		return conn->failure;
+		return stream_failure(conn);
 	len = smaller(len, QKDTLS_RECORD_PLAIN_MAX);
 	ret = qkdtls_record_write(&conn->writer, QKDTLS_CONTENT_DATA, data, len, &conn->out);
 	if (ret) {
 		qkdtls_fail_code(conn, ret, "cannot protect a record");
-		return conn->failure;
+		return stream_failure(conn);
 	}
 	return (ssize_t)len;
 }
@@ -117,7 +123,7 @@ ssize_t qkdtls_receive(struct qkdtls_conn *conn, void *buf, size_t len)
 	if (ret == QKDTLS_PENDING)
 		return 0;
 	if (ret)
-		return conn->failure;
+		return stream_failure(conn);
 	if (qkdtls_cursor_empty(&conn->plain))
 		return -ENODATA;
 	len = smaller(len, qkdtls_cursor_left(&conn->plain));
