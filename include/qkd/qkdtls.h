@@ -53,7 +53,8 @@ enum qkdtls_role {
 /**
  * enum qkdtls_policy - what a connection must carry
  * @QKDTLS_REQUIRE: certificate and PSK (extension 33), or no connection. The default
- * @QKDTLS_PREFER: the same when both ends hold a key, otherwise the hybrid certificate handshake
+ * @QKDTLS_PREFER: the same when both ends hold a key, otherwise the hybrid certificate handshake: without
+ *	a key a classical group is refused even if qkdtls_config_set_groups() allowed it
  * @QKDTLS_PSK_ONLY: PSK with ephemeral key exchange and no certificate, for peers without RFC 9973
  *
  * psk_ke, a PSK without key exchange, is neither offered nor accepted by any configuration.
@@ -207,8 +208,11 @@ struct qkdtls_psk {
 	size_t secret_len;
 };
 
-/* What a source answers, beside a negative errno for a failure, which is treated as QKDTLS_PSK_NONE
- * under QKDTLS_PREFER and ends the handshake otherwise.
+/*
+ * What a source answers, beside a negative errno for a failure. A failure is treated as QKDTLS_PSK_NONE:
+ * under QKDTLS_PREFER the handshake goes on without a key; otherwise a client fails with -ENOKEY before it
+ * has sent anything, and a server answers decrypt_error, as for a wrong binder, so that nobody learns
+ * which identities there are.
  */
 enum qkdtls_psk_answer {
 	QKDTLS_PSK_FOUND,
@@ -275,7 +279,10 @@ void qkdtls_input_eof(struct qkdtls_conn *conn);
 const uint8_t *qkdtls_output(const struct qkdtls_conn *conn, size_t *len);
 void qkdtls_output_sent(struct qkdtls_conn *conn, size_t len);
 
-/* The caller gives up (deadline, drain): queues this alert and fails the handshake. */
+/*
+ * The caller gives up (deadline, drain): queues this alert and fails the connection with -ECANCELED.
+ * @reason is copied (at most 127 characters).
+ */
 void qkdtls_abort(struct qkdtls_conn *conn, enum qkdtls_alert alert, const char *reason);
 
 /**
@@ -293,8 +300,10 @@ struct qkdtls_error {
 /* After QKDTLS_FAILED, or after an error below; all empty otherwise. Lives as long as @conn. */
 const struct qkdtls_error *qkdtls_error(const struct qkdtls_conn *conn);
 
-/* -EPROTO, -ECONNRESET (peer's alert or end of stream), -ENOKEY, -EKEYREJECTED (binder), -EACCES
- * (certificate), -ETIMEDOUT is the caller's own; 0 if nothing failed
+/*
+ * -EPROTO, -ECONNRESET (peer's alert or end of stream), -ENOKEY (no key, or an identity without one),
+ * -EKEYREJECTED (binder), -EACCES (certificate), -ECANCELED (qkdtls_abort()), -EIO or -ENOMEM (this end);
+ * 0 if nothing failed
  */
 int qkdtls_to_errno(const struct qkdtls_conn *conn);
 
@@ -399,7 +408,7 @@ ssize_t qkdtls_send(struct qkdtls_conn *conn, const void *data, size_t len);
 /*
  * Plain text that came: bytes copied, 0 if there is none yet (qkdtls_wanted(), qkdtls_input()),
  * -ENODATA after the peer's close_notify, -EPROTO etc. as qkdtls_to_errno(). KeyUpdates are answered
- * and tickets ignored on the way.
+ * and tickets ignored on the way, so there may be output afterwards: an answer, or the alert of a failure.
  */
 ssize_t qkdtls_receive(struct qkdtls_conn *conn, void *buf, size_t len);
 
