@@ -334,16 +334,19 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
 			long timeout, struct qkd_record *rec)
 {
 	wait_queue_head_t *wq = &link->inbound_wq;
-	long left = 0;
-	int err;
+	int fetched, err;
+	long left;
 
 	err = enter_wait(link);
 	if (err)
 		return err;
-	err = qkd_link_fetch(link, id);
-	if (!err)
-		left = wait_event_interruptible_timeout(
-			*wq, (err = reserve_now(link, holder, id, rec)) != -ENOENT, timeout);
+	fetched = qkd_link_fetch(link, id);
+	/*
+	 * Looks again even if the provider says that the key will not come: it may have delivered it
+	 * after the first look and before it was asked.
+	 */
+	left = wait_event_interruptible_timeout(
+		*wq, (err = reserve_now(link, holder, id, rec)) != -ENOENT, fetched ? 0 : timeout);
 	leave_wait(link);
 	return err == -ENOENT && left < 0 ? -EINTR : err;
 }
