@@ -24,7 +24,8 @@ void log_init(const char *program)
 			    !fstat(2, &st) && st.st_dev == device && st.st_ino == inode;
 }
 
-static void log_line(const char *priority, const char *word, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+log_line(const char *priority, const char *word, const char *format, va_list args)
 {
 	char line[1024];
 
