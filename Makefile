@@ -10,6 +10,7 @@ all: user
 help:
 	@echo 'make demo             set up all, boot a VM, show a kTLS connection that carries a QKD key'
 	@echo 'make check            set up all, run every test; ends in "N passed, N failed, N skipped"'
+	@echo 'make check-debug      kernel and end-to-end tests with KASAN, lockdep, kmemleak (builds a kernel the first time)'
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
 	@echo 'make modules          build qkd.ko and qkd_sim.ko for KDIR ($(KDIR))'
 	@echo 'make modules_install  install them (then: depmod, modprobe qkd_sim demo=1)'
@@ -24,6 +25,9 @@ modules modules_install:
 
 check:
 	selftests/run.sh
+
+check-debug:
+	selftests/run.sh kmod-debug e2e-debug
 
 demo:
 	tools/demo/run
@@ -41,4 +45,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: all help user modules modules_install check demo install clean
+.PHONY: all help user modules modules_install check check-debug demo install clean

@@ -12,6 +12,11 @@
 #	e2e         in a virtual machine, kernel 6.12: two sites, and the unit tests that need the kernel's TLS
 #	kmod-6.1, kmod-7.3
 #
+# and, only when asked for (make check-debug):
+#
+#	kmod-debug  kernel self-tests with a kernel that looks for misuse of memory and locks (tools/testbed/debug-kernel)
+#	e2e-debug   two sites with that kernel
+#
 # A part in which nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N skipped"; the exit
 # status is 0 only if nothing failed and something passed.
 set -euo pipefail
@@ -92,9 +97,12 @@ build_for_guest() {
 # in_guest SERIES NAME FILE...: run these tests of selftests/ or build/guest/kmod in a virtual machine.
 in_guest() {
 	local series=$1 name=$2 file program place
-	local -a adds=()
+	local -a adds=() machine=(-t 1200)
 	shift 2
 
+	if [[ $series == debug ]]; then
+		machine=(-t 3600 -m 2048 -s 5)
+	fi
 	build_for_guest || return 1
 	: >"$logs/$name.list"
 	for file; do
@@ -110,7 +118,7 @@ in_guest() {
 	for program in qkdctl qkdtls qkdtlsd; do
 		adds+=(--add "build/guest/$program")
 	done
-	tools/vm/run -q -k "$series" -t 1200 -o "$logs/$name" "${adds[@]}" --add "$logs/$name.list:/tests.list"
+	tools/vm/run -q -k "$series" "${machine[@]}" -o "$logs/$name" "${adds[@]}" --add "$logs/$name.list:/tests.list"
 }
 
 part_kmod() {
@@ -118,14 +126,15 @@ part_kmod() {
 	in_guest "$1" "kmod-$1" "$top"/build/guest/kmod/test_*[!.d] "$top"/selftests/kmod/test_*.sh
 }
 
-part_e2e() { in_guest 6.12 e2e "${ktls_tests[@]}" "$top"/selftests/e2e/qkd*.sh; }
+part_e2e() { in_guest "$1" "$2" "${ktls_tests[@]}" "$top"/selftests/e2e/qkd*.sh; }
 
 run_part() {
 	case $1 in
 	static) part_static ;;
 	unit) part_unit ;;
 	unit-host) part_unit_host ;;
-	e2e) part_e2e ;;
+	e2e) part_e2e 6.12 e2e ;;
+	e2e-debug) part_e2e debug e2e-debug ;;
 	kmod-*) part_kmod "${1#kmod-}" ;;
 	*)
 		echo "no such part: $1; see --help"

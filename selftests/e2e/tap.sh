@@ -7,7 +7,7 @@
 #	tap_run test_name...	prints the plan, runs the tests in order, exits 0 if none failed
 #	tap_skip_all REASON	instead of tap_run
 #	skip REASON		inside a test: not possible here
-#	wait_for SECONDS CMD	polls until CMD succeeds; fails when time is up
+#	wait_for SECONDS CMD	polls until CMD succeeds; fails when time is up ($TEST_SLOWNESS times that)
 #	refuse CMD...		succeeds if CMD fails, as an exit status and not by a signal
 
 TAP_SKIP=77
@@ -24,7 +24,7 @@ skip() {
 }
 
 wait_for() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * ${TEST_SLOWNESS:-1}))
 	shift
 	until "$@"; do
 		if ((SECONDS > deadline)); then

@@ -67,9 +67,17 @@ series_field() {
 		die "no kernel series $1 in tools/testbed/series"
 }
 
+# place_of SERIES: where the modules of a series are built, host or root. The debug kernel is this machine's own.
+place_of() {
+	case $1 in
+	debug) echo host ;;
+	*) series_field "$1" 3 ;;
+	esac
+}
+
 # base_of SERIES: what to put before a path of the place where the series is built: nothing, or the root.
 base_of() {
-	case $(series_field "$1" 3) in
+	case $(place_of "$1") in
 	host) ;;
 	root) "$TESTBED/root" ;;
 	esac
@@ -86,11 +94,24 @@ release_of() {
 	printf '%s\n' "$release"
 }
 
+# headers_of SERIES: the folder of its newest headers, in the place where the series is built.
+headers_of() {
+	local line headers
+
+	if [[ $1 == debug ]]; then
+		line=$("$TESTBED/debug-kernel")
+		read -r _ _ _ headers _ <<<"$line"
+		printf '%s\n' "$headers"
+	else
+		printf '/usr/src/linux-headers-%s\n' "$(release_of "$1")"
+	fi
+}
+
 # in_place_of SERIES CMD...: run CMD where the series is built.
 in_place_of() {
 	local how
 
-	how=$(series_field "$1" 3)
+	how=$(place_of "$1")
 	shift
 	case $how in
 	host) "$@" ;;
