@@ -60,6 +60,7 @@ static int keyring_find(void *arg, const uint8_t *id, size_t id_len, struct qkdt
 	const struct qkdtls_psk *key = NULL;
 	int ret;
 
+	ring->asked++;
 	for (size_t i = 0; i < ring->count; i++)
 		if (ring->key[i].id_len == id_len && !memcmp(ring->key[i].id, id, id_len))
 			key = &ring->key[i];

@@ -15,7 +15,7 @@ struct keyring {
 	int answer; /* instead of FOUND */
 	unsigned int pending; /* so many times PENDING before anything else */
 	int commit_answer;
-	unsigned int taken, found, committed, released;
+	unsigned int taken, asked, found, committed, released;
 	bool misused; /* commit or release of what was not found */
 	bool held;
 };
