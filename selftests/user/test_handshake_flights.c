@@ -61,7 +61,34 @@ struct stage {
 	struct secrets secrets;
 	const struct qkdtls_suite *suite;
 	struct forged_flight flight;
+	uint8_t before[16384]; /* all messages before the flight */
+	size_t before_len;
 };
+
+static void note_message(struct stage *stage, const struct forged_message *message)
+{
+	uint8_t *at = stage->before + stage->before_len;
+
+	assert_in_range(stage->before_len + 4 + message->len, 0, sizeof(stage->before));
+	at[0] = message->type;
+	at[1] = (uint8_t)(message->len >> 16);
+	at[2] = (uint8_t)(message->len >> 8);
+	at[3] = (uint8_t)message->len;
+	memcpy(at + 4, message->body, message->len);
+	stage->before_len += 4 + message->len;
+}
+
+/* The first message of the output */
+static void note_output(struct stage *stage, const struct qkdtls_conn *conn)
+{
+	static struct forged_message message;
+	const uint8_t *data;
+	size_t len;
+
+	data = qkdtls_output(conn, &len);
+	forge_read_plain(data, len, &message);
+	note_message(stage, &message);
+}
 
 static size_t record_len(const uint8_t *record)
 {
@@ -93,8 +120,11 @@ static void stage_server_flight(struct pki *pki, struct stage *stage,
 	loopback_init(&stage->lb, client, server);
 	qkdtls_config_unref(client);
 	qkdtls_config_unref(server);
+	assert_int_equal(qkdtls_handshake(stage->lb.end[QKDTLS_CLIENT]), QKDTLS_WANT_WRITE);
+	note_output(stage, stage->lb.end[QKDTLS_CLIENT]);
 	move_output(stage->lb.end[QKDTLS_CLIENT], stage->lb.end[QKDTLS_SERVER]);
 	assert_int_equal(qkdtls_handshake(stage->lb.end[QKDTLS_SERVER]), QKDTLS_WANT_WRITE);
+	note_output(stage, stage->lb.end[QKDTLS_SERVER]);
 	data = qkdtls_output(stage->lb.end[QKDTLS_SERVER], &len);
 	hello = record_len(data);
 	stage->suite = qkdtls_suite_find(qkdtls_info(stage->lb.end[QKDTLS_SERVER])->suite);
@@ -111,6 +141,8 @@ static void stage_client_flight(struct pki *pki, struct stage *stage,
 	size_t len;
 
 	stage_server_flight(pki, stage, options);
+	for (size_t i = 0; i < stage->flight.count; i++)
+		note_message(stage, &stage->flight.message[i]);
 	data = qkdtls_output(stage->lb.end[QKDTLS_SERVER], &len);
 	assert_int_equal(forge_feed(stage->lb.end[QKDTLS_CLIENT], data + record_len(data),
 				    len - record_len(data)),
@@ -460,6 +492,90 @@ static void server_hears_a_plain_alert_after_its_hello(void **state)
 	loopback_free(&lb);
 }
 
+/* ---- Signatures: whoever has the key of the session can make Finished right, but not these ---- */
+
+static void make_finished_right(struct stage *stage, const uint8_t *secret)
+{
+	struct forged_message *finished = &stage->flight.message[stage->flight.count - 1];
+	const enum qkdtls_hash algorithm = stage->suite->hash;
+	const size_t len = qkdtls_hash_len(algorithm);
+	uint8_t key[QKDTLS_HASH_MAX], hash[QKDTLS_HASH_MAX];
+
+	assert_int_equal(finished->type, FIN);
+	for (size_t i = 0; i + 1 < stage->flight.count; i++)
+		note_message(stage, &stage->flight.message[i]);
+	assert_int_equal(qkdtls_hash(algorithm, stage->before, stage->before_len, hash), 0);
+	assert_int_equal(qkdtls_hkdf_expand_label(algorithm, secret, "finished", NULL, 0, key, len),
+			 0);
+	assert_int_equal(qkdtls_hmac(algorithm, key, len, hash, len, finished->body), 0);
+}
+
+static const struct bad_flight signatures[] = {
+	{ .what = "unchanged", .alert = ALERT(NONE) },
+	{ .what = "flipped bit",
+	  .alert = ALERT(DECRYPT_ERROR),
+	  CHANGE(.op = FLIP, .type = CV, .at = -1) },
+	{ .what = "no signature",
+	  .alert = ALERT(DECRYPT_ERROR),
+	  CHANGE(.op = REPLACE, .type = CV, BYTES(4, 3, 0, 0)) },
+	{ .what = "another message signed",
+	  .alert = ALERT(DECRYPT_ERROR),
+	  CHANGE(.op = REPLACE, .type = EE, BYTES(0, 4, 0, 0, 0, 0)) },
+};
+
+static void a_server_without_its_private_key_is_refused(void **state)
+{
+	static struct stage stage;
+
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+		stage_server_flight(*state, &stage, &plain);
+		change_flight(&stage.flight, &signatures[i].change);
+		make_finished_right(&stage, stage.secrets.server);
+		refuse_flight(&stage, QKDTLS_CLIENT,
+			      &(struct bad_flight){ .what = signatures[i].what,
+						    .alert = signatures[i].alert });
+	}
+}
+
+static void a_client_without_its_private_key_is_refused(void **state)
+{
+	static struct stage stage;
+
+	for (size_t i = 0; i < 3; i++) {
+		stage_client_flight(*state, &stage, &certified);
+		change_flight(&stage.flight, &signatures[i].change);
+		make_finished_right(&stage, stage.secrets.client);
+		refuse_flight(&stage, QKDTLS_SERVER,
+			      &(struct bad_flight){ .what = signatures[i].what,
+						    .alert = signatures[i].alert });
+	}
+}
+
+/* The certificate of another end, good in itself, over a signature of the first's key */
+static void a_certificate_of_somebody_else_is_refused(void **state)
+{
+	static struct stage stage, other;
+	size_t at;
+
+	pki_issue(*state, &(struct pki_leaf){ .file = "server",
+					      .name = PKI_SERVER_NAME,
+					      .not_before = -100,
+					      .not_after = 1000 });
+	stage_server_flight(*state, &other, &plain);
+	pki_issue(*state, &(struct pki_leaf){ .file = "server",
+					      .name = PKI_SERVER_NAME,
+					      .not_before = -100,
+					      .not_after = 1000 });
+	stage_server_flight(*state, &stage, &plain);
+	at = find_message(&stage.flight, CT);
+	stage.flight.message[at] = other.flight.message[at];
+	make_finished_right(&stage, stage.secrets.server);
+	refuse_flight(
+		&stage, QKDTLS_CLIENT,
+		&(struct bad_flight){ .what = "other certificate", .alert = ALERT(DECRYPT_ERROR) });
+	loopback_free(&other.lb);
+}
+
 /* Messages across records, several in one record, one byte in each */
 static void fragments_are_put_together(void **state)
 {
@@ -524,6 +640,9 @@ int main(void)
 		cmocka_unit_test(server_refuses_bad_flights),
 		cmocka_unit_test(server_refuses_certificates_that_it_did_not_ask_for),
 		cmocka_unit_test(server_hears_a_plain_alert_after_its_hello),
+		cmocka_unit_test(a_server_without_its_private_key_is_refused),
+		cmocka_unit_test(a_client_without_its_private_key_is_refused),
+		cmocka_unit_test(a_certificate_of_somebody_else_is_refused),
 		cmocka_unit_test(fragments_are_put_together),
 		cmocka_unit_test(nothing_may_come_inside_a_message),
 		cmocka_unit_test(a_handshake_is_bounded),

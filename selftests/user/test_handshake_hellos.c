@@ -384,6 +384,34 @@ static void client_refuses_bad_retries(void **state)
 				    sizeof(retry_base) / sizeof(retry_base[0]));
 }
 
+static const struct forge no_psk[] = { DROP(BOTH), DROP(PSK) };
+
+/* An answer without the PSK, in each policy: what it is refused for */
+static void client_refuses_to_lose_its_key(void **state)
+{
+	static const struct {
+		enum qkdtls_policy policy;
+		const char *reason;
+	} rows[] = {
+		{ QKDTLS_REQUIRE, "the server dropped the PSK: downgrade refused" },
+		{ QKDTLS_PREFER, "neither a PSK nor a hybrid group: downgrade refused" },
+	};
+	static struct forged_message hello;
+	struct loopback lb;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct site_options options = { .policy = rows[i].policy };
+
+		site_link(*state, &lb, &options, &options);
+		take_server_hello(&lb, &hello);
+		forge_hello(&hello, no_psk, 2);
+		assert_int_equal(forge_feed_plain(lb.end[QKDTLS_CLIENT], &hello), QKDTLS_FAILED);
+		assert_alert(lb.end[QKDTLS_CLIENT], "no PSK", ALERT(HANDSHAKE_FAILURE));
+		assert_string_equal(qkdtls_error(lb.end[QKDTLS_CLIENT])->reason, rows[i].reason);
+		loopback_free(&lb);
+	}
+}
+
 /* A cookie alone is reason enough for a retry; a second one is not. */
 static void client_returns_a_cookie_once(void **state)
 {
@@ -464,6 +492,7 @@ int main(void)
 		cmocka_unit_test(server_refuses_bad_second_hellos),
 		cmocka_unit_test(client_refuses_bad_server_hellos),
 		cmocka_unit_test(client_refuses_bad_retries),
+		cmocka_unit_test(client_refuses_to_lose_its_key),
 		cmocka_unit_test(client_returns_a_cookie_once),
 		cmocka_unit_test(client_refuses_another_suite_after_a_retry),
 		cmocka_unit_test(strange_first_messages_are_unexpected),
