@@ -451,6 +451,8 @@ static void client_refuses_another_suite_after_a_retry(void **state)
 	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_CLIENT], &retry), QKDTLS_WANT_READ);
 	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_CLIENT], &hello), QKDTLS_FAILED);
 	assert_alert(lb.end[QKDTLS_CLIENT], "other suite", ALERT(ILLEGAL_PARAMETER));
+	assert_string_equal(qkdtls_error(lb.end[QKDTLS_CLIENT])->reason,
+			    "cipher suite of HelloRetryRequest changed");
 	loopback_free(&lb);
 }
 
