@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -44,7 +46,24 @@ static int read_on(struct spent_file *spent)
 	return n < 0 ? -errno : 0;
 }
 
-static int check(int fd)
+/* A new file must not vanish with the power: its folder has to be on the disk too. */
+static int sync_folder(const char *path)
+{
+	char *copy = strdup(path);
+	int fd, ret = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd))
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return ret;
+}
+
+static int check(int fd, const char *path)
 {
 	struct stat st;
 
@@ -52,7 +71,9 @@ static int check(int fd)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	return st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)) ? 0 : -EPERM;
+	if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
+		return -EPERM;
+	return st.st_size ? 0 : sync_folder(path);
 }
 
 int spent_file_open(struct spent_file *spent, const char *path)
@@ -64,7 +85,7 @@ int spent_file_open(struct spent_file *spent, const char *path)
 			 S_IRUSR | S_IWUSR);
 	if (spent->fd < 0)
 		return -errno;
-	ret = check(spent->fd);
+	ret = check(spent->fd, path);
 	if (!ret)
 		ret = spent_file_lock(spent);
 	if (!ret)
