@@ -372,9 +372,9 @@ int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
 			     struct qkdtls_traffic_key *rx);
 
 /*
- * Puts both keys on the connected TCP socket @fd by the kernel's TLS. 0; -EOPNOTSUPP: this kernel has no
- * TLS or lacks the cipher and nothing was changed, the engine's own records can be used;
- * -EAGAIN: there is output left to write first, nothing was changed;
+ * Puts both keys on the connected TCP socket @fd by the kernel's TLS. 0; nothing was changed: -EOPNOTSUPP,
+ * this kernel has no TLS or lacks the cipher, or the peer has closed its side already (the engine's own
+ * records can be used), -EAGAIN and -EPERM as qkdtls_take_traffic_keys();
  * any other errno: after the ULP was attached a key could not be set. Then the socket would send plain
  * text: it has been shut down and must be closed.
  */

@@ -177,7 +177,7 @@ static void aes_256_has_the_kernels_layout(void **state)
 /* Then the engine must keep its keys and the socket stay as it is. */
 static void kernel_without_tls_changes_nothing(void **state)
 {
-	static const int errors[] = { ENOENT, ENOPROTOOPT, EOPNOTSUPP };
+	static const int errors[] = { ENOENT, ENOPROTOOPT, EOPNOTSUPP, ENOTCONN };
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		fake_reset(QKDTLS_AES_256_GCM_SHA384);
@@ -195,7 +195,7 @@ static void unknown_cipher_changes_nothing(void **state)
 
 static void other_ulp_failure_shuts_down(void **state)
 {
-	static const int errors[] = { ENOTCONN, EEXIST, EPERM, ENOMEM };
+	static const int errors[] = { EEXIST, EPERM, ENOMEM };
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		fake_reset(QKDTLS_AES_256_GCM_SHA384);

@@ -67,6 +67,11 @@ static int do_complete(struct qkdtls_schedule *s)
 	return qkdtls_schedule_complete(s);
 }
 
+static int do_hand_over(struct qkdtls_schedule *s)
+{
+	return qkdtls_schedule_hand_over(s);
+}
+
 static int do_finished(struct qkdtls_schedule *s)
 {
 	uint8_t out[HASH_LEN];
@@ -127,7 +132,8 @@ static int do_reveal_exporter(struct qkdtls_schedule *s)
 #define HANDSHAKE   (1 << 2)
 #define APPLICATION (1 << 3)
 #define COMPLETE    (1 << 4)
-#define STAGES	    5
+#define HANDED_OVER (1 << 5)
+#define STAGES	    6
 
 /* In which stages each call is allowed, and what it answers then */
 static const struct {
@@ -147,18 +153,16 @@ static const struct {
 	{ do_handshake_key, HANDSHAKE | APPLICATION, 0 },
 	{ do_application_key, APPLICATION | COMPLETE, 0 },
 	{ do_reveal, APPLICATION | COMPLETE, 0 },
-	{ do_reveal_exporter, APPLICATION | COMPLETE, 0 },
+	{ do_reveal_exporter, APPLICATION | COMPLETE | HANDED_OVER, 0 },
 	{ do_update, COMPLETE, 0 },
-	{ do_export, COMPLETE, 0 },
+	{ do_hand_over, COMPLETE, 0 },
+	{ do_export, COMPLETE | HANDED_OVER, 0 },
 };
 
 static struct qkdtls_schedule *at_stage(unsigned int stage)
 {
 	static int (*const steps[])(struct qkdtls_schedule *) = {
-		do_early,
-		do_handshake,
-		do_application,
-		do_complete,
+		do_early, do_handshake, do_application, do_complete, do_hand_over,
 	};
 	struct qkdtls_schedule *s;
 	unsigned int i;
@@ -396,6 +400,10 @@ static void secrets_go_when_the_next_exist(void **state)
 	qkdtls_schedule_reveal(s, QKDTLS_EPOCH_APPLICATION, QKDTLS_SERVER, traffic);
 	assert_true(holds(s, traffic));
 	assert_int_equal(do_update(s), 0);
+	assert_false(holds(s, traffic));
+	qkdtls_schedule_reveal(s, QKDTLS_EPOCH_APPLICATION, QKDTLS_SERVER, traffic);
+	assert_true(holds(s, traffic));
+	assert_int_equal(do_hand_over(s), 0);
 	assert_false(holds(s, traffic));
 	qkdtls_schedule_free(s);
 }

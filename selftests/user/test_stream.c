@@ -165,6 +165,37 @@ static void messages_after_the_handshake_are_checked(void **state)
 	}
 }
 
+/* Bytes that anybody on the way can put between two records */
+static void plain_alerts_are_refused_under_protection(void **state)
+{
+	static const uint8_t close_notify[] = { ALERT_RECORD, 3, 3, 0, 2, 1, 0 };
+	struct loopback lb;
+	uint8_t buf[8];
+
+	for (int to = 0; to < 2; to++) {
+		connect_both(*state, &lb);
+		assert_int_equal(qkdtls_input(lb.end[to], close_notify, 5), 0);
+		assert_int_equal(qkdtls_receive(lb.end[to], buf, sizeof(buf)), -EPROTO);
+		assert_int_equal(qkdtls_error(lb.end[to])->sent, ALERT(UNEXPECTED_MESSAGE));
+		loopback_free(&lb);
+	}
+}
+
+/* Giving nothing takes nothing away, not even from a record that has been read in part. */
+static void empty_input_changes_nothing(void **state)
+{
+	struct loopback lb;
+	uint8_t buf[8] = { 0 };
+
+	connect_both(*state, &lb);
+	assert_int_equal(qkdtls_send(lb.end[QKDTLS_CLIENT], "ABCDEF", 6), 6);
+	assert_int_equal(deliver(&lb, QKDTLS_CLIENT, buf, 3), 3);
+	assert_int_equal(qkdtls_input(lb.end[QKDTLS_SERVER], buf, 0), 0);
+	assert_int_equal(qkdtls_receive(lb.end[QKDTLS_SERVER], buf, sizeof(buf)), 3);
+	assert_memory_equal(buf, "DEF", 3);
+	loopback_free(&lb);
+}
+
 /* The same, as the kernel hands records up, when the engine has no keys any more */
 static void control_records_are_judged(void **state)
 {
@@ -388,6 +419,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_after_the_handshake_are_checked),
+		cmocka_unit_test(plain_alerts_are_refused_under_protection),
+		cmocka_unit_test(empty_input_changes_nothing),
 		cmocka_unit_test(control_records_are_judged),
 		cmocka_unit_test(control_tells_close_and_key_update),
 		cmocka_unit_test(key_updates_are_followed_and_answered),

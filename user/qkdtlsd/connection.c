@@ -305,7 +305,8 @@ static void warn_own_records(void)
 
 	if (!warned)
 		log_warning(
-			"this kernel has no TLS (modprobe tls): records are protected in user space");
+			"no TLS in this kernel (modprobe tls), or the peer closed early: records are "
+			"protected in user space");
 	warned = true;
 }
 

@@ -99,6 +99,8 @@ int qkdtls_input(struct qkdtls_conn *conn, const void *data, size_t len)
 
 	if (len > qkdtls_wanted(conn))
 		return -EMSGSIZE;
+	if (!len)
+		return 0; /* a record in hand stays in hand */
 	ret = qkdtls_record_reader_input(&conn->reader, data, len);
 	if (ret || conn->state == QKDTLS_UP)
 		return ret;
@@ -170,21 +172,30 @@ static int traffic_key(const struct qkdtls_conn *conn, enum qkdtls_role sender,
 	return ret;
 }
 
-int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
-			     struct qkdtls_traffic_key *rx)
+int qkdtls_traffic_keys_ready(const struct qkdtls_conn *conn)
 {
-	const enum qkdtls_role peer = conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
-	int ret;
-
 	if (conn->failed || conn->keys_taken || conn->closed || conn->peer_closed ||
 	    conn->state != QKDTLS_UP)
 		return -EPERM;
 	if (conn->out.len || conn->messages.len || !qkdtls_cursor_empty(&conn->plain) ||
 	    qkdtls_record_reader_busy(&conn->reader))
 		return -EAGAIN;
+	return 0;
+}
+
+int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
+			     struct qkdtls_traffic_key *rx)
+{
+	const enum qkdtls_role peer = conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
+	int ret = qkdtls_traffic_keys_ready(conn);
+
+	if (ret)
+		return ret;
 	ret = traffic_key(conn, conn->role, tx);
 	if (!ret)
 		ret = traffic_key(conn, peer, rx);
+	if (!ret)
+		ret = qkdtls_schedule_hand_over(conn->schedule);
 	if (ret) {
 		qkdtls_wipe(tx, sizeof(*tx));
 		qkdtls_wipe(rx, sizeof(*rx));

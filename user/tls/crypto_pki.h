@@ -68,7 +68,7 @@ size_t qkdtls_chain_count(const struct qkdtls_chain *chain);
  * struct qkdtls_chain_check - what a peer's chain must be
  * @trust: the anchors
  * @name: dNSName of the leaf's subjectAltName, byte for byte but ASCII case: no wildcards, no
- *common name; NULL: any (a server that knows its clients only by their issuer)
+ * common name; NULL: any (a server that knows its clients only by their issuer)
  * @server: the leaf is a server's (extendedKeyUsage serverAuth, if it has any), else a client's
  * @when: checked at this time; NULL: now
  */

@@ -219,6 +219,11 @@ struct qkdtls_conn {
 	bool closed;
 };
 
+/* ---- conn.c ---- */
+
+/* May the traffic keys be taken now? 0, -EPERM, -EAGAIN as qkdtls_take_traffic_keys() says */
+int qkdtls_traffic_keys_ready(const struct qkdtls_conn *conn);
+
 /* ---- error.c ---- */
 
 /* Each returns QKDTLS_ERROR; only the first failure counts, and its alert is queued. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <openssl/crypto.h>
 
+#include "tls/internal.h"
 #include "tls/ktls.h"
 
 #ifndef SOL_TLS
@@ -126,6 +127,7 @@ static int ulp_attach(int fd, const struct ktls_calls *calls)
 	case ENOENT:
 	case ENOPROTOOPT:
 	case EOPNOTSUPP:
+	case ENOTCONN: /* the peer has closed its side already: the ULP takes open sockets only */
 		return -EOPNOTSUPP;
 	default:
 		return -errno;
@@ -163,10 +165,10 @@ int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd)
 		.shutdown = shutdown,
 		.take_keys = qkdtls_take_traffic_keys,
 	};
-	size_t unsent;
+	/* All that can be known beforehand, since nothing may fail once the ULP is attached. */
+	const int ret = qkdtls_traffic_keys_ready(conn);
 
-	(void)qkdtls_output(conn, &unsent);
-	if (unsent)
-		return -EAGAIN;
+	if (ret)
+		return ret;
 	return qkdtls_ktls_install_by(conn, qkdtls_info(conn)->suite, fd, &calls);
 }

@@ -344,8 +344,8 @@ static int psk_check_binder(struct qkdtls_conn *conn)
 }
 
 /*
- * An identity that is not known gets the answer of a wrong binder, after the same work, so that nobody can
- * find out which identities there are.
+ * An identity that is not known gets the answer of a wrong binder, after the same work: what the engine
+ * does tells nobody which identities there are. (A source that waits for a key takes its time, though.)
  */
 static int psk_refuse_unknown(struct qkdtls_conn *conn, const char *reason)
 {

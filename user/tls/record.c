@@ -182,6 +182,8 @@ static int open_record(struct qkdtls_record_reader *reader, struct qkdtls_record
 	if (err)
 		return err;
 	p->seq++;
+	/* The peer has keys: its alerts come protected from here on. */
+	reader->allow_plain_alert = false;
 	return strip_padding(body, len - QKDTLS_AEAD_TAG_LEN, record);
 }
 

@@ -38,8 +38,8 @@ struct qkdtls_protection {
  * struct qkdtls_record_reader - takes bytes, exactly as many as it wants, and gives records
  * @protection: the peer's key, set by qkdtls_record_reader_key()
  * @allow_ccs: set by the handshake between the first ClientHello and the peer's Finished: a
- *well-formed change_cipher_spec is dropped, otherwise it is unexpected_message
- * @allow_plain_alert: set by a server that has sent its ServerHello and has not yet had a protected
+ *	well-formed change_cipher_spec is dropped, otherwise it is unexpected_message
+ * @allow_plain_alert: set by a server that has sent its ServerHello, until the first protected
  *	record: a client that cannot use that ServerHello has no keys for its alert
  * @body: header and body of the record in hand
  */

@@ -11,6 +11,7 @@ enum stage {
 	STAGE_HANDSHAKE,
 	STAGE_APPLICATION,
 	STAGE_COMPLETE,
+	STAGE_HANDED_OVER,
 };
 
 /* In user space: the secrets are here. Which of them are set follows from the stage. */
@@ -247,7 +248,8 @@ static const uint8_t *traffic_secret(const struct qkdtls_schedule *s, enum qkdtl
 		return s->stage == STAGE_HANDSHAKE || s->stage == STAGE_APPLICATION
 			       ? s->handshake[sender]
 			       : NULL;
-	return s->stage >= STAGE_APPLICATION ? s->application[sender] : NULL;
+	return s->stage == STAGE_APPLICATION || s->stage == STAGE_COMPLETE ? s->application[sender]
+									     : NULL;
 }
 
 int qkdtls_schedule_finished(const struct qkdtls_schedule *s, enum qkdtls_role sender,
@@ -309,13 +311,22 @@ int qkdtls_schedule_update(struct qkdtls_schedule *s, enum qkdtls_role sender)
 	return err;
 }
 
+int qkdtls_schedule_hand_over(struct qkdtls_schedule *s)
+{
+	if (s->stage != STAGE_COMPLETE)
+		return -EINVAL;
+	qkdtls_wipe(s->application, sizeof(s->application));
+	s->stage = STAGE_HANDED_OVER;
+	return 0;
+}
+
 int qkdtls_schedule_export(const struct qkdtls_schedule *s, const char *label,
 			   const uint8_t *context, size_t context_len, uint8_t *out, size_t out_len)
 {
 	uint8_t secret[QKDTLS_HASH_MAX], hashed[QKDTLS_HASH_MAX];
 	int err;
 
-	if (s->stage != STAGE_COMPLETE)
+	if (s->stage < STAGE_COMPLETE)
 		return -EINVAL;
 	err = qkdtls_hash(s->hash, context_len ? (const void *)context : "", context_len, hashed);
 	if (!err)

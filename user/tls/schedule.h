@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Key schedule of one connection (RFC 9846 section 7.1). Its Early, Handshake and Main Secret never
- *leave it: a second implementation keeps them in the kernel.
+ * leave it: a second implementation keeps them in the kernel.
  *
- *	new -> early or import -> [binder] -> handshake -> application -> complete -> [update,
- *export]
+ *	new -> early or import -> [binder] -> handshake -> application -> complete -> [update]
+ *	-> [hand over] -> [export]
  *
  * Every function returns 0, or -EINVAL (out of order, or a length that cannot be: nothing changed),
- *-EIO, -ENOMEM. Each secret is wiped as soon as the following ones exist.
+ * -EIO, -ENOMEM. Each secret is wiped as soon as the following ones exist.
  *
  * A client that offers one key for two hashes has one schedule for each and frees the one that the
  * server did not choose; if it chose none, a new schedule without a PSK takes their place.
@@ -84,7 +84,13 @@ int qkdtls_schedule_traffic_key(const struct qkdtls_schedule *schedule, enum qkd
 /* KeyUpdate: @sender's application secret becomes the next; only when complete */
 int qkdtls_schedule_update(struct qkdtls_schedule *schedule, enum qkdtls_role sender);
 
-/* Exporter (RFC 9846 section 7.5); only when complete. NULL @context is an empty one. */
+/*
+ * The traffic keys have gone to somebody else: wipes the application secrets, from which they could be
+ * made again. Only the exporter is left; only when complete
+ */
+int qkdtls_schedule_hand_over(struct qkdtls_schedule *schedule);
+
+/* Exporter (RFC 9846 section 7.5); only when complete or handed over. NULL @context is an empty one. */
 int qkdtls_schedule_export(const struct qkdtls_schedule *schedule, const char *label,
 			   const uint8_t *context, size_t context_len, uint8_t *out,
 			   size_t out_len);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The handshake transcript (RFC 9846 section 4.1). Whole messages with their 4-byte headers are
- *added.
+ * added.
  *
  * Until the suite is fixed by the ServerHello it keeps the messages, since binders are made with
- *each PSK's own hash; from qkdtls_transcript_start() on it is one running hash.
+ * each PSK's own hash; from qkdtls_transcript_start() on it is one running hash.
  *
  *	CH, SH:			add CH; add SH; start
  *	CH1, HRR, CH2, SH:	add CH1; retry; add HRR; add CH2; add SH; start
