@@ -126,6 +126,29 @@ static void next_run_does_not_take_a_key_again(void **state)
 	keys_file_close(keys);
 }
 
+/* Else each name would have a memory of its own. */
+static void another_name_does_not_give_a_key_again(void **state)
+{
+	struct keys_file *keys = keys_open();
+	struct qkdtls_psk psk;
+	char name[80];
+
+	assert_int_equal(keys_file_ops.take(keys, &psk), QKDTLS_PSK_FOUND);
+	keys_file_close(keys);
+	snprintf(name, sizeof(name), "%s.other", path);
+	assert_int_equal(symlink(path, name), 0);
+	keys = keys_file_open(name);
+	assert_non_null(keys);
+	assert_int_equal(keys_file_ops.take(keys, &psk), QKDTLS_PSK_FOUND);
+	assert_id(&psk, ID_2);
+	keys_file_close(keys);
+	assert_int_equal(unlink(name), 0);
+	assert_int_equal(link(path, name), 0);
+	assert_null(keys_file_open(name));
+	assert_null(keys_file_open(path));
+	assert_int_equal(unlink(name), 0);
+}
+
 static void two_processes_do_not_take_one_key(void **state)
 {
 	struct keys_file *one = keys_open(), *two = keys_open();
@@ -301,6 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(client_takes_keys_in_the_files_order),
 		TEST(next_run_does_not_take_a_key_again),
+		TEST(another_name_does_not_give_a_key_again),
 		TEST(two_processes_do_not_take_one_key),
 		TEST(server_spends_at_commit),
 		TEST(released_key_can_be_found_again),

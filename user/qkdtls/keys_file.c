@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <openssl/crypto.h>
 #include <qkd/libqkd.h>
 
@@ -22,7 +23,7 @@ struct file_key {
 };
 
 struct keys_file {
-	const char *path;
+	char *path; /* without symbolic links */
 	struct file_key *keys; /* in the file's order */
 	size_t count;
 	size_t allocated;
@@ -174,15 +175,30 @@ static int spent_open(struct keys_file *keys)
 	return ret;
 }
 
+/* Under a second name the file would have a second memory of used keys, and they would be used again. */
+static int only_name(struct keys_file *keys, const char *path)
+{
+	struct stat st;
+
+	keys->path = realpath(path, NULL);
+	if (!keys->path || stat(keys->path, &st)) {
+		log_error("%s: %s", path, strerror(errno));
+		return -errno;
+	}
+	if (st.st_nlink == 1 || !S_ISREG(st.st_mode))
+		return 0; /* what is no file is refused when it is read */
+	log_error("%s: has several names (hard links), so used keys could not be told", path);
+	return -EPERM;
+}
+
 struct keys_file *keys_file_open(const char *path)
 {
 	struct keys_file *keys = calloc(1, sizeof(*keys));
 
 	if (!keys)
 		return NULL;
-	keys->path = path;
 	keys->spent.fd = -1;
-	if (!keys_read(keys) && !spent_open(keys))
+	if (!only_name(keys, path) && !keys_read(keys) && !spent_open(keys))
 		return keys;
 	keys_file_close(keys);
 	return NULL;
@@ -198,6 +214,7 @@ void keys_file_close(struct keys_file *keys)
 		OPENSSL_cleanse(keys->keys, keys->allocated * sizeof(*keys->keys));
 	free(keys->keys);
 	free(keys->by_id);
+	free(keys->path);
 	free(keys);
 }
 
