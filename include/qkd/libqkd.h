@@ -109,7 +109,7 @@ struct qkd_link_request {
 	const uint32_t *capacity; /* NULL: the kernel's default; likewise below */
 	const uint32_t *ttl_s;
 	const uint32_t *low;
-	int sim_seed_fd; /* -1: none */
+	int sim_seed_fd; /* memfd with the seed; -1: none */
 	const uint32_t *sim_rate;
 };
 

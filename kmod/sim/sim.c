@@ -5,6 +5,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/random.h>
@@ -41,7 +42,19 @@ static const struct nla_policy sim_policy[QKD_A_SIM_MAX + 1] = {
 	[QKD_A_SIM_RATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &rate_range),
 };
 
-/* Regular files only: reading must end, and not wait for somebody. */
+/*
+ * Files in memory only, a memfd or on tmpfs: reading must end, and wait for nobody. Any user may ask,
+ * and generic netlink's families cannot change meanwhile, so a daemon of his own behind the file
+ * (FUSE), or a server that is gone (NFS), would hold up the machine.
+ */
+static bool is_seed_file(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	return S_ISREG(inode->i_mode) && inode->i_sb->s_magic == TMPFS_MAGIC &&
+	       file->f_mode & FMODE_READ;
+}
+
 static int read_seed_file(struct file *file, struct sim_config *config,
 			  struct netlink_ext_ack *extack)
 {
@@ -49,8 +62,8 @@ static int read_seed_file(struct file *file, struct sim_config *config,
 	loff_t pos = 0;
 	ssize_t len;
 
-	if (!S_ISREG(file_inode(file)->i_mode) || !(file->f_mode & FMODE_READ)) {
-		NL_SET_ERR_MSG(extack, "the seed must be a regular file, open for reading");
+	if (!is_seed_file(file)) {
+		NL_SET_ERR_MSG(extack, "the seed must be a memfd, or on tmpfs, open for reading");
 		return -EINVAL;
 	}
 	len = kernel_read(file, buf, sizeof(buf), &pos);

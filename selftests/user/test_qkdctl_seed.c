@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <linux/magic.h>
 #include <linux/qkd_netlink.h>
 
 #include "qkdctl/args.h"
@@ -53,11 +55,18 @@ static int remove_folder(void **state)
 	return 0;
 }
 
+static void make_seed(char bytes[QKD_SIM_SEED_LEN_MAX + 1])
+{
+	for (int i = 0; i <= QKD_SIM_SEED_LEN_MAX; i++)
+		bytes[i] = (char)(i + 1);
+}
+
 static void write_file(const struct folder *folder, size_t len, mode_t mode)
 {
-	static const char bytes[QKD_SIM_SEED_LEN_MAX + 1];
+	char bytes[QKD_SIM_SEED_LEN_MAX + 1];
 	int fd = open(folder->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
+	make_seed(bytes);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, bytes, len), len);
 	assert_int_equal(fchmod(fd, mode), 0);
@@ -75,6 +84,23 @@ static void assert_refused(const char *path, const char *says)
 		fail_msg("said '%s', not '%s'", problem, says);
 }
 
+/* Of the kind that the kernel takes: in memory, and with the file's bytes from its start */
+static void assert_sealed_copy(int fd, size_t len)
+{
+	const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	char wanted[QKD_SIM_SEED_LEN_MAX + 1], got[QKD_SIM_SEED_LEN_MAX + 1];
+	struct statfs fs;
+
+	make_seed(wanted);
+	assert_int_equal(fstatfs(fd, &fs), 0);
+	assert_int_equal(fs.f_type, TMPFS_MAGIC);
+	assert_int_equal(fcntl(fd, F_GET_SEALS) & seals, seals);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
+	assert_int_equal(read(fd, got, sizeof(got)), len);
+	assert_memory_equal(got, wanted, len);
+	assert_true(pwrite(fd, wanted, 1, 0) < 0);
+}
+
 static void lengths_in_range_are_taken(void **state)
 {
 	static const size_t lengths[] = { QKD_SIM_SEED_LEN_MIN, 33, QKD_SIM_SEED_LEN_MAX };
@@ -88,9 +114,8 @@ static void lengths_in_range_are_taken(void **state)
 		write_file(folder, lengths[i], modes[i]);
 		fd = seed_open(folder->file, problem);
 		assert_true(fd >= 0);
-		assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
 		assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-		assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
+		assert_sealed_copy(fd, lengths[i]);
 		assert_int_equal(close(fd), 0);
 		assert_int_equal(unlink(folder->file), 0);
 	}

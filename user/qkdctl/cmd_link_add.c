@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/process.h"
 #include "qkdctl/args.h"
 #include "qkdctl/output.h"
 #include "qkdctl/qkdctl.h"
@@ -22,6 +24,23 @@ static int add(const struct qkd_link_request *request, bool json)
 	return ret;
 }
 
+/* A sealed copy of the seed, or -1 after saying what is wrong. */
+static int take_seed(const char *path)
+{
+	char problem[PROBLEM_LEN];
+	int ret = process_harden();
+	int fd;
+
+	if (ret) {
+		log_error("this process cannot be closed to others: %s", strerror(-ret));
+		return -1;
+	}
+	fd = seed_open(path, problem);
+	if (fd < 0)
+		log_error("%s", problem);
+	return fd;
+}
+
 int cmd_link_add(const struct options *options, int argc, char **argv)
 {
 	char problem[PROBLEM_LEN];
@@ -31,11 +50,9 @@ int cmd_link_add(const struct options *options, int argc, char **argv)
 	if (args_link_add(argc, argv, &args, problem))
 		return fail_usage(problem);
 	if (args.seed_file) {
-		args.request.sim_seed_fd = seed_open(args.seed_file, problem);
-		if (args.request.sim_seed_fd < 0) {
-			log_error("%s", problem);
+		args.request.sim_seed_fd = take_seed(args.seed_file);
+		if (args.request.sim_seed_fd < 0)
 			return EXIT_FAILED;
-		}
 	}
 	ret = add(&args.request, options->json);
 	if (args.request.sim_seed_fd >= 0)

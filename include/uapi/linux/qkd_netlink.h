@@ -4,7 +4,8 @@
  *
  * No key byte is ever in a message. A simulated link's seed, which is as good as its keys, is
  * therefore named by an open file descriptor of the caller (QKD_A_SIM_SEED_FD), from which the
- * kernel reads it while it handles the request.
+ * kernel reads it while it handles the request. The file must be in memory, a memfd or on tmpfs:
+ * the kernel waits for no disk, server or daemon then.
  *
  * Policies are strict: unknown attributes, wrong lengths and values out of range are refused, with
  * the attribute and a text in the extended ACK. A dump that saw a change midway carries
@@ -116,7 +117,7 @@ enum qkd_a_stats {
 
 enum qkd_a_sim {
 	QKD_A_SIM_UNSPEC,
-	QKD_A_SIM_SEED_FD,	/* s32, request only: open file with the seed, QKD_SIM_SEED_LEN_* bytes */
+	QKD_A_SIM_SEED_FD,	/* s32, request only: open memfd with the seed, QKD_SIM_SEED_LEN_* bytes */
 	QKD_A_SIM_RATE,		/* u32, secret key rate in bits per second, both directions together */
 	__QKD_A_SIM_MAX,
 };
