@@ -83,12 +83,13 @@ e2e_stop() {
 
 e2e_cleanup() {
 	local pid
-	# The shell would announce each of them.
-	{
-		while read -r pid; do
-			e2e_stop "$pid" KILL
-		done <"$E2E_PIDS"
-	} 2>/dev/null
+	set +e # whatever has gone already, the rest goes too
+	exec 3>&2 2>/dev/null # the shell would announce each of them
+	while read -r pid; do
+		e2e_stop "$pid" KILL
+		wait "$pid"
+	done <"$E2E_PIDS"
+	exec 2>&3 3>&-
 	rm -rf "$E2E_DIR"
 }
 
@@ -305,8 +306,8 @@ e2e_hex() {
 	od -An -v -tx1 "$1" | tr -d ' \n'
 }
 
-# e2e_identity KEY-ID: what a client in geneva offers for this key, as hexadecimal digits: an ImportedIdentity of the
-# key's ID and the link's context, each behind its length, for TLS 1.3 and SHA-256
+# e2e_identity KEY-ID: what a client in geneva offers for this key, as hexadecimal digits: the ImportedIdentity of the
+# key's ID and the link's context, each behind its length, for TLS 1.3, without the hash (0001 or 0002) at its end
 e2e_identity() {
 	local context
 	context=$({
@@ -314,7 +315,7 @@ e2e_identity() {
 		e2e_with_length "$E2E_CLIENT_NAME"
 		e2e_with_length "$E2E_SERVER_NAME"
 	} | e2e_hash)
-	printf '0010%s0020%s03040001' "${1//-/}" "$context"
+	printf '0010%s0020%s0304' "${1//-/}" "$context"
 }
 
 e2e_with_length() {

@@ -96,7 +96,8 @@ test_keys_the_kernel_refuses_close_the_connection() {
 }
 
 capture_start() {
-	exec_place "$E2E_ZURICH" tcpdump -Z root -i zg -U -w "$E2E_DIR/wire" tcp >"$E2E_DIR/tcpdump.log" 2>&1 &
+	: >"$E2E_DIR/tcpdump.log" # of the last capture
+	exec_place "$E2E_ZURICH" tcpdump -Z root --immediate-mode -i zg -U -w "$E2E_DIR/wire" tcp >"$E2E_DIR/tcpdump.log" 2>&1 &
 	capture=$!
 	e2e_started "$capture"
 	if ! wait_for 30 grep -q 'listening on' "$E2E_DIR/tcpdump.log"; then
@@ -126,12 +127,14 @@ test_a_file_arrives_under_a_key() {
 
 test_the_key_is_the_same_and_spent_at_both_ends() {
 	local key outbound inbound
-	key=$(key_of client)
-	[[ -n $key && $key == "$(key_of server)" ]]
 	outbound=$(e2e_stat "$E2E_GENEVA" "$E2E_ZURICH" outbound_spent)
 	inbound=$(e2e_stat "$E2E_ZURICH" "$E2E_GENEVA" inbound_spent)
-	e2e_fetch "$E2E_GENEVA" marker >/dev/null
-	[[ $(key_of client) != "$key" ]] || wait_for 10 refuse test "$(key_of client)" = "$key"
+	fresh_both
+	e2e_fetch "$E2E_GENEVA" marker -o /dev/null
+	e2e_expect client 'end=closed outcome=qkd'
+	e2e_expect server 'end=closed outcome=qkd'
+	key=$(key_of client)
+	[[ -n $key && $key == "$(key_of server)" ]]
 	(($(e2e_stat "$E2E_GENEVA" "$E2E_ZURICH" outbound_spent) == outbound + 1))
 	(($(e2e_stat "$E2E_ZURICH" "$E2E_GENEVA" inbound_spent) == inbound + 1))
 	(($(e2e_stat "$E2E_ZURICH" "$E2E_GENEVA" inbound_reserved) == 0))
@@ -139,13 +142,18 @@ test_the_key_is_the_same_and_spent_at_both_ends() {
 }
 
 test_the_wire_carries_the_identity_and_no_plain_text() {
+	local identity
+	fresh_both
 	capture_start
 	e2e_fetch "$E2E_GENEVA" marker | grep -c "$MARKER"
+	e2e_expect client 'end=closed outcome=qkd'
 	capture_stop
 	refuse grep -aq "$MARKER" "$E2E_DIR/wire"
 	refuse grep -aq 'GET /marker' "$E2E_DIR/wire"
-	e2e_expect client "$(key_of client)"
-	e2e_hex "$E2E_DIR/wire" | grep -c "$(e2e_identity "$(key_of client)")"
+	# One identity for each of the two hashes
+	identity=$(e2e_identity "$(key_of client)")
+	e2e_hex "$E2E_DIR/wire" | grep -c "${identity}0001"
+	e2e_hex "$E2E_DIR/wire" | grep -c "${identity}0002"
 }
 
 test_both_directions_and_half_close() {
