@@ -22,6 +22,9 @@ static void connect_both(struct pki *pki, struct loopback *lb)
 	assert_true(loopback_run(lb));
 	assert_int_equal(lb->want[QKDTLS_CLIENT], QKDTLS_DONE);
 	assert_int_equal(lb->want[QKDTLS_SERVER], QKDTLS_DONE);
+	/* What only the handshake needed is gone. */
+	assert_null(lb->end[QKDTLS_CLIENT]->hs);
+	assert_null(lb->end[QKDTLS_SERVER]->hs);
 }
 
 /* A record that the engine itself would not send */
