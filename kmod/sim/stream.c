@@ -169,20 +169,28 @@ void qkd_sim_link_stop(struct qkd_sim_link *sim)
 	kfree(sim);
 }
 
-/* The inbound stream jumps so that @block, which is ahead of it, is the last it has made. */
+/*
+ * The inbound stream jumps so that @block, which is ahead of it, is the last it has made. It passes
+ * only blocks that the link has taken and what the jump leaves out before them, so a block that the
+ * link could not take now comes when it is asked for again.
+ */
 static int jump_to(struct qkd_sim_link *sim, struct stream *stream, u64 block)
 {
 	u64 ahead = (block - stream->next) / 2 + 1;
 	unsigned int want = min_t(u64, ahead, JUMP_MAX);
 	unsigned int room = min(want, qkd_link_make_room(sim->link, want));
-	int err = -ENOKEY;
+	u64 next;
+	int err;
 
 	if (!room)
-		return err;
-	stream->next = block - 2 * (u64)(room - 1);
-	for (; stream->next <= block; stream->next += 2)
-		err = deliver_block(sim, stream->dir, stream->next);
-	return err;
+		return -ENOKEY;
+	for (next = block - 2 * (u64)(room - 1); next <= block; next += 2) {
+		err = deliver_block(sim, stream->dir, next);
+		if (err)
+			return err;
+		stream->next = next + 2;
+	}
+	return 0;
 }
 
 /* The peer has sent this ID: brings its key if the inbound stream has not made it yet. */

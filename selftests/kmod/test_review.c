@@ -4,7 +4,18 @@
 
 #include "qkd_test.h"
 
-#define LINK "alpha"
+#define LINK	 "alpha"
+#define MAX_KEYS "262144" /* as the module has it unless told otherwise */
+
+/* The limit of all links together */
+static int set_max_keys(const char *value)
+{
+	int fd = open("/sys/module/qkd/parameters/max_keys", O_WRONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : write(fd, value, strlen(value));
+
+	close(fd);
+	return len == (ssize_t)strlen(value) ? 0 : -1;
+}
 
 FIXTURE(review)
 {
@@ -19,6 +30,7 @@ FIXTURE_SETUP(review)
 FIXTURE_TEARDOWN(review)
 {
 	qkd_nl_close(self->nl);
+	EXPECT_EQ(0, set_max_keys(MAX_KEYS));
 	EXPECT_EQ(0, load_module("qkd_sim", NULL));
 }
 
@@ -86,6 +98,29 @@ TEST_F(review, a_seed_file_on_tmpfs_is_taken)
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, add_with_seed(self->nl, fd));
 	close(fd);
+}
+
+/* Keys that a link cannot take now */
+
+/* The peer has the key already: that it found no memory here once must not lose it. */
+TEST_F(review, a_key_that_found_no_room_is_found_later)
+{
+	const struct link_spec a = { .name = LINK, .role = QKD_ROLE_A, .seed = 's' };
+	const struct link_spec b = { .name = LINK, .role = QKD_ROLE_B, .seed = 's' };
+	struct qkd_key_get out, in;
+	struct end from, to;
+
+	ASSERT_EQ(0, end_open(&from, &a));
+	for (int i = 0; i < 100; i++)
+		ASSERT_EQ(0, get_key(from.fd, DEADLINE_MS, &out));
+	ASSERT_EQ(0, set_max_keys("0"));
+	EXPECT_EQ(0, end_open(&to, &b));
+	EXPECT_EQ(-ENOKEY, get_by_id(to.fd, out.key_id, 0, &in));
+	ASSERT_EQ(0, set_max_keys(MAX_KEYS));
+	EXPECT_EQ(0, get_by_id(to.fd, out.key_id, 0, &in));
+	EXPECT_TRUE(same_key(&out, &in));
+	end_close(&from);
+	end_close(&to);
 }
 
 TEST_HARNESS_MAIN
