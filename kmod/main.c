@@ -55,5 +55,8 @@ module_exit(qkd_exit);
 
 MODULE_DESCRIPTION("Quantum-key-distribution keys: links, key store, /dev/qkd");
 MODULE_LICENSE("GPL");
+/*
+ * No alias of the netlink family's name: any user may ask for that, and it is for the administrator to
+ * load this.
+ */
 MODULE_SOFTDEP("pre: tls");
-MODULE_ALIAS_GENL_FAMILY(QKD_GENL_NAME);

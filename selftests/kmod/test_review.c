@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What one user could do to others, and other things that a review of the modules found. */
 #include <sys/mount.h>
+#include <sys/syscall.h>
 
 #include "qkd_test.h"
 
@@ -30,8 +31,8 @@ FIXTURE_SETUP(review)
 FIXTURE_TEARDOWN(review)
 {
 	qkd_nl_close(self->nl);
-	EXPECT_EQ(0, set_max_keys(MAX_KEYS));
 	EXPECT_EQ(0, load_module("qkd_sim", NULL));
+	EXPECT_EQ(0, set_max_keys(MAX_KEYS));
 }
 
 /* Seeds */
@@ -121,6 +122,22 @@ TEST_F(review, a_key_that_found_no_room_is_found_later)
 	EXPECT_TRUE(same_key(&out, &in));
 	end_close(&from);
 	end_close(&to);
+}
+
+static int unload(const char *module)
+{
+	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
+}
+
+/* Any user may ask for a netlink family by its name. */
+TEST_F(review, asking_for_the_family_loads_no_module)
+{
+	struct qkd_nl *nl;
+
+	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload("qkd"));
+	EXPECT_EQ(-EOPNOTSUPP, qkd_nl_open(&nl));
+	EXPECT_NE(0, access("/sys/module/qkd", F_OK));
 }
 
 TEST_HARNESS_MAIN
