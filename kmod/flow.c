@@ -11,8 +11,9 @@
 
 #include "qkd.h"
 
-#define REAP_BATCH   128 /* keys handled per holding of a link's lock */
-#define DELIVER_REAP 16 /* the same in a delivery, which may be in a hard interrupt */
+#define REAP_BATCH  128 /* keys handled per holding of a link's lock */
+#define DRIVER_REAP 16 /* the same in a provider's call, which may be in a hard interrupt */
+#define EVICT_BATCH 1024 /* keys looked at to make room */
 
 /* No key is taken in while the machine is about to sleep or to end. */
 static bool flow_is_shut;
@@ -175,7 +176,7 @@ int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key
 		err = err ?: -ENOSPC;
 		link->store.stats[QKD_A_STATS_DROPPED]++;
 	} else {
-		qkd_store_reap(&link->store, DELIVER_REAP, &gone);
+		qkd_store_reap(&link->store, DRIVER_REAP, &gone);
 		err = qkd_store_add(&link->store, new);
 		note_level(link);
 		arm_reaper(link);
@@ -193,15 +194,24 @@ int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key
 }
 EXPORT_SYMBOL_GPL(qkd_link_deliver);
 
+/* What is still withdrawn or overdue after it is seen to by the link's own work. */
+static void reap_for_driver(struct qkd_link *link, struct list_head *gone)
+{
+	qkd_store_reap(&link->store, DRIVER_REAP, gone);
+	note_level(link);
+}
+
 unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir)
 {
 	unsigned int room = 0;
 	unsigned long irq;
 	LIST_HEAD(gone);
 
-	lock_reaped(link, &irq, &gone);
-	if (!link->dead)
+	spin_lock_irqsave(&link->lock, irq);
+	if (!link->dead) {
+		reap_for_driver(link, &gone);
 		room = qkd_store_room(&link->store, dir);
+	}
 	spin_unlock_irqrestore(&link->lock, irq);
 	qkd_key_free_list(&gone);
 	return room;
@@ -214,9 +224,10 @@ unsigned int qkd_link_make_room(struct qkd_link *link, unsigned int want)
 	unsigned long irq;
 	LIST_HEAD(gone);
 
-	lock_reaped(link, &irq, &gone);
+	spin_lock_irqsave(&link->lock, irq);
 	if (!link->dead) {
-		qkd_store_evict(&link->store, want, &gone);
+		reap_for_driver(link, &gone);
+		qkd_store_evict(&link->store, want, EVICT_BATCH, &gone);
 		room = qkd_store_room(&link->store, QKD_INBOUND);
 	}
 	spin_unlock_irqrestore(&link->lock, irq);
@@ -400,11 +411,15 @@ int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 
 void qkd_link_release_all(struct qkd_link *link, struct qkd_holder *holder)
 {
 	LIST_HEAD(gone);
+	bool more;
 
-	spin_lock_irq(&link->lock);
-	qkd_store_release_all(&link->store, holder, &gone);
-	spin_unlock_irq(&link->lock);
-	qkd_key_free_list(&gone);
+	do {
+		spin_lock_irq(&link->lock);
+		more = qkd_store_release_all(&link->store, holder, REAP_BATCH, &gone);
+		spin_unlock_irq(&link->lock);
+		qkd_key_free_list(&gone);
+		cond_resched();
+	} while (more);
 }
 
 /* Withdraws every key the link holds at this moment and wipes them. */

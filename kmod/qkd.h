@@ -265,11 +265,12 @@ int qkd_store_commit(struct qkd_store *store, const u8 *id, struct qkd_holder *h
 		     struct list_head *gone);
 int qkd_store_release(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
 		      struct list_head *gone);
-void qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder,
+bool qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder, unsigned int budget,
 			   struct list_head *gone);
 void qkd_store_new_generation(struct qkd_store *store);
 bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_head *gone);
-void qkd_store_evict(struct qkd_store *store, unsigned int want, struct list_head *gone);
+void qkd_store_evict(struct qkd_store *store, unsigned int want, unsigned int budget,
+		     struct list_head *gone);
 bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_head *gone);
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir);
 u64 qkd_store_next_expiry(struct qkd_store *store);

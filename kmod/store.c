@@ -138,7 +138,7 @@ static void withdraw(struct qkd_store *store, struct qkd_key *key)
 	store->stats[QKD_A_STATS_PURGED]++;
 }
 
-/* Takes a key that is withdrawn or overdue off its queue. */
+/* Takes a key that is withdrawn, or else too old, off its queue. */
 static void reap_key(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
 {
 	bool withdrawn = is_withdrawn(store, key);
@@ -193,14 +193,14 @@ u64 qkd_store_next_expiry(struct qkd_store *store)
 	return next;
 }
 
-/* Withdraws every key there is; qkd_store_reap() then wipes them. */
+/*
+ * Withdraws every key there is; qkd_store_reap() then wipes them, those in limbo too, whom it sends
+ * back there.
+ */
 void qkd_store_new_generation(struct qkd_store *store)
 {
-	struct qkd_key *key;
-
 	store->generation++;
-	list_for_each_entry(key, &store->limbo, node)
-		withdraw(store, key);
+	list_splice_init(&store->limbo, &store->fifo[QKD_INBOUND]);
 }
 
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir)
@@ -343,27 +343,34 @@ int qkd_store_release(struct qkd_store *store, const u8 *id, struct qkd_holder *
 	return 0;
 }
 
-void qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder,
+/* Ends up to @budget reservations of a holder. Return: whether there are more. */
+bool qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder, unsigned int budget,
 			   struct list_head *gone)
 {
-	struct qkd_key *key, *next;
+	struct qkd_key *key;
 
-	list_for_each_entry_safe(key, next, &holder->keys, held)
+	while ((key = list_first_entry_or_null(&holder->keys, struct qkd_key, held))) {
+		if (!budget--)
+			return true;
 		put_back(store, key, gone);
+	}
+	return false;
 }
 
-/* Gives up the oldest fresh inbound keys until @want more have room, or none is left. */
-void qkd_store_evict(struct qkd_store *store, unsigned int want, struct list_head *gone)
+/*
+ * Gives up the oldest fresh inbound keys until @want more have room, or @budget keys, reserved ones
+ * too, have been looked at.
+ */
+void qkd_store_evict(struct qkd_store *store, unsigned int want, unsigned int budget,
+		     struct list_head *gone)
 {
 	struct qkd_key *key, *next;
 
 	list_for_each_entry_safe(key, next, &store->fifo[QKD_INBOUND], node) {
-		if (qkd_store_room(store, QKD_INBOUND) >= want)
+		if (qkd_store_room(store, QKD_INBOUND) >= want || !budget--)
 			return;
-		if (key->state != QKD_KEY_FRESH)
-			continue;
-		store->stats[QKD_A_STATS_EXPIRED]++;
-		retire(store, key, QKD_FATE_EXPIRED, gone);
+		if (key->state == QKD_KEY_FRESH)
+			reap_key(store, key, gone);
 	}
 }
 

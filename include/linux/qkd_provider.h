@@ -153,7 +153,7 @@ unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir);
  *
  * For a provider that knows, from an ID that the peer sent, that the peer is past them: keys that
  * it took and that never came here would fill the store for ever. They count as expired, and their
- * IDs are remembered so. Reserved keys stay.
+ * IDs are remembered so. Reserved keys stay. One call looks at the 1024 oldest.
  *
  * Context: any. Return: inbound places free now, which may be fewer or more than @want.
  */

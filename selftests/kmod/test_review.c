@@ -124,6 +124,62 @@ TEST_F(review, a_key_that_found_no_room_is_found_later)
 	end_close(&to);
 }
 
+/* Many keys of one file, and keys in limbo: what is done in batches is done to the end. */
+
+#define MANY 300
+
+TEST_F(review, a_file_gives_back_as_many_keys_as_it_holds)
+{
+	const struct link_spec a = { .name = LINK, .role = QKD_ROLE_A, .seed = 's' };
+	const struct link_spec b = { .name = LINK, .role = QKD_ROLE_B, .seed = 's' };
+	struct qkd_key_get out[MANY], in;
+	struct end from, to;
+	int file;
+
+	ASSERT_EQ(0, end_open(&from, &a));
+	ASSERT_EQ(0, end_open(&to, &b));
+	file = end_file(&to, 0);
+	ASSERT_LE(0, file);
+	for (int i = 0; i < MANY; i++) {
+		ASSERT_EQ(0, get_key(from.fd, DEADLINE_MS, &out[i]));
+		ASSERT_EQ(0, get_by_id(file, out[i].key_id, DEADLINE_MS, &in));
+	}
+	EXPECT_EQ(MANY, stat_of(to.nl, LINK, QKD_A_STATS_INBOUND_RESERVED));
+	close(file);
+	EXPECT_EQ(0, stat_of(to.nl, LINK, QKD_A_STATS_INBOUND_RESERVED));
+	EXPECT_EQ(MANY, stat_of(to.nl, LINK, QKD_A_STATS_RELEASED));
+	for (int i = 0; i < MANY; i++) {
+		EXPECT_EQ(0, get_by_id(to.fd, out[i].key_id, 0, &in));
+		EXPECT_TRUE(same_key(&out[i], &in));
+	}
+	end_close(&from);
+	end_close(&to);
+}
+
+/* It has left the queue of fresh keys by its age, but its holder might still have committed it. */
+TEST_F(review, a_purge_withdraws_a_reserved_key_that_grew_too_old)
+{
+	const struct link_spec a = { .name = LINK, .role = QKD_ROLE_A, .seed = 's' };
+	const struct link_spec b = { .name = LINK, .role = QKD_ROLE_B, .seed = 's', .ttl_s = 1 };
+	struct qkd_key_get out, in;
+	struct end from, to;
+
+	ASSERT_EQ(0, end_open(&from, &a));
+	ASSERT_EQ(0, end_open(&to, &b));
+	ASSERT_EQ(0, get_key(from.fd, DEADLINE_MS, &out));
+	ASSERT_EQ(0, get_by_id(to.fd, out.key_id, DEADLINE_MS, &in));
+	ASSERT_SOON(stat_of(to.nl, LINK, QKD_A_STATS_EXPIRED) > MANY);
+	EXPECT_EQ(1, stat_of(to.nl, LINK, QKD_A_STATS_INBOUND_RESERVED));
+	ASSERT_EQ(0, qkd_nl_link_purge(to.nl, LINK));
+	ASSERT_EQ(0, qkd_nl_link_purge(to.nl, LINK));
+	EXPECT_EQ(1, stat_of(to.nl, LINK, QKD_A_STATS_INBOUND_RESERVED));
+	EXPECT_EQ(-EKEYREVOKED, commit(to.fd, out.key_id));
+	EXPECT_EQ(0, stat_of(to.nl, LINK, QKD_A_STATS_INBOUND_RESERVED));
+	EXPECT_EQ(-EKEYREVOKED, get_by_id(to.fd, out.key_id, 0, &in));
+	end_close(&from);
+	end_close(&to);
+}
+
 static int unload(const char *module)
 {
 	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
