@@ -172,15 +172,24 @@ static int enlist(struct qkd_link *link, struct netlink_ext_ack *extack)
 	return err;
 }
 
-/* The lists let go of the link; the caller, who now owns their reference, closes it. */
+/*
+ * Nobody finds the link any more. The caller closes it, and with it goes the lists' reference; until
+ * then it keeps its place in its namespace, so that its name is free only when its end is known.
+ */
 void qkd_link_withdraw_locked(struct qkd_link *link, struct list_head *doomed)
 {
 	lockdep_assert_held(&qkd_registry);
 	link->published = false;
-	list_del_init(&link->net_node);
 	list_move_tail(&link->provider_node, doomed);
-	link->net->count--;
 	link->net->generation++;
+}
+
+static void give_up_place(struct qkd_link *link)
+{
+	mutex_lock(&qkd_registry);
+	list_del_init(&link->net_node);
+	link->net->count--;
+	mutex_unlock(&qkd_registry);
 }
 
 static int open_link(struct qkd_link *link, struct nlattr **config, struct netlink_ext_ack *extack)
@@ -248,10 +257,11 @@ static void end_link(struct qkd_link *link)
 
 	qkd_flow_end(link);
 	close_link(link);
-	cancel_work_sync(&link->event_work);
+	flush_work(&link->event_work); /* a life that was short was one, too */
 	cancel_delayed_work_sync(&link->reap_work);
 	if (link->announced && !READ_ONCE(qn->dead))
 		qkd_netlink_event(qn->net, link->name, QKD_EVENT_LINK_GONE, 0);
+	give_up_place(link);
 	qkd_provider_unpin(link->provider);
 	qkd_link_put(link);
 	if (atomic_dec_and_test(&qn->users))

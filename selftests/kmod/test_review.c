@@ -180,6 +180,68 @@ TEST_F(review, a_purge_withdraws_a_reserved_key_that_grew_too_old)
 	end_close(&to);
 }
 
+/* Events */
+
+#define ROUNDS 100
+
+struct life {
+	bool there;
+	int lives;
+	bool mixed_up;
+};
+
+static int follow(const struct qkd_event *event, void *arg)
+{
+	struct life *life = arg;
+	const bool up = event->type == QKD_EVENT_LINK_UP;
+
+	if (!up && event->type != QKD_EVENT_LINK_GONE)
+		return 0;
+	if (up == life->there)
+		life->mixed_up = true;
+	life->there = up;
+	life->lives += up;
+	return 0;
+}
+
+static int delete_again_and_again(void)
+{
+	struct qkd_nl *nl;
+	int ret = qkd_nl_open(&nl);
+
+	while (!ret || ret == -ENODEV)
+		ret = qkd_nl_link_delete(nl, LINK);
+	return -ret;
+}
+
+/* One deletes while another adds: still each of them ends before the next one of its name begins. */
+TEST_F(review, events_of_links_of_one_name_are_in_order)
+{
+	const struct link_spec spec = { .name = LINK, .role = QKD_ROLE_A, .seed = 's' };
+	const int64_t end = now_ms() + 3 * DEADLINE_MS;
+	struct life life = {};
+	struct qkd_nl *events;
+	pid_t pid;
+
+	ASSERT_EQ(0, qkd_nl_open(&events));
+	ASSERT_EQ(0, qkd_nl_event_subscribe(events));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(delete_again_and_again());
+	while (life.lives < ROUNDS && !life.mixed_up && now_ms() < end) {
+		int ret = add_link(self->nl, &spec);
+
+		EXPECT_TRUE(!ret || ret == -EEXIST);
+		EXPECT_EQ(0, qkd_nl_event_read(events, follow, &life));
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	EXPECT_FALSE(life.mixed_up);
+	EXPECT_LE(ROUNDS, life.lives);
+	qkd_nl_close(events);
+}
+
 static int unload(const char *module)
 {
 	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;

@@ -127,7 +127,7 @@ enum qkd_event_type {
 	QKD_EVENT_UNSPEC,
 	QKD_EVENT_LINK_UP,		/* added, or its provider delivers again */
 	QKD_EVENT_LINK_DOWN,		/* its provider stopped delivering */
-	QKD_EVENT_LINK_GONE,		/* deleted, with its keys */
+	QKD_EVENT_LINK_GONE,		/* deleted, with its keys; its name is free after this */
 	QKD_EVENT_KEY_LOW,		/* outbound keys fell below "low" */
 	QKD_EVENT_KEY_AVAILABLE,	/* they are at or above it again, or came back from none */
 };
