@@ -132,6 +132,9 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 	return link;
 }
 
+/* Links of guests, of all their namespaces. Covered by qkd_registry. */
+static unsigned int guest_links;
+
 static int check_place(const struct qkd_link *link, struct netlink_ext_ack *extack)
 {
 	const struct qkd_net *qn = link->net;
@@ -147,6 +150,10 @@ static int check_place(const struct qkd_link *link, struct netlink_ext_ack *exta
 	}
 	if (qn->count >= QKD_LINKS_MAX) {
 		NL_SET_ERR_MSG(extack, "too many links in this namespace");
+		return -ENOSPC;
+	}
+	if (link->guest && guest_links >= QKD_GUEST_LINKS_MAX) {
+		NL_SET_ERR_MSG(extack, "too many links in users' own namespaces");
 		return -ENOSPC;
 	}
 	return 0;
@@ -166,6 +173,7 @@ static int enlist(struct qkd_link *link, struct netlink_ext_ack *extack)
 		list_add_tail(&link->net_node, &qn->links);
 		list_add_tail(&link->provider_node, &link->provider->links);
 		qn->count++;
+		guest_links += link->guest;
 		atomic_inc(&qn->users);
 	}
 	mutex_unlock(&qkd_registry);
@@ -189,6 +197,7 @@ static void give_up_place(struct qkd_link *link)
 	mutex_lock(&qkd_registry);
 	list_del_init(&link->net_node);
 	link->net->count--;
+	guest_links -= link->guest;
 	mutex_unlock(&qkd_registry);
 }
 

@@ -25,8 +25,9 @@
 #include <linux/qkd_provider.h>
 #include <uapi/linux/qkd_netlink.h>
 
-#define QKD_LINKS_MAX	64 /* links of one namespace */
-#define QKD_WAITERS_MAX 256 /* callers waiting for keys of one link */
+#define QKD_LINKS_MAX	    64 /* links of one namespace */
+#define QKD_GUEST_LINKS_MAX 64 /* links of all namespaces that other user namespaces own */
+#define QKD_WAITERS_MAX	    256 /* callers waiting for keys of one link */
 
 /**
  * enum qkd_key_state - where a key that the store holds is in its life

@@ -3,6 +3,7 @@
  * Provider "sim": links without QKD equipment. Whoever knows the seed knows every key, so each link
  * of it is marked as simulated.
  */
+#include <linux/capability.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -104,12 +105,24 @@ static int read_seed(struct nlattr *attr, struct sim_config *config, struct netl
 	return err;
 }
 
+/* A rate is processor time, of which any user could have as much as he likes in namespaces of his own. */
+static int read_rate(struct nlattr *attr, struct sim_config *config, struct netlink_ext_ack *extack)
+{
+	config->rate = attr ? nla_get_u32(attr) : QKD_SIM_RATE_DEFAULT;
+	if (config->rate <= QKD_SIM_RATE_DEFAULT || capable(CAP_NET_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, attr,
+			    "a rate above the default is for the machine's administrator");
+	return -EPERM;
+}
+
 static int parse_config(struct nlattr **attrs, struct sim_config *config,
 			struct netlink_ext_ack *extack)
 {
-	config->rate = QKD_SIM_RATE_DEFAULT;
-	if (attrs[QKD_A_SIM_RATE])
-		config->rate = nla_get_u32(attrs[QKD_A_SIM_RATE]);
+	int err = read_rate(attrs[QKD_A_SIM_RATE], config, extack);
+
+	if (err)
+		return err;
 	return read_seed(attrs[QKD_A_SIM_SEED_FD], config, extack);
 }
 

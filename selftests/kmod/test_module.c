@@ -169,7 +169,9 @@ TEST_F(module, bounds_the_keys_of_all_links_together)
 /* In a user namespace of its own, where it is administrator: adds a link and counts what it gets. */
 static int keys_of_a_guest(void)
 {
-	const struct link_spec spec = { .name = "guest", .role = QKD_ROLE_A, .seed = 'g' };
+	const struct link_spec spec = {
+		.name = "guest", .role = QKD_ROLE_A, .seed = 'g', .rate = QKD_SIM_RATE_DEFAULT
+	};
 	const int64_t end = now_ms() + DEADLINE_MS;
 	struct qkd_nl *nl;
 

@@ -242,6 +242,77 @@ TEST_F(review, events_of_links_of_one_name_are_in_order)
 	qkd_nl_close(events);
 }
 
+/* Guests: any user may be administrator of namespaces of his own. */
+
+/* Of a guest's process */
+static int rates_of_a_guest(void)
+{
+	const struct link_spec slow = {
+		.name = LINK, .role = QKD_ROLE_A, .seed = 's', .rate = QKD_SIM_RATE_DEFAULT
+	};
+	const struct link_spec fast = {
+		.name = "fast", .role = QKD_ROLE_A, .seed = 's', .rate = QKD_SIM_RATE_DEFAULT + 1
+	};
+	struct qkd_nl *nl;
+
+	if (unshare(CLONE_NEWUSER) || new_namespace(&nl))
+		return 1;
+	return add_link(nl, &slow) ? 2 : add_link(nl, &fast) != -EPERM ? 3 : 0;
+}
+
+/* Adds up to @want links in a new namespace, which lives on with @nl. The number, or -1. */
+static int fill_namespace(struct qkd_nl **nl, int want)
+{
+	char name[QKD_LINK_NAME_LEN];
+	const struct link_spec spec = {
+		.name = name, .role = QKD_ROLE_A, .seed = 's', .rate = QKD_SIM_RATE_MIN
+	};
+	int added, ret = 0;
+
+	if (new_namespace(nl))
+		return -1;
+	for (added = 0; added < want; added++) {
+		snprintf(name, sizeof(name), "guest-%d", added);
+		ret = add_link(*nl, &spec);
+		if (ret)
+			break;
+	}
+	return !ret || ret == -ENOSPC ? added : -1;
+}
+
+static int links_of_a_guest(void)
+{
+	struct qkd_nl *one, *other;
+	int first, second;
+
+	if (unshare(CLONE_NEWUSER))
+		return 1;
+	first = fill_namespace(&one, 40);
+	second = fill_namespace(&other, 40);
+	if (first < 1 || second < 0)
+		return 2;
+	return first + second > 64 ? 3 : 0;
+}
+
+static int as_a_guest(int (*run)(void))
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(run());
+	return pid < 0 ? -1 : await(pid);
+}
+
+TEST_F(review, guests_links_are_no_faster_than_the_default)
+{
+	EXPECT_EQ(0, as_a_guest(rates_of_a_guest));
+}
+
+TEST_F(review, guests_links_are_few_in_all_their_namespaces_together)
+{
+	EXPECT_EQ(0, as_a_guest(links_of_a_guest));
+}
+
 static int unload(const char *module)
 {
 	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;

@@ -25,9 +25,10 @@
  *   request:		QKD_A_LINK_NAME, _PROVIDER, _LOCAL_SAE, _REMOTE_SAE, _ROLE; optional _CAPACITY
  *			(default QKD_CAPACITY_DEFAULT), _TTL (0), _LOW (0), _CONFIG (provider's own nest)
  *   errors:		EEXIST, the name is taken; ENODEV, no such provider; EINVAL, with text;
- *			EPERM, its keys are not simulated and the caller is not the machine's
- *			administrator (CAP_NET_ADMIN in the initial user namespace);
- *			ENOSPC, too many links in this namespace; what the provider says
+ *			EPERM, its keys are not simulated, or its rate is above QKD_SIM_RATE_DEFAULT, and
+ *			the caller is not the machine's administrator (CAP_NET_ADMIN in the initial user
+ *			namespace); ENOSPC, too many links in this namespace, or in all those together
+ *			that belong to other user namespaces than the initial one; what the provider says
  *
  * QKD_CMD_LINK_DEL (do, CAP_NET_ADMIN): QKD_A_LINK_NAME. Wipes its keys, wakes its waiters.
  * QKD_CMD_LINK_PURGE (do, CAP_NET_ADMIN): QKD_A_LINK_NAME. Withdraws and wipes every key it holds now,
