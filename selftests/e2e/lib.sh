@@ -17,6 +17,7 @@ E2E_PIDS=$E2E_DIR/pids
 : >"$E2E_PIDS"
 E2E_USER=${E2E_USER:-nobody}
 E2E_RATE=${E2E_RATE:-1000000} # of the simulated link, bits per second
+e2e_has_namespaces=
 E2E_GENEVA=geneva
 E2E_ZURICH=zurich
 E2E_GENEVA_IP=10.77.0.1
@@ -89,6 +90,9 @@ e2e_cleanup() {
 		e2e_stop "$pid" KILL
 		wait "$pid"
 	done <"$E2E_PIDS"
+	if [[ $e2e_has_namespaces ]]; then
+		e2e_namespaces_end
+	fi
 	exec 2>&3 3>&-
 	rm -rf "$E2E_DIR"
 }
@@ -126,6 +130,7 @@ e2e_pki() {
 # Namespaces and links
 
 e2e_namespaces() {
+	e2e_has_namespaces=yes
 	ip netns add "$E2E_GENEVA"
 	ip netns add "$E2E_ZURICH"
 	ip link add gz netns "$E2E_GENEVA" type veth peer name zg netns "$E2E_ZURICH"
@@ -138,6 +143,7 @@ e2e_namespaces() {
 }
 
 e2e_namespaces_end() {
+	e2e_has_namespaces=
 	ip netns delete "$E2E_GENEVA"
 	ip netns delete "$E2E_ZURICH"
 }

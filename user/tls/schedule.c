@@ -249,7 +249,7 @@ static const uint8_t *traffic_secret(const struct qkdtls_schedule *s, enum qkdtl
 			       ? s->handshake[sender]
 			       : NULL;
 	return s->stage == STAGE_APPLICATION || s->stage == STAGE_COMPLETE ? s->application[sender]
-									     : NULL;
+									   : NULL;
 }
 
 int qkdtls_schedule_finished(const struct qkdtls_schedule *s, enum qkdtls_role sender,
