@@ -239,6 +239,7 @@ static void report_of_a_connection(void **state)
 	report.keyed = false;
 	report_end_text(&report, "web", text, sizeof(text));
 	assert_non_null(strstr(text, "outcome=fallback"));
+	assert_non_null(strstr(text, " unused-key=01020300"));
 }
 
 static void counters_name_only_what_has_happened(void **state)

@@ -102,7 +102,8 @@ void report_end_text(const struct report *report, const char *service, char *tex
 	if (report->established)
 		add_established(&line, report);
 	if (report->key[0])
-		add(&line, " key=%s", report->key);
+		add(&line, " %s=%s", report->established && !report->keyed ? "unused-key" : "key",
+		    report->key);
 	if (report->sent != QKDTLS_ALERT_NONE)
 		add(&line, " alert-sent=%s", qkdtls_alert_name(report->sent));
 	if (report->received != QKDTLS_ALERT_NONE)
