@@ -253,11 +253,18 @@ static int rates_of_a_guest(void)
 	const struct link_spec fast = {
 		.name = "fast", .role = QKD_ROLE_A, .seed = 's', .rate = QKD_SIM_RATE_DEFAULT + 1
 	};
+	const int64_t end = now_ms() + DEADLINE_MS;
 	struct qkd_nl *nl;
+	int ret;
 
 	if (unshare(CLONE_NEWUSER) || new_namespace(&nl))
 		return 1;
-	return add_link(nl, &slow) ? 2 : add_link(nl, &fast) != -EPERM ? 3 : 0;
+	/* Guests' namespaces that are still going may hold all the links there can be. */
+	while ((ret = add_link(nl, &slow)) == -ENOSPC && now_ms() < end)
+		poll(NULL, 0, TICK_MS);
+	if (ret)
+		return 2;
+	return add_link(nl, &fast) != -EPERM ? 3 : 0;
 }
 
 /* Adds up to @want links in a new namespace, which lives on with @nl. The number, or -1. */
