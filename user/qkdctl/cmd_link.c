@@ -30,18 +30,7 @@ static int list(struct qkd_nl *nl, bool json)
 
 int cmd_link_list(const struct options *options, int argc, char **argv)
 {
-	char problem[PROBLEM_LEN];
-	struct qkd_nl *nl;
-	int ret;
-
-	if (args_none(argc, argv, problem))
-		return fail_usage(problem);
-	ret = qkd_nl_open(&nl);
-	if (ret)
-		return fail(TRY_NETLINK, NULL, ret, NULL);
-	ret = list(nl, options->json);
-	qkd_nl_close(nl);
-	return ret;
+	return run_bare(options, argc, argv, list);
 }
 
 /* What the commands about one link do, once its name is known to be one. */

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "qkdctl/args.h"
 #include "qkdctl/output.h"
 #include "qkdctl/qkdctl.h"
 
@@ -75,16 +74,5 @@ static int monitor(struct qkd_nl *nl, bool json)
 
 int cmd_monitor(const struct options *options, int argc, char **argv)
 {
-	char problem[PROBLEM_LEN];
-	struct qkd_nl *nl;
-	int ret;
-
-	if (args_none(argc, argv, problem))
-		return fail_usage(problem);
-	ret = qkd_nl_open(&nl);
-	if (ret)
-		return fail(TRY_NETLINK, NULL, ret, NULL);
-	ret = monitor(nl, options->json);
-	qkd_nl_close(nl);
-	return ret;
+	return run_bare(options, argc, argv, monitor);
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "qkdctl/args.h"
 #include "qkdctl/output.h"
 #include "qkdctl/qkdctl.h"
 
@@ -29,16 +28,5 @@ static int list(struct qkd_nl *nl, bool json)
 
 int cmd_provider_list(const struct options *options, int argc, char **argv)
 {
-	char problem[PROBLEM_LEN];
-	struct qkd_nl *nl;
-	int ret;
-
-	if (args_none(argc, argv, problem))
-		return fail_usage(problem);
-	ret = qkd_nl_open(&nl);
-	if (ret)
-		return fail(TRY_NETLINK, NULL, ret, NULL);
-	ret = list(nl, options->json);
-	qkd_nl_close(nl);
-	return ret;
+	return run_bare(options, argc, argv, list);
 }

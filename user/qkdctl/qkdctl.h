@@ -35,6 +35,10 @@ int cmd_key_get(const struct options *options, int argc, char **argv);
 int cmd_stats(const struct options *options, int argc, char **argv);
 int cmd_monitor(const struct options *options, int argc, char **argv);
 
+/* bare.c: for a command that takes no words. @run gets an open handle; an exit status. */
+int run_bare(const struct options *options, int argc, char **argv,
+	     int (*run)(struct qkd_nl *nl, bool json));
+
 /* fail.c: what was tried, to say what a refusal means and what to do about it */
 enum attempt {
 	TRY_NETLINK,
