@@ -74,11 +74,24 @@ enum qkdtls_want {
 };
 
 /* Cipher suites, groups and signature schemes by their IANA numbers */
-#define QKDTLS_AES_128_GCM_SHA256    0x1301
-#define QKDTLS_AES_256_GCM_SHA384    0x1302
-#define QKDTLS_GROUP_X25519	     0x001d
-#define QKDTLS_GROUP_X25519MLKEM768  0x11ec
-#define QKDTLS_SIG_ECDSA_P256_SHA256 0x0403
+#define QKDTLS_AES_128_GCM_SHA256	0x1301
+#define QKDTLS_AES_256_GCM_SHA384	0x1302
+#define QKDTLS_CHACHA20_POLY1305_SHA256 0x1303
+#define QKDTLS_GROUP_SECP256R1		0x0017
+#define QKDTLS_GROUP_SECP384R1		0x0018
+#define QKDTLS_GROUP_X25519		0x001d
+#define QKDTLS_GROUP_SECP256R1MLKEM768	0x11eb
+#define QKDTLS_GROUP_X25519MLKEM768	0x11ec
+#define QKDTLS_GROUP_SECP384R1MLKEM1024 0x11ed
+#define QKDTLS_SIG_ECDSA_P256_SHA256	0x0403
+#define QKDTLS_SIG_ECDSA_P384_SHA384	0x0503
+#define QKDTLS_SIG_RSA_PSS_RSAE_SHA256	0x0804
+#define QKDTLS_SIG_RSA_PSS_RSAE_SHA384	0x0805
+#define QKDTLS_SIG_RSA_PSS_RSAE_SHA512	0x0806
+#define QKDTLS_SIG_ED25519		0x0807
+#define QKDTLS_SIG_MLDSA44		0x0904
+#define QKDTLS_SIG_MLDSA65		0x0905
+#define QKDTLS_SIG_MLDSA87		0x0906
 
 /* Alerts (RFC 9846 section 6) */
 enum qkdtls_alert {
@@ -104,9 +117,11 @@ enum qkdtls_alert {
 	QKDTLS_ALERT_MISSING_EXTENSION = 109,
 	QKDTLS_ALERT_UNSUPPORTED_EXTENSION = 110,
 	QKDTLS_ALERT_UNRECOGNIZED_NAME = 112,
+	QKDTLS_ALERT_BAD_CERTIFICATE_STATUS_RESPONSE = 113,
 	QKDTLS_ALERT_UNKNOWN_PSK_IDENTITY = 115,
 	QKDTLS_ALERT_CERTIFICATE_REQUIRED = 116,
 	QKDTLS_ALERT_GENERAL_ERROR = 117,
+	QKDTLS_ALERT_NO_APPLICATION_PROTOCOL = 120,
 	QKDTLS_ALERT_NONE = 256, /* no alert */
 };
 
@@ -131,8 +146,34 @@ const char *qkdtls_config_message(const struct qkdtls_config *config);
 int qkdtls_config_set_certificate(struct qkdtls_config *config, const char *chain_file,
 				  const char *key_file);
 
-/* Trust anchors (PEM, one or more) for the peer's chain */
+/*
+ * Trust anchors (PEM, one or more) for the peer's chain: certificates, and bare public keys ("PUBLIC KEY").
+ * A bare key is an anchor without a name: the chain is good from the certificate that carries this key
+ * downwards, so that a link can be pinned to its peer's own key or to its peer's CA. Name, times, usage and
+ * signatures below it are checked as ever.
+ */
 int qkdtls_config_set_trust(struct qkdtls_config *config, const char *file);
+
+/*
+ * Certificate revocation lists (PEM, one or more) of the CAs in the peer's chain. With them every certificate
+ * of the chain but the anchor must have a list that is in date: no list, certificate_unknown; an outdated
+ * one, certificate_unknown; revoked, certificate_revoked.
+ */
+int qkdtls_config_set_crl(struct qkdtls_config *config, const char *file);
+
+/*
+ * An OCSP response (DER) about our own certificate, sent to a peer that asks by status_request (RFC 9846
+ * section 4.5.2.1). -EINVAL: not a successful response, or not about the certificate set before. The file is
+ * read once: whoever renews it makes a new configuration.
+ */
+int qkdtls_config_set_ocsp_staple(struct qkdtls_config *config, const char *file);
+
+/*
+ * The peer must staple a good OCSP response: asked for by status_request; none, one that is outdated, not
+ * signed by the issuer or its delegate, or "unknown": bad_certificate_status_response; revoked:
+ * certificate_revoked. Default: no, and then nothing is asked and an unasked staple is refused.
+ */
+int qkdtls_config_set_ocsp_required(struct qkdtls_config *config, bool required);
 
 /*
  * The name the peer's certificate must carry (subjectAltName dNSName, byte for byte but ASCII case, no
@@ -150,11 +191,58 @@ int qkdtls_config_set_policy(struct qkdtls_config *config, enum qkdtls_policy po
  * Key-exchange groups and cipher suites in order of preference, names separated by colons
  * ("X25519MLKEM768:x25519", "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256"). A group without a
  * post-quantum part is refused (-EPERM) unless @allow_classical. -EOPNOTSUPP: this libcrypto lacks it;
- * -EINVAL: unknown name, doubled, empty. Defaults: X25519MLKEM768; both suites, AES-256 first.
- * The client's first hello carries a share for the first group only.
+ * -EINVAL: unknown name, doubled, empty. Defaults: X25519MLKEM768:SecP384r1MLKEM1024:SecP256r1MLKEM768;
+ * AES-256-GCM, AES-128-GCM, ChaCha20-Poly1305. The client's first hello carries a share for the first group only.
  */
 int qkdtls_config_set_groups(struct qkdtls_config *config, const char *names, bool allow_classical);
 int qkdtls_config_set_ciphers(struct qkdtls_config *config, const char *names);
+
+/*
+ * Signature schemes, as above ("mldsa65:ecdsa_secp256r1_sha256"): those of CertificateVerify
+ * (signature_algorithms), and those in the peer's chain (signature_algorithms_cert, sent only if it was set).
+ * Defaults: all that this libcrypto has, ML-DSA first; for chains the same. A chain that is signed otherwise:
+ * unsupported_certificate. The anchor's own signature does not count.
+ */
+int qkdtls_config_set_signatures(struct qkdtls_config *config, const char *names);
+int qkdtls_config_set_chain_signatures(struct qkdtls_config *config, const char *names);
+
+/*
+ * Application protocols (RFC 7301), best first, names separated by commas, each of 1..255 bytes: the client
+ * offers them; the server picks its first that is offered, and answers no_application_protocol if there is
+ * none. A server without any ignores the offer; a client whose offer is not answered goes on, with an empty
+ * qkdtls_info.alpn. -EINVAL: empty or doubled name, or more than 1024 bytes.
+ */
+int qkdtls_config_set_alpn(struct qkdtls_config *config, const char *names);
+
+/*
+ * The largest protected record (RFC 8449: content, type and padding, 64..16385 bytes) that this end takes:
+ * a larger one is record_overflow. Default 16385; a client then does not send the extension. The peer's limit
+ * is always kept, by kTLS where the kernel can (since 6.19), otherwise qkdtls_ktls_install() says -EOPNOTSUPP.
+ */
+int qkdtls_config_set_record_size_limit(struct qkdtls_config *config, unsigned int limit);
+
+/**
+ * struct qkdtls_key_limits - when this end's own records get a new key by KeyUpdate
+ * @records: records under one key, 1..2^24 - 1024 (the default, before AES-GCM's limit in RFC 9846 section 5.5)
+ * @bytes: plain text under one key; 0: no limit
+ * @seconds: age of the key, looked at when something is sent; 0: no limit
+ */
+struct qkdtls_key_limits {
+	uint64_t records;
+	uint64_t bytes;
+	unsigned int seconds;
+};
+
+/* -EINVAL: @records is out of bounds */
+int qkdtls_config_set_key_limits(struct qkdtls_config *config,
+				 const struct qkdtls_key_limits *limits);
+
+/*
+ * Client: offer a second key of the source beside the first, for a server that does not have the first yet
+ * or any more. It costs a key per connection: whichever the server does not pick is spent unused. Default: no.
+ * A server looks up at most two keys for one hello, whatever it lists.
+ */
+int qkdtls_config_set_spare_key(struct qkdtls_config *config, bool spare);
 
 #define QKDTLS_LINK_CONTEXT_LEN 32
 
@@ -222,10 +310,10 @@ enum qkdtls_psk_answer {
 
 /**
  * struct qkdtls_psk_ops - where keys come from
- * @take: client: the next key to offer, spent by being taken. Asked once per connection (a
- *	HelloRetryRequest costs no second key)
+ * @take: client: the next key to offer, spent by being taken. Asked once per connection, or twice if
+ *	qkdtls_config_set_spare_key() says so (a HelloRetryRequest costs no further key)
  * @find: server: reserve the key of this external identity. Asked after everything else in the hello has
- *	been checked and no HelloRetryRequest is needed
+ *	been checked and no HelloRetryRequest is needed; at most for two identities of one hello
  * @commit: server: its binder was right; spend it. Not 0: the key may not be used, the handshake ends
  * @release: server: the binder was wrong or the handshake ended before @commit; put it back
  *
@@ -316,8 +404,9 @@ int qkdtls_to_errno(const struct qkdtls_conn *conn);
  * @certificate: the server proved itself by certificate
  * @imported: the PSK was imported by RFC 9258
  * @retried: there was a HelloRetryRequest
- * @psk_id: external identity of the PSK used, or of the one offered if it was not
+ * @psk_id: external identity of the PSK used, or of the (first) one offered if it was not
  * @psk_id_len: 0 if none was offered
+ * @alpn: the application protocol, NUL-terminated, "" without
  * @peer: the peer's certified name (subject in RFC 2253 form), "" without certificate
  */
 struct qkdtls_info {
@@ -330,6 +419,7 @@ struct qkdtls_info {
 	bool retried;
 	uint8_t psk_id[QKDTLS_PSK_ID_MAX];
 	size_t psk_id_len;
+	char alpn[256];
 	char peer[256];
 };
 
@@ -412,7 +502,14 @@ ssize_t qkdtls_send(struct qkdtls_conn *conn, const void *data, size_t len);
  */
 ssize_t qkdtls_receive(struct qkdtls_conn *conn, void *buf, size_t len);
 
-/* Queues close_notify. */
+/*
+ * Queues a KeyUpdate and changes to the next key; @peer_too asks the peer for the same (once: nothing more is
+ * asked until it has answered). Beside it the limits of the configuration work by themselves. -EPERM as
+ * qkdtls_send(), -EPIPE after qkdtls_close().
+ */
+int qkdtls_key_update(struct qkdtls_conn *conn, bool peer_too);
+
+/* Queues close_notify: this end sends no more, but goes on receiving until the peer's close_notify. */
 int qkdtls_close(struct qkdtls_conn *conn);
 
 #ifdef __cplusplus
