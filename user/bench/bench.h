@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a handshake costs each of its ends: ours and libssl's, in one process, without any socket */
+#ifndef QKD_BENCH_H
+#define QKD_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <qkd/qkdtls.h>
+
+/* ---- main.c ---- */
+
+/* Nanoseconds of CPU, by enum qkdtls_role */
+struct bench_cost {
+	uint64_t nsec[2];
+};
+
+/* CPU time of this thread */
+uint64_t bench_clock(void);
+
+/* ---- ours.c, libssl.c: what shakes hands ---- */
+
+struct bench_files {
+	const char *ca;
+	const char *chain;
+	const char *key;
+};
+
+/**
+ * struct bench_stack - a TLS implementation, set up as for one mode
+ * @shake: one handshake, from new connections to freed ones; adds to @cost; false: it failed
+ */
+struct bench_stack {
+	bool (*shake)(struct bench_stack *stack, struct bench_cost *cost);
+	void (*free)(struct bench_stack *stack);
+};
+
+/**
+ * struct bench_ours - how the engine is set up
+ * @policy: require and psk-only with a key, prefer without
+ * @mutual: the client has the certificate, too
+ */
+struct bench_ours {
+	enum qkdtls_policy policy;
+	bool mutual;
+};
+
+/* NULL: standard error has the reason. Both: X25519MLKEM768, TLS_AES_256_GCM_SHA384. */
+struct bench_stack *bench_ours_new(const struct bench_files *files, const struct bench_ours *how);
+struct bench_stack *bench_libssl_new(const struct bench_files *files, bool mutual);
+
+/* ---- floor.c: what the tool `openssl speed` says of libcrypto's own operations ---- */
+
+enum bench_op {
+	BENCH_X25519_KEYGEN,
+	BENCH_X25519_DERIVE,
+	BENCH_MLKEM_KEYGEN,
+	BENCH_MLKEM_ENCAP,
+	BENCH_MLKEM_DECAP,
+	BENCH_ECDSA_SIGN,
+	BENCH_ECDSA_VERIFY,
+	BENCH_MLDSA_SIGN,
+	BENCH_MLDSA_VERIFY,
+	BENCH_OPS,
+};
+
+struct bench_floor {
+	double usec[BENCH_OPS]; /* 0: the tool does not know it */
+};
+
+/* false: the tool cannot be run */
+bool bench_floor_measure(struct bench_floor *floor);
+const char *bench_op_name(enum bench_op op);
+
+#endif /* QKD_BENCH_H */

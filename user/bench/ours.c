@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The engine: two connections whose output goes straight to the other's input */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../../selftests/user/pki.h"
+#include "bench/bench.h"
+
+struct ours {
+	struct bench_stack stack;
+	struct qkdtls_config *config[2]; /* by role */
+	bool psk;
+};
+
+/* A source that always has the same key: what a key costs its source is not the engine's. */
+
+static void fill_key(struct qkdtls_psk *psk)
+{
+	*psk = (struct qkdtls_psk){ .id_len = 16, .secret_len = 32 };
+	memset(psk->id, 0x1d, psk->id_len);
+	memset(psk->secret, 0x5e, psk->secret_len);
+}
+
+static int key_take(void *arg, struct qkdtls_psk *psk)
+{
+	fill_key(psk);
+	return QKDTLS_PSK_FOUND;
+}
+
+static int key_find(void *arg, const uint8_t *id, size_t id_len, struct qkdtls_psk *psk)
+{
+	fill_key(psk);
+	return QKDTLS_PSK_FOUND;
+}
+
+static int key_commit(void *arg, const uint8_t *id, size_t id_len)
+{
+	return 0;
+}
+
+static void key_release(void *arg, const uint8_t *id, size_t id_len)
+{
+}
+
+static const struct qkdtls_psk_ops key_ops = {
+	.take = key_take,
+	.find = key_find,
+	.commit = key_commit,
+	.release = key_release,
+};
+
+/* ---- One handshake ---- */
+
+/* What one end wrote and the other has not read yet; a whole flight fits. */
+struct pipe {
+	uint8_t data[64 * 1024];
+	size_t start, end;
+};
+
+static bool pipe_write(struct pipe *pipe, struct qkdtls_conn *conn)
+{
+	const uint8_t *data;
+	size_t len;
+
+	if (pipe->start == pipe->end)
+		pipe->start = pipe->end = 0;
+	data = qkdtls_output(conn, &len);
+	if (len > sizeof(pipe->data) - pipe->end)
+		return false;
+	memcpy(pipe->data + pipe->end, data, len);
+	pipe->end += len;
+	qkdtls_output_sent(conn, len);
+	return true;
+}
+
+static bool pipe_read(struct pipe *pipe, struct qkdtls_conn *conn)
+{
+	size_t have = pipe->end - pipe->start, wanted = qkdtls_wanted(conn);
+	const uint8_t *data = pipe->data + pipe->start;
+
+	if (have > wanted)
+		have = wanted;
+	if (!have || qkdtls_input(conn, data, have))
+		return false;
+	pipe->start += have;
+	return true;
+}
+
+/* Goes on until there is nothing more to do with what has come. */
+static enum qkdtls_want advance(struct qkdtls_conn *conn, struct pipe *in, struct pipe *out)
+{
+	enum qkdtls_want want;
+	bool moved;
+
+	do {
+		want = qkdtls_handshake(conn);
+		if (want == QKDTLS_WANT_WRITE)
+			moved = pipe_write(out, conn);
+		else
+			moved = want == QKDTLS_WANT_READ && pipe_read(in, conn);
+	} while (moved);
+	return want;
+}
+
+static bool ours_shake(struct bench_stack *stack, struct bench_cost *cost)
+{
+	struct ours *ours = (struct ours *)stack;
+	enum qkdtls_want want[2] = { QKDTLS_WANT_READ, QKDTLS_WANT_READ };
+	struct qkdtls_conn *conn[2] = { NULL, NULL };
+	static struct pipe pipes[2]; /* by writer */
+	uint64_t start, now;
+	int turn, role;
+
+	for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
+		pipes[role].start = pipes[role].end = 0;
+	start = bench_clock();
+	/* Client, server, client, server: then all flights are over. */
+	for (turn = 0; turn < 4; turn++) {
+		role = turn % 2;
+		if (!conn[role])
+			conn[role] = qkdtls_conn_new(ours->config[role], role,
+						     ours->psk ? &key_ops : NULL, NULL);
+		if (conn[role])
+			want[role] = advance(conn[role], &pipes[!role], &pipes[role]);
+		if (turn >= 2)
+			qkdtls_conn_free(conn[role]);
+		now = bench_clock();
+		cost->nsec[role] += now - start;
+		start = now;
+	}
+	return want[QKDTLS_CLIENT] == QKDTLS_DONE && want[QKDTLS_SERVER] == QKDTLS_DONE;
+}
+
+/* ---- Set-up ---- */
+
+static int configure(struct qkdtls_config *config, enum qkdtls_role role,
+		     const struct bench_files *files, const struct bench_ours *how)
+{
+	const bool proves = how->mutual || role == QKDTLS_SERVER;
+	const bool checks = how->mutual || role == QKDTLS_CLIENT;
+	uint8_t context[QKDTLS_LINK_CONTEXT_LEN];
+	int ret;
+
+	ret = qkdtls_config_set_policy(config, how->policy);
+	if (!ret)
+		ret = qkdtls_config_set_groups(config, "X25519MLKEM768", false);
+	if (!ret)
+		ret = qkdtls_config_set_ciphers(config, "TLS_AES_256_GCM_SHA384");
+	if (!ret && how->policy != QKDTLS_PREFER) {
+		ret = qkdtls_link_context("geneva", "zurich", context);
+		if (!ret)
+			ret = qkdtls_config_set_psk_imported(config, context);
+	}
+	if (how->policy == QKDTLS_PSK_ONLY)
+		return ret;
+	if (!ret && proves)
+		ret = qkdtls_config_set_certificate(config, files->chain, files->key);
+	if (!ret && checks)
+		ret = qkdtls_config_set_trust(config, files->ca);
+	if (!ret && checks)
+		ret = qkdtls_config_set_peer_name(config, PKI_SERVER_NAME);
+	if (!ret && how->mutual && role == QKDTLS_SERVER)
+		ret = qkdtls_config_set_verify_client(config, true);
+	return ret;
+}
+
+static void ours_free(struct bench_stack *stack)
+{
+	struct ours *ours = (struct ours *)stack;
+
+	qkdtls_config_unref(ours->config[QKDTLS_CLIENT]);
+	qkdtls_config_unref(ours->config[QKDTLS_SERVER]);
+	free(ours);
+}
+
+struct bench_stack *bench_ours_new(const struct bench_files *files, const struct bench_ours *how)
+{
+	struct ours *ours = calloc(1, sizeof(*ours));
+	int role;
+
+	if (!ours)
+		return NULL;
+	ours->stack = (struct bench_stack){ .shake = ours_shake, .free = ours_free };
+	ours->psk = how->policy != QKDTLS_PREFER;
+	for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		ours->config[role] = qkdtls_config_new();
+		if (ours->config[role] && !configure(ours->config[role], role, files, how))
+			continue;
+		fprintf(stderr, "bench: %s\n",
+			ours->config[role] ? qkdtls_config_message(ours->config[role])
+					   : "out of memory");
+		ours_free(&ours->stack);
+		return NULL;
+	}
+	return &ours->stack;
+}
