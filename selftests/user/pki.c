@@ -11,6 +11,7 @@
 
 #include <openssl/ec.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #define PKI_DAY 86400L
@@ -114,10 +115,32 @@ static void pki_make_ca(struct pki *pki, struct pki_ca *ca, const char *file, co
 	must(PEM_write_X509(out, ca->cert) && fclose(out) == 0, "write CA");
 }
 
+#define PKI_RSA_BITS 2048
+
+static EVP_PKEY *pki_key(const char *type)
+{
+	if (!strncmp(type, "P-", 2))
+		return EVP_EC_gen(type);
+	if (!strncmp(type, "RSA", 3))
+		return EVP_RSA_gen(type[3] ? (unsigned int)atoi(type + 4) : PKI_RSA_BITS);
+	return EVP_PKEY_Q_keygen(NULL, NULL, type);
+}
+
+bool pki_has_type(const char *type)
+{
+	EVP_PKEY_CTX *ctx;
+
+	if (!strncmp(type, "P-", 2) || !strncmp(type, "RSA", 3))
+		return true;
+	ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	EVP_PKEY_CTX_free(ctx);
+	return ctx;
+}
+
 void pki_issue(struct pki *pki, const struct pki_leaf *leaf)
 {
 	const struct pki_ca *ca = leaf->other_ca ? &pki->other : &pki->ca;
-	EVP_PKEY *key = EVP_EC_gen(leaf->curve ? leaf->curve : "P-256");
+	EVP_PKEY *key = pki_key(leaf->type ? leaf->type : "P-256");
 	char san[128];
 	X509 *cert;
 	FILE *out;
@@ -159,7 +182,7 @@ static const struct pki_leaf pki_leaves[] = {
 	{ .file = "stranger", .name = PKI_SERVER_NAME, .other_ca = true, PKI_VALID },
 	{ .file = "nosign", .name = PKI_SERVER_NAME, .no_sign = true, PKI_VALID },
 	{ .file = "client-only", .name = PKI_SERVER_NAME, .client_only = true, PKI_VALID },
-	{ .file = "p384", .name = PKI_SERVER_NAME, .curve = "P-384", PKI_VALID },
+	{ .file = "p521", .name = PKI_SERVER_NAME, .type = "P-521", PKI_VALID },
 };
 
 struct pki *pki_new(void)

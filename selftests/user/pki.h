@@ -20,7 +20,7 @@ struct pki;
  * @not_before: seconds from now
  * @no_sign: key usage without digitalSignature
  * @client_only: extended key usage clientAuth instead of both
- * @curve: NULL: P-256
+ * @type: of its key: a curve, "RSA", "RSA-1024", "ED25519", "ML-DSA-65"; NULL: P-256
  */
 struct pki_leaf {
 	const char *file;
@@ -30,17 +30,20 @@ struct pki_leaf {
 	long not_after;
 	bool no_sign;
 	bool client_only;
-	const char *curve;
+	const char *type;
 };
 
 /*
  * Makes ca.pem, other-ca.pem, server.{pem,key}, client.{pem,key}, and as refused servers: expired, early,
- * stranger (other CA), nosign (key usage), client-only (extended key usage), p384 (other curve).
+ * stranger (other CA), nosign (key usage), client-only (extended key usage), p521 (a curve without scheme).
  */
 struct pki *pki_new(void);
 void pki_free(struct pki *pki);
 
 void pki_issue(struct pki *pki, const struct pki_leaf *leaf);
+
+/* Does this libcrypto have keys of this type? */
+bool pki_has_type(const char *type);
 
 /* DIR/FILE; the string lives until the eighth next call */
 const char *pki_path(struct pki *pki, const char *file);

@@ -53,9 +53,9 @@ static void certificate_files_are_checked(void **state)
 						     pki_path(pki, "nosign.key")),
 		       -EINVAL, "nosign.pem: ");
 	assert_refused(config,
-		       qkdtls_config_set_certificate(config, pki_path(pki, "p384.pem"),
-						     pki_path(pki, "p384.key")),
-		       -EOPNOTSUPP, "p384.key: ");
+		       qkdtls_config_set_certificate(config, pki_path(pki, "p521.pem"),
+						     pki_path(pki, "p521.key")),
+		       -EOPNOTSUPP, "p521.key: ");
 	qkdtls_config_unref(config);
 }
 

@@ -397,7 +397,7 @@ static void tables_answer_by_number(void **state)
 	assert_true(qkdtls_suite_available(suite));
 	assert_null(qkdtls_suite_find(0x1300));
 	assert_null(qkdtls_group_find(0));
-	assert_null(qkdtls_scheme_find(0x0804));
+	assert_null(qkdtls_scheme_find(0x0401));
 	assert_true(qkdtls_group_find(QKDTLS_GROUP_X25519MLKEM768)->hybrid);
 	assert_false(qkdtls_group_find(QKDTLS_GROUP_X25519)->hybrid);
 	assert_string_equal(qkdtls_suite_name(QKDTLS_AES_128_GCM_SHA256), "TLS_AES_128_GCM_SHA256");
@@ -446,9 +446,9 @@ static void suite_lists(void **state)
 	assert_int_equal(list.item[0]->number, QKDTLS_AES_128_GCM_SHA256);
 	assert_int_equal(list.item[1]->number, QKDTLS_AES_256_GCM_SHA384);
 	assert_ptr_equal(qkdtls_suite_list_find(&list, QKDTLS_AES_256_GCM_SHA384), list.item[1]);
-	assert_null(qkdtls_suite_list_find(&list, 0x1303));
+	assert_null(qkdtls_suite_list_find(&list, QKDTLS_CHACHA20_POLY1305_SHA256));
 	qkdtls_suite_list_default(&list);
-	assert_int_equal(list.count, 2);
+	assert_int_equal(list.count, 3);
 	assert_int_equal(list.item[0]->number, QKDTLS_AES_256_GCM_SHA384);
 }
 
@@ -465,7 +465,9 @@ static void classical_groups_need_leave(void **state)
 	assert_int_equal(list.count, 1);
 	assert_ptr_equal(qkdtls_group_list_find(&list, QKDTLS_GROUP_X25519), list.item[0]);
 	assert_null(qkdtls_group_list_find(&list, QKDTLS_GROUP_X25519MLKEM768));
-	assert_int_equal(qkdtls_group_list_parse(&list, "secp256r1", true, bad), -EINVAL);
+	assert_int_equal(qkdtls_group_list_parse(&list, "secp521r1", true, bad), -EINVAL);
+	assert_int_equal(qkdtls_group_list_parse(&list, "secp256r1", false, bad), -EPERM);
+	assert_int_equal(qkdtls_group_list_parse(&list, "secp384r1", false, bad), -EPERM);
 	qkdtls_scheme_list_default(&schemes);
 	assert_non_null(qkdtls_scheme_list_find(&schemes, QKDTLS_SIG_ECDSA_P256_SHA256));
 	assert_null(qkdtls_scheme_list_find(&schemes, 0x0401));

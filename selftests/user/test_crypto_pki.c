@@ -146,7 +146,7 @@ static void bad_own_files_are_refused(void **state)
 		{ "server.pem", "locked", -EINVAL, "locked: no private key in PEM without" },
 		{ "server.pem", ".", -EINVAL, ": not a regular file" },
 		{ "nosign.pem", "nosign.key", -EINVAL, "lacks digitalSignature" },
-		{ "p384.pem", "p384.key", -EOPNOTSUPP, "no signature scheme" },
+		{ "p521.pem", "p521.key", -EOPNOTSUPP, "no signature scheme" },
 	};
 	static const char locked[] =
 		"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"

@@ -36,7 +36,7 @@ struct bad_hello {
 
 #define SESSION_ID_AT	34
 #define COMPRESSION_LEN 2
-#define SUITES_LEN	6 /* two, with their length */
+#define SUITES_LEN	8 /* three, with their length */
 
 /*
  * What the server must say to a client's changed hello. DECRYPT_ERROR: nothing was wrong but that the
@@ -213,7 +213,7 @@ static const struct bad_hello second_hellos[] = {
 	  { HEAD(SESSION_ID_AT + 1, 0, 1, 2, 3, 4, 5, 6, 7) } },
 	{ "other suites",
 	  ALERT(ILLEGAL_PARAMETER),
-	  { TAIL(SUITES_LEN + COMPRESSION_LEN, 0, 2, 0x13, 0x02, 1, 0) } },
+	  { TAIL(SUITES_LEN + COMPRESSION_LEN, 0, 4, 0x13, 0x02, 0x13, 0x01, 1, 0) } },
 	{ "extension 33 dropped", ALERT(ILLEGAL_PARAMETER), { DROP(BOTH) } },
 	{ "pre_shared_key and extension 33 dropped",
 	  ALERT(ILLEGAL_PARAMETER),

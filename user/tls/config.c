@@ -162,6 +162,18 @@ int qkdtls_config_set_ciphers(struct qkdtls_config *config, const char *names)
 	return accept_setting(config);
 }
 
+int qkdtls_config_set_signatures(struct qkdtls_config *config, const char *names)
+{
+	char bad[QKDTLS_NAME_MAX] = "";
+	struct qkdtls_scheme_list schemes;
+	const int ret = qkdtls_scheme_list_parse(&schemes, names, bad);
+
+	if (ret)
+		return refuse_name(config, ret, "signatures", bad);
+	config->schemes = schemes;
+	return accept_setting(config);
+}
+
 int qkdtls_config_set_psk_imported(struct qkdtls_config *config,
 				   const uint8_t context[QKDTLS_LINK_CONTEXT_LEN])
 {

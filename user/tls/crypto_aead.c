@@ -15,7 +15,7 @@ struct qkdtls_aead_key {
 
 size_t qkdtls_aead_key_len(enum qkdtls_aead aead)
 {
-	return aead == QKDTLS_AES_256_GCM ? 32 : 16;
+	return aead == QKDTLS_AES_128_GCM ? 16 : 32;
 }
 
 bool qkdtls_aead_available(enum qkdtls_aead aead)

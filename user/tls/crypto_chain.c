@@ -217,7 +217,8 @@ int qkdtls_chain_verify_signature(const struct qkdtls_chain *chain,
 	ctx = EVP_MD_CTX_new();
 	if (!ctx)
 		return qkdtls_lib_error(-ENOMEM);
-	if (EVP_DigestVerifyInit_ex(ctx, NULL, scheme->digest, NULL, NULL, key, NULL) != 1)
+	if (EVP_DigestVerifyInit_ex(ctx, NULL, scheme->digest, NULL, NULL, key,
+				    qkdtls_x509_signature_params(scheme)) != 1)
 		err = -EIO;
 	else if (EVP_DigestVerify(ctx, signature, signature_len, data, data_len) != 1)
 		err = QKDTLS_ALERT_DECRYPT_ERROR;

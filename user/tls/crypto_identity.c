@@ -236,8 +236,8 @@ int qkdtls_identity_sign(const struct qkdtls_identity *identity, const struct qk
 	ctx = EVP_MD_CTX_new();
 	if (!ctx)
 		return qkdtls_lib_error(-ENOMEM);
-	if (EVP_DigestSignInit_ex(ctx, NULL, scheme->digest, NULL, NULL, identity->key, NULL) !=
-		    1 ||
+	if (EVP_DigestSignInit_ex(ctx, NULL, scheme->digest, NULL, NULL, identity->key,
+				  qkdtls_x509_signature_params(scheme)) != 1 ||
 	    EVP_DigestSign(ctx, NULL, len, data, data_len) != 1)
 		err = qkdtls_lib_error(-EIO);
 	else if (*len > size)

@@ -12,6 +12,7 @@
 /**
  * struct qkdtls_kex_part - an algorithm
  * @key_type: libcrypto's name of the key type
+ * @curve: libcrypto's name of an EC key's curve, or NULL
  * @kem: the server encapsulates to the client's key, else both ends derive (ECDH)
  * @client_share: bytes the client sends
  * @server_share: bytes the server sends
@@ -19,6 +20,7 @@
  */
 struct qkdtls_kex_part {
 	const char *key_type;
+	const char *curve;
 	bool kem;
 	size_t client_share;
 	size_t server_share;
@@ -26,7 +28,10 @@ struct qkdtls_kex_part {
 };
 
 extern const struct qkdtls_kex_part qkdtls_part_x25519;
+extern const struct qkdtls_kex_part qkdtls_part_p256;
+extern const struct qkdtls_kex_part qkdtls_part_p384;
 extern const struct qkdtls_kex_part qkdtls_part_mlkem768;
+extern const struct qkdtls_kex_part qkdtls_part_mlkem1024;
 
 /* The client's key pair */
 struct qkdtls_kex_key;

@@ -11,6 +11,7 @@ static const char *const md_names[] = {
 static const char *const cipher_names[] = {
 	[QKDTLS_AES_128_GCM] = "AES-128-GCM",
 	[QKDTLS_AES_256_GCM] = "AES-256-GCM",
+	[QKDTLS_CHACHA20_POLY1305] = "ChaCha20-Poly1305",
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -10,6 +11,9 @@
 
 /* More than any chain or set of anchors of ours: a wrong file is noticed instead of loaded. */
 #define FILE_CERTIFICATES_MAX 1000
+
+/* A hash of 512 bits and as much salt must fit too. */
+#define RSA_BITS_MIN 2048
 
 /* Certificates up to the end; false: something else stands in between, or memory */
 static bool read_all(BIO *bio, STACK_OF(X509) * certs)
@@ -61,6 +65,21 @@ err_list:
 	return qkdtls_lib_error(-EINVAL);
 }
 
+const OSSL_PARAM *qkdtls_x509_signature_params(const struct qkdtls_scheme *scheme)
+{
+	/* libcrypto takes MGF1's digest from the signature's. */
+	static const OSSL_PARAM pss[] = {
+		{ OSSL_SIGNATURE_PARAM_PAD_MODE, OSSL_PARAM_UTF8_STRING,
+		  (char *)OSSL_PKEY_RSA_PAD_MODE_PSS, sizeof(OSSL_PKEY_RSA_PAD_MODE_PSS) - 1, 0 },
+		{ OSSL_SIGNATURE_PARAM_PSS_SALTLEN, OSSL_PARAM_UTF8_STRING,
+		  (char *)OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST,
+		  sizeof(OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST) - 1, 0 },
+		{ NULL, 0, NULL, 0, 0 },
+	};
+
+	return scheme->pss ? pss : NULL;
+}
+
 bool qkdtls_x509_key_fits(const EVP_PKEY *key, const struct qkdtls_scheme *scheme)
 {
 	char curve[64];
@@ -68,6 +87,8 @@ bool qkdtls_x509_key_fits(const EVP_PKEY *key, const struct qkdtls_scheme *schem
 
 	if (!EVP_PKEY_is_a(key, scheme->key_type))
 		return false;
+	if (scheme->pss)
+		return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
 	if (!scheme->curve)
 		return true;
 	if (EVP_PKEY_get_group_name(key, curve, sizeof(curve), &len) != 1)

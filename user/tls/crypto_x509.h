@@ -12,8 +12,11 @@
 int qkdtls_x509_read(STACK_OF(X509) * *certs, const char *file,
 		     char message[QKDTLS_PKI_MESSAGE_MAX]);
 
-/* Is this a key of the scheme's type, and on its curve? */
+/* Is this a key of the scheme's type, on its curve, and long enough? */
 bool qkdtls_x509_key_fits(const EVP_PKEY *key, const struct qkdtls_scheme *scheme);
+
+/* What a signature of this scheme needs beside its digest; NULL: nothing */
+const OSSL_PARAM *qkdtls_x509_signature_params(const struct qkdtls_scheme *scheme);
 
 /* Is signing among what its keyUsage, if it has one, allows? */
 bool qkdtls_x509_may_sign(X509 *cert);

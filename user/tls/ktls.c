@@ -24,6 +24,7 @@ union ktls_crypto {
 	struct tls_crypto_info info;
 	struct tls12_crypto_info_aes_gcm_128 aes_128;
 	struct tls12_crypto_info_aes_gcm_256 aes_256;
+	struct tls12_crypto_info_chacha20_poly1305 chacha20;
 	uint8_t bytes[sizeof(struct tls12_crypto_info_aes_gcm_256)];
 };
 
@@ -63,6 +64,17 @@ static const struct ktls_cipher {
 		.salt = offsetof(struct tls12_crypto_info_aes_gcm_256, salt),
 		.iv = offsetof(struct tls12_crypto_info_aes_gcm_256, iv),
 		.seq = offsetof(struct tls12_crypto_info_aes_gcm_256, rec_seq),
+	},
+	{
+		.suite = QKDTLS_CHACHA20_POLY1305_SHA256,
+		.type = TLS_CIPHER_CHACHA20_POLY1305,
+		.size = sizeof(struct tls12_crypto_info_chacha20_poly1305),
+		.key_len = TLS_CIPHER_CHACHA20_POLY1305_KEY_SIZE,
+		.key = offsetof(struct tls12_crypto_info_chacha20_poly1305, key),
+		.salt_len = 0,
+		.salt = offsetof(struct tls12_crypto_info_chacha20_poly1305, salt),
+		.iv = offsetof(struct tls12_crypto_info_chacha20_poly1305, iv),
+		.seq = offsetof(struct tls12_crypto_info_chacha20_poly1305, rec_seq),
 	},
 };
 

@@ -9,7 +9,10 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* RFC 9846 section 5.5 allows 2^24.5 full records; one power below leaves room to change keys. */
+/*
+ * RFC 9846 section 5.5 allows 2^24.5 full records of AES-GCM; one power below leaves room to change keys.
+ * ChaCha20-Poly1305 has no such limit, but a key for ever is no good either.
+ */
 #define GCM_RECORD_LIMIT (UINT64_C(1) << 24)
 
 /* Each table is in our order of preference. */
@@ -18,6 +21,8 @@ static const struct qkdtls_suite suites[] = {
 	  GCM_RECORD_LIMIT },
 	{ QKDTLS_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256", QKDTLS_SHA256, QKDTLS_AES_128_GCM,
 	  GCM_RECORD_LIMIT },
+	{ QKDTLS_CHACHA20_POLY1305_SHA256, "TLS_CHACHA20_POLY1305_SHA256", QKDTLS_SHA256,
+	  QKDTLS_CHACHA20_POLY1305, GCM_RECORD_LIMIT },
 };
 
 static const struct qkdtls_group groups[] = {
@@ -31,6 +36,24 @@ static const struct qkdtls_group groups[] = {
 		.parts = { &qkdtls_part_mlkem768, &qkdtls_part_x25519 },
 	},
 	{
+		.number = QKDTLS_GROUP_SECP384R1MLKEM1024,
+		.name = "SecP384r1MLKEM1024",
+		.hybrid = true,
+		.client_share = 97 + 1568,
+		.server_share = 97 + 1568,
+		.secret = 48 + 32,
+		.parts = { &qkdtls_part_p384, &qkdtls_part_mlkem1024 },
+	},
+	{
+		.number = QKDTLS_GROUP_SECP256R1MLKEM768,
+		.name = "SecP256r1MLKEM768",
+		.hybrid = true,
+		.client_share = 65 + 1184,
+		.server_share = 65 + 1088,
+		.secret = 32 + 32,
+		.parts = { &qkdtls_part_p256, &qkdtls_part_mlkem768 },
+	},
+	{
 		.number = QKDTLS_GROUP_X25519,
 		.name = "x25519",
 		.client_share = 32,
@@ -38,10 +61,36 @@ static const struct qkdtls_group groups[] = {
 		.secret = 32,
 		.parts = { &qkdtls_part_x25519 },
 	},
+	{
+		.number = QKDTLS_GROUP_SECP256R1,
+		.name = "secp256r1",
+		.client_share = 65,
+		.server_share = 65,
+		.secret = 32,
+		.parts = { &qkdtls_part_p256 },
+	},
+	{
+		.number = QKDTLS_GROUP_SECP384R1,
+		.name = "secp384r1",
+		.client_share = 97,
+		.server_share = 97,
+		.secret = 48,
+		.parts = { &qkdtls_part_p384 },
+	},
 };
 
 static const struct qkdtls_scheme schemes[] = {
-	{ QKDTLS_SIG_ECDSA_P256_SHA256, "ecdsa_secp256r1_sha256", "EC", "prime256v1", "SHA2-256" },
+	{ QKDTLS_SIG_MLDSA65, "mldsa65", "ML-DSA-65", NULL, NULL, false },
+	{ QKDTLS_SIG_MLDSA87, "mldsa87", "ML-DSA-87", NULL, NULL, false },
+	{ QKDTLS_SIG_MLDSA44, "mldsa44", "ML-DSA-44", NULL, NULL, false },
+	{ QKDTLS_SIG_ECDSA_P256_SHA256, "ecdsa_secp256r1_sha256", "EC", "prime256v1", "SHA2-256",
+	  false },
+	{ QKDTLS_SIG_ECDSA_P384_SHA384, "ecdsa_secp384r1_sha384", "EC", "secp384r1", "SHA2-384",
+	  false },
+	{ QKDTLS_SIG_ED25519, "ed25519", "ED25519", NULL, NULL, false },
+	{ QKDTLS_SIG_RSA_PSS_RSAE_SHA256, "rsa_pss_rsae_sha256", "RSA", NULL, "SHA2-256", true },
+	{ QKDTLS_SIG_RSA_PSS_RSAE_SHA384, "rsa_pss_rsae_sha384", "RSA", NULL, "SHA2-384", true },
+	{ QKDTLS_SIG_RSA_PSS_RSAE_SHA512, "rsa_pss_rsae_sha512", "RSA", NULL, "SHA2-512", true },
 };
 
 _Static_assert(ARRAY_SIZE(suites) <= QKDTLS_LIST_MAX && ARRAY_SIZE(groups) <= QKDTLS_LIST_MAX &&
@@ -152,8 +201,20 @@ static bool group_row_available(size_t i)
 	return qkdtls_group_available(&groups[i]);
 }
 
+static const char *scheme_row_name(size_t i)
+{
+	return schemes[i].name;
+}
+
+static bool scheme_row_available(size_t i)
+{
+	return qkdtls_scheme_available(&schemes[i]);
+}
+
 static const struct names suite_names = { ARRAY_SIZE(suites), suite_row_name, suite_row_available };
 static const struct names group_names = { ARRAY_SIZE(groups), group_row_name, group_row_available };
+static const struct names scheme_names = { ARRAY_SIZE(schemes), scheme_row_name,
+					   scheme_row_available };
 
 static void copy_name(char bad[QKDTLS_NAME_MAX], const char *name, size_t len)
 {
@@ -238,6 +299,21 @@ int qkdtls_group_list_parse(struct qkdtls_group_list *list, const char *names, b
 		}
 		list->item[list->count++] = &groups[rows[i]];
 	}
+	return 0;
+}
+
+int qkdtls_scheme_list_parse(struct qkdtls_scheme_list *list, const char *names,
+			     char bad[QKDTLS_NAME_MAX])
+{
+	size_t rows[QKDTLS_LIST_MAX];
+	int count, i;
+
+	list->count = 0;
+	count = parse_names(&scheme_names, names, rows, bad);
+	if (count < 0)
+		return count;
+	for (i = 0; i < count; i++)
+		list->item[list->count++] = &schemes[rows[i]];
 	return 0;
 }
 

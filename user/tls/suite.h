@@ -61,6 +61,7 @@ struct qkdtls_group {
  * @key_type: libcrypto's name of the key type
  * @curve: of an EC key, or NULL
  * @digest: libcrypto's name, or NULL if the algorithm has its own
+ * @pss: RSASSA-PSS, with MGF1 and a salt as long as the digest
  */
 struct qkdtls_scheme {
 	uint16_t number;
@@ -68,9 +69,10 @@ struct qkdtls_scheme {
 	const char *key_type;
 	const char *curve;
 	const char *digest;
+	bool pss;
 };
 
-#define QKDTLS_LIST_MAX 8
+#define QKDTLS_LIST_MAX 16
 #define QKDTLS_NAME_MAX 64
 
 /* In order of preference, no item twice */
@@ -108,10 +110,12 @@ int qkdtls_suite_list_parse(struct qkdtls_suite_list *list, const char *names,
 			    char bad[QKDTLS_NAME_MAX]);
 int qkdtls_group_list_parse(struct qkdtls_group_list *list, const char *names, bool allow_classical,
 			    char bad[QKDTLS_NAME_MAX]);
+int qkdtls_scheme_list_parse(struct qkdtls_scheme_list *list, const char *names,
+			     char bad[QKDTLS_NAME_MAX]);
 
 /*
- * The defaults, as far as this libcrypto has them (an empty list is possible): both suites, AES-256
- * first; X25519MLKEM768; every signature scheme.
+ * The defaults, as far as this libcrypto has them (an empty list is possible): every suite; every group
+ * with a post-quantum part; every signature scheme.
  */
 void qkdtls_suite_list_default(struct qkdtls_suite_list *list);
 void qkdtls_group_list_default(struct qkdtls_group_list *list);
