@@ -18,6 +18,8 @@ static void must(bool ok, const char *what)
 
 /* ---- Hellos ---- */
 
+#define SESSION_ID_AT 34 /* its length */
+
 struct forged_ext {
 	uint16_t type;
 	uint8_t body[4096];
@@ -136,6 +138,15 @@ static void apply_to_ext(struct forged_hello *hello, const struct forge *f)
 	}
 }
 
+static void drop_session_id(struct forged_hello *hello)
+{
+	uint8_t *len = hello->head + SESSION_ID_AT;
+
+	hello->head_len -= *len;
+	memmove(len + 1, len + 1 + *len, hello->head_len - SESSION_ID_AT - 1);
+	*len = 0;
+}
+
 static void apply(struct forged_hello *hello, const struct forge *f)
 {
 	switch (f->op) {
@@ -164,6 +175,9 @@ static void apply(struct forged_hello *hello, const struct forge *f)
 	case FORGE_BEHIND:
 		hello->behind = f;
 		break;
+	case FORGE_NO_SESSION_ID:
+		drop_session_id(hello);
+		break;
 	default:
 		apply_to_ext(hello, f);
 	}
@@ -180,6 +194,38 @@ void forge_hello(struct forged_message *message, const struct forge *changes, si
 	for (size_t i = 0; i < count; i++)
 		if (changes[i].op == FORGE_SHORT)
 			message->len -= changes[i].at;
+}
+
+void forge_bind(struct forged_message *hello, const struct qkdtls_conn *client,
+		const struct qkdtls_conn *server)
+{
+	static uint8_t raw[FORGE_MESSAGE_MAX + 4];
+	const struct qkdtls_handshake *hs = client->hs;
+	const enum qkdtls_binder label = client->config->psk_mode == QKDTLS_PSK_MODE_IMPORTED
+						 ? QKDTLS_BINDER_IMPORTED
+						 : QKDTLS_BINDER_EXTERNAL;
+	uint8_t hash[QKDTLS_HASH_MAX];
+	size_t truncated = hello->len - 2;
+	uint8_t *binder;
+
+	for (size_t i = 0; i < hs->offer_count; i++)
+		truncated -= 1 + qkdtls_hash_len(qkdtls_schedule_hash(hs->offers[i].schedule));
+	binder = hello->body + truncated + 2;
+	memcpy(raw, (uint8_t[]){ hello->type, 0, (uint8_t)(hello->len >> 8), (uint8_t)hello->len },
+	       4);
+	memcpy(raw + 4, hello->body, truncated);
+	for (size_t i = 0; i < hs->offer_count; i++) {
+		const enum qkdtls_hash algorithm = qkdtls_schedule_hash(hs->offers[i].schedule);
+
+		must(!qkdtls_transcript_binder(&server->hs->transcript, algorithm, raw,
+					       4 + truncated, hash),
+		     "binder's hash");
+		must(*binder == qkdtls_hash_len(algorithm) &&
+			     !qkdtls_schedule_binder(hs->offers[i].schedule, label, hash,
+						     binder + 1),
+		     "binder");
+		binder += 1 + *binder;
+	}
 }
 
 /* ---- Messages and records ---- */

@@ -39,6 +39,7 @@ enum forge_op {
 	FORGE_TAIL, /* bytes at the end of what precedes the extensions, replacing @at bytes */
 	FORGE_BEHIND, /* bytes behind the extensions */
 	FORGE_SHORT, /* without its last @at bytes */
+	FORGE_NO_SESSION_ID, /* legacy_session_id is empty */
 };
 
 struct forge {
@@ -105,8 +106,20 @@ struct forge {
 		.op = FORGE_SHORT, .at = n \
 	}
 
+#define NO_SESSION_ID                     \
+	{                                 \
+		.op = FORGE_NO_SESSION_ID \
+	}
+
 /* Changes a ClientHello or ServerHello; aborts if the table asks for what is not there. */
 void forge_hello(struct forged_message *hello, const struct forge *changes, size_t count);
+
+/*
+ * Makes the binders of @client's offer right again, as @server will check them: whatever it then refuses it
+ * refuses for something else. Identities must be as the client wrote them.
+ */
+void forge_bind(struct forged_message *hello, const struct qkdtls_conn *client,
+		const struct qkdtls_conn *server);
 
 /* The first message of the plain record at @record; bytes of the record */
 size_t forge_read_plain(const uint8_t *record, size_t len, struct forged_message *message);

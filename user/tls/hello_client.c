@@ -175,7 +175,9 @@ static int hello_check_shares(struct qkdtls_conn *conn)
 
 	qkdtls_u16_set_init(&supported);
 	while (qkdtls_get_u16(&groups, &group))
-		(void)qkdtls_u16_set_add(&supported, group);
+		if (!qkdtls_u16_set_add(&supported, group))
+			return qkdtls_fail(conn, QKDTLS_ALERT_ILLEGAL_PARAMETER,
+					   "supported_groups names a group twice");
 	while (qkdtls_get_u16(&shares, &group) && qkdtls_get_vec16(&shares, 1, UINT16_MAX, &share))
 		if (!qkdtls_u16_set_has(&supported, group))
 			return qkdtls_fail(conn, QKDTLS_ALERT_ILLEGAL_PARAMETER,
