@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* After the handshake: the engine's own records, and what the kernel hands up */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+/*
+ * After the handshake: the engine's own records, and what the kernel hands up. The rows are in
+ * Documentation/conformance.md.
+ */
+#include "rows.h"
 
 #include <errno.h>
 #include <string.h>
@@ -125,6 +124,58 @@ static const struct post_message post_messages[] = {
 	  HS,
 	  10,
 	  { 24, 0, 0, 1, 0, 24, 0, 0, 1, 0 } },
+	{ "KeyUpdate that asks for 255",
+	  AT_SERVER,
+	  ALERT(ILLEGAL_PARAMETER),
+	  HS,
+	  5,
+	  { 24, 0, 0, 1, 255 } },
+	{ "KeyUpdate of no byte at the client",
+	  AT_CLIENT,
+	  ALERT(DECODE_ERROR),
+	  HS,
+	  4,
+	  { 24, 0, 0, 0 } },
+	{ "KeyUpdate of two bytes at the client",
+	  AT_CLIENT,
+	  ALERT(DECODE_ERROR),
+	  HS,
+	  6,
+	  { 24, 0, 0, 2, 0, 0 } },
+	{ "KeyUpdate before another message in its record",
+	  AT_CLIENT,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  10,
+	  { 24, 0, 0, 1, 1, 4, 0, 0, 1, 0 } },
+	{ "Certificate", AT_SERVER, ALERT(UNEXPECTED_MESSAGE), HS, 8, { 11, 0, 0, 4, 0, 0, 0, 0 } },
+	{ "CertificateVerify",
+	  AT_SERVER,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  8,
+	  { 15, 0, 0, 4, 4, 3, 0, 0 } },
+	{ "Finished at the server",
+	  AT_SERVER,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  5,
+	  { 20, 0, 0, 1, 0 } },
+	{ "ClientHello at the client",
+	  AT_CLIENT,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  6,
+	  { 1, 0, 0, 2, 3, 3 } },
+	{ "ServerHello", AT_CLIENT, ALERT(UNEXPECTED_MESSAGE), HS, 6, { 2, 0, 0, 2, 3, 3 } },
+	{ "EncryptedExtensions",
+	  AT_CLIENT,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  6,
+	  { 8, 0, 0, 2, 0, 0 } },
+	{ "EndOfEarlyData", AT_SERVER, ALERT(UNEXPECTED_MESSAGE), HS, 4, { 5, 0, 0, 0 } },
+	{ "message_hash", AT_SERVER, ALERT(UNEXPECTED_MESSAGE), HS, 4, { 254, 0, 0, 0 } },
 	{ "CertificateRequest",
 	  AT_CLIENT,
 	  ALERT(UNEXPECTED_MESSAGE),
@@ -134,38 +185,50 @@ static const struct post_message post_messages[] = {
 	{ "ClientHello", AT_SERVER, ALERT(UNEXPECTED_MESSAGE), HS, 6, { 1, 0, 0, 2, 3, 3 } },
 	{ "HelloRequest", AT_CLIENT, ALERT(UNEXPECTED_MESSAGE), HS, 4, { 0, 0, 0, 0 } },
 	{ "Finished", AT_CLIENT, ALERT(UNEXPECTED_MESSAGE), HS, 5, { 20, 0, 0, 1, 0 } },
+	{ "ticket for more than a week", AT_CLIENT, ALERT(NONE), HS, 20, { 4,	0,   0,	  16, 255,
+									   255, 255, 255, 1,  2,
+									   3,	4,   1,	  7,  0,
+									   2,	8,   8,	  0,  0 } },
+	{ "ticket with key_share",
+	  AT_CLIENT,
+	  ALERT(ILLEGAL_PARAMETER),
+	  HS,
+	  24,
+	  { 4, 0, 0, 20, 0, 0, 0, 9, 1, 2, 3, 4, 1, 7, 0, 2, 8, 8, 0, 4, 0, 51, 0, 0 } },
+	{ "truncated ticket",
+	  AT_CLIENT,
+	  ALERT(DECODE_ERROR),
+	  HS,
+	  19,
+	  { 4, 0, 0, 15, 0, 0, 0, 9, 1, 2, 3, 4, 1, 7, 0, 2, 8, 8, 0 } },
 	{ "ticket of 16 MiB", AT_CLIENT, ALERT(DECODE_ERROR), HS, 4, { 4, 255, 255, 255 } },
 	{ "alert of one byte", AT_CLIENT, ALERT(DECODE_ERROR), ALERT_RECORD, 1, { 2 } },
+	{ "alert of three bytes", AT_SERVER, ALERT(DECODE_ERROR), ALERT_RECORD, 3, { 1, 0, 0 } },
 	{ "two alerts", AT_SERVER, ALERT(DECODE_ERROR), ALERT_RECORD, 4, { 2, 40, 2, 40 } },
 	{ "user_canceled", AT_CLIENT, ALERT(NONE), ALERT_RECORD, 2, { 1, 90 } },
 	{ "an unknown type of record", AT_SERVER, ALERT(UNEXPECTED_MESSAGE), 25, 1, { 0 } },
 };
 
-static void messages_after_the_handshake_are_checked(void **state)
+static void judges_message_after_the_handshake(void **state)
 {
+	const struct post_message *post = *state;
+	const enum qkdtls_role from = !post->to;
 	struct loopback lb;
 	uint8_t buf[8];
 
-	for (size_t i = 0; i < sizeof(post_messages) / sizeof(post_messages[0]); i++) {
-		const struct post_message *post = &post_messages[i];
-		const enum qkdtls_role from = !post->to;
-
-		connect_both(*state, &lb);
-		send_raw(&lb, from, post->type, post->data, post->len);
-		if (post->alert == QKDTLS_ALERT_NONE) {
-			assert_int_equal(deliver(&lb, from, buf, sizeof(buf)), 0);
-			assert_true(loopback_echo(&lb, from, "onward", 6));
-		} else {
-			assert_int_equal(deliver(&lb, from, buf, sizeof(buf)), -EPROTO);
-			if (qkdtls_error(lb.end[post->to])->sent != post->alert)
-				print_message("# %s\n", post->what);
-			assert_int_equal(qkdtls_error(lb.end[post->to])->sent, post->alert);
-			/* The other end hears of it under the keys of the stream. */
-			assert_int_equal(deliver(&lb, post->to, buf, sizeof(buf)), -ECONNRESET);
-			assert_int_equal(qkdtls_error(lb.end[from])->received, post->alert);
-		}
-		loopback_free(&lb);
+	connect_both(rows_pki(), &lb);
+	send_raw(&lb, from, post->type, post->data, post->len);
+	if (post->alert == QKDTLS_ALERT_NONE) {
+		assert_int_equal(deliver(&lb, from, buf, sizeof(buf)), 0);
+		assert_true(loopback_echo(&lb, from, "onward", 6));
+	} else {
+		assert_int_equal(deliver(&lb, from, buf, sizeof(buf)), -EPROTO);
+		assert_int_equal(qkdtls_error(lb.end[post->to])->sent, post->alert);
+		/* The other end hears of it under the keys of the stream. */
+		assert_int_equal(deliver(&lb, post->to, buf, sizeof(buf)), -ECONNRESET);
+		assert_int_equal(qkdtls_error(lb.end[from])->received, post->alert);
 	}
+	loopback_free(&lb);
 }
 
 /* Bytes that anybody on the way can put between two records */
@@ -420,8 +483,7 @@ static void output_is_bounded(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(messages_after_the_handshake_are_checked),
+	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_alerts_are_refused_under_protection),
 		cmocka_unit_test(empty_input_changes_nothing),
 		cmocka_unit_test(control_records_are_judged),
@@ -438,5 +500,6 @@ int main(void)
 		cmocka_unit_test(output_is_bounded),
 	};
 
-	return cmocka_run_group_tests(tests, site_setup, site_teardown);
+	ROWS(judges_message_after_the_handshake, post_messages);
+	return rows_run(tests, sizeof(tests) / sizeof(tests[0]));
 }
