@@ -2,8 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <openssl/core_names.h>
-#include <openssl/params.h>
+#include <openssl/evp.h>
 #include "tls/buf.h"
 #include "tls/crypto_hash.h"
 #include "tls/crypto_lib.h"
@@ -14,8 +13,13 @@
 #define CONTEXT_MAX	255
 #define HKDF_BLOCKS_MAX 255
 
+#define BLOCK_MAX 128 /* of SHA-384 */
+#define IPAD	  0x36
+#define OPAD	  0x5c
+
 struct qkdtls_digest {
 	EVP_MD_CTX *ctx;
+	EVP_MD_CTX *copy; /* for peeks */
 };
 
 struct bytes {
@@ -42,7 +46,8 @@ int qkdtls_digest_new(struct qkdtls_digest **digest, enum qkdtls_hash hash)
 	if (!d)
 		return -ENOMEM;
 	d->ctx = EVP_MD_CTX_new();
-	if (!d->ctx || EVP_DigestInit_ex2(d->ctx, qkdtls_lib_md(hash), NULL) != 1) {
+	d->copy = EVP_MD_CTX_new();
+	if (!d->ctx || !d->copy || EVP_DigestInit_ex2(d->ctx, qkdtls_lib_md(hash), NULL) != 1) {
 		qkdtls_digest_free(d);
 		return qkdtls_lib_error(-EIO);
 	}
@@ -55,6 +60,7 @@ void qkdtls_digest_free(struct qkdtls_digest *digest)
 	if (!digest)
 		return;
 	EVP_MD_CTX_free(digest->ctx);
+	EVP_MD_CTX_free(digest->copy);
 	free(digest);
 }
 
@@ -67,31 +73,61 @@ int qkdtls_digest_add(struct qkdtls_digest *digest, const void *data, size_t len
 
 int qkdtls_digest_peek(const struct qkdtls_digest *digest, uint8_t *out)
 {
-	EVP_MD_CTX *copy = EVP_MD_CTX_new();
-	bool ok = copy && EVP_MD_CTX_copy_ex(copy, digest->ctx) == 1 &&
-		  EVP_DigestFinal_ex(copy, out, NULL) == 1;
-
-	EVP_MD_CTX_free(copy);
-	return ok ? 0 : qkdtls_lib_error(-EIO);
+	if (EVP_MD_CTX_copy_ex(digest->copy, digest->ctx) == 1 &&
+	    EVP_DigestFinal_ex(digest->copy, out, NULL) == 1)
+		return 0;
+	return qkdtls_lib_error(-EIO);
 }
 
-/* HMAC over @count pieces, one behind the other */
+/* A key of the length of a block, as RFC 2104 wants it */
+static bool hmac_block(EVP_MD_CTX *ctx, const EVP_MD *md, const uint8_t *key, size_t len,
+		       uint8_t block[BLOCK_MAX])
+{
+	memset(block, 0, BLOCK_MAX);
+	if (len > (size_t)EVP_MD_get_block_size(md))
+		return EVP_DigestInit_ex2(ctx, md, NULL) == 1 &&
+		       EVP_DigestUpdate(ctx, key, len) == 1 &&
+		       EVP_DigestFinal_ex(ctx, block, NULL) == 1;
+	if (len)
+		memcpy(block, key, len);
+	return true;
+}
+
+/* A hash of the block and of what follows it; the block is XORed with @pad first. */
+static bool hmac_pass(EVP_MD_CTX *ctx, const EVP_MD *md, uint8_t block[BLOCK_MAX], uint8_t pad,
+		      const struct bytes *pieces, size_t count, uint8_t *out)
+{
+	size_t size = (size_t)EVP_MD_get_block_size(md), i;
+	bool ok;
+
+	for (i = 0; i < size; i++)
+		block[i] ^= pad;
+	ok = EVP_DigestInit_ex2(ctx, md, NULL) == 1 && EVP_DigestUpdate(ctx, block, size) == 1;
+	for (i = 0; ok && i < count; i++)
+		ok = EVP_DigestUpdate(ctx, pieces[i].data, pieces[i].len) == 1;
+	return ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+}
+
+/*
+ * HMAC over @count pieces, one behind the other. Made of the digest itself: libcrypto's HMAC looks its digest
+ * up by name at each new key, and that costs as much as a short HMAC. The context goes, and is wiped, with
+ * its last use.
+ */
 static int hmac_pieces(enum qkdtls_hash hash, const uint8_t *key, size_t key_len,
 		       const struct bytes *pieces, size_t count, uint8_t *out)
 {
-	OSSL_PARAM params[] = { OSSL_PARAM_END, OSSL_PARAM_END };
-	size_t len = qkdtls_hash_len(hash), i;
-	EVP_MAC_CTX *ctx;
+	const EVP_MD *md = qkdtls_lib_md(hash);
+	uint8_t block[BLOCK_MAX], inner[QKDTLS_HASH_MAX];
+	const struct bytes inner_piece = { inner, qkdtls_hash_len(hash) };
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok;
 
-	params[0] = OSSL_PARAM_construct_utf8_string(
-		OSSL_MAC_PARAM_DIGEST, (char *)EVP_MD_get0_name(qkdtls_lib_md(hash)), 0);
-	ctx = EVP_MAC_CTX_new(qkdtls_lib_hmac());
-	ok = ctx && EVP_MAC_init(ctx, key, key_len, params) == 1;
-	for (i = 0; ok && i < count; i++)
-		ok = EVP_MAC_update(ctx, pieces[i].data, pieces[i].len) == 1;
-	ok = ok && EVP_MAC_final(ctx, out, &len, len) == 1;
-	EVP_MAC_CTX_free(ctx);
+	ok = ctx && hmac_block(ctx, md, key, key_len, block) &&
+	     hmac_pass(ctx, md, block, IPAD, pieces, count, inner) &&
+	     hmac_pass(ctx, md, block, IPAD ^ OPAD, &inner_piece, 1, out);
+	EVP_MD_CTX_free(ctx);
+	qkdtls_wipe(block, sizeof(block));
+	qkdtls_wipe(inner, sizeof(inner));
 	if (ok)
 		return 0;
 	qkdtls_wipe(out, qkdtls_hash_len(hash));

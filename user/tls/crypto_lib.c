@@ -19,7 +19,6 @@ static const char *const cipher_names[] = {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static EVP_MD *mds[ARRAY_SIZE(md_names)];
 static EVP_CIPHER *ciphers[ARRAY_SIZE(cipher_names)];
-static EVP_MAC *hmac;
 
 static void fetch_all(void)
 {
@@ -29,7 +28,6 @@ static void fetch_all(void)
 		mds[i] = EVP_MD_fetch(NULL, md_names[i], NULL);
 	for (i = 0; i < ARRAY_SIZE(cipher_names); i++)
 		ciphers[i] = EVP_CIPHER_fetch(NULL, cipher_names[i], NULL);
-	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	ERR_clear_error();
 }
 
@@ -37,12 +35,6 @@ EVP_MD *qkdtls_lib_md(enum qkdtls_hash hash)
 {
 	pthread_once(&once, fetch_all);
 	return mds[hash];
-}
-
-EVP_MAC *qkdtls_lib_hmac(void)
-{
-	pthread_once(&once, fetch_all);
-	return hmac;
 }
 
 EVP_CIPHER *qkdtls_lib_cipher(enum qkdtls_aead aead)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include "tls/crypto_random.h"
@@ -20,5 +21,5 @@ bool qkdtls_equal(const void *a, const void *b, size_t len)
 void qkdtls_wipe(void *data, size_t len)
 {
 	if (len)
-		OPENSSL_cleanse(data, len);
+		explicit_bzero(data, len); /* many times as fast as OPENSSL_cleanse() */
 }

@@ -14,7 +14,7 @@ int qkdtls_handshake_new(struct qkdtls_conn *conn)
 
 	if (!hs)
 		return -ENOMEM;
-	hs->scratch = calloc(1, QKDTLS_MESSAGE_MAX);
+	hs->scratch = malloc(QKDTLS_MESSAGE_MAX);
 	if (!hs->scratch) {
 		free(hs);
 		return -ENOMEM;
