@@ -223,8 +223,8 @@ int qkdtls_config_set_record_size_limit(struct qkdtls_config *config, unsigned i
 
 /**
  * struct qkdtls_key_limits - when this end's own records get a new key by KeyUpdate
- * @records: records under one key, 1..2^24 - 1024 (the default, before AES-GCM's limit in RFC 9846 section 5.5)
- * @bytes: plain text under one key; 0: no limit
+ * @records: records under one key beside the KeyUpdate that ends it, 1..2^24 - 1024 (the default, before AES-GCM's limit in RFC 9846 section 5.5)
+ * @bytes: plain text under one key, at least a full record (16384); 0: no limit
  * @seconds: age of the key, looked at when something is sent; 0: no limit
  */
 struct qkdtls_key_limits {
@@ -233,7 +233,7 @@ struct qkdtls_key_limits {
 	unsigned int seconds;
 };
 
-/* -EINVAL: @records is out of bounds */
+/* -EINVAL: @records or @bytes is out of bounds. What goes through kTLS is not counted. */
 int qkdtls_config_set_key_limits(struct qkdtls_config *config,
 				 const struct qkdtls_key_limits *limits);
 
@@ -504,8 +504,8 @@ ssize_t qkdtls_receive(struct qkdtls_conn *conn, void *buf, size_t len);
 
 /*
  * Queues a KeyUpdate and changes to the next key; @peer_too asks the peer for the same (once: nothing more is
- * asked until it has answered). Beside it the limits of the configuration work by themselves. -EPERM as
- * qkdtls_send(), -EPIPE after qkdtls_close().
+ * asked until it has answered). Beside it the limits of the configuration work by themselves. -EPERM,
+ * -EPROTO etc. as qkdtls_send(), -EPIPE after qkdtls_close(), -EAGAIN: write the output first.
  */
 int qkdtls_key_update(struct qkdtls_conn *conn, bool peer_too);
 

@@ -63,4 +63,10 @@ bool loopback_run(struct loopback *lb);
 /* Sends @len bytes from one end to the other and compares. */
 bool loopback_echo(struct loopback *lb, enum qkdtls_role from, const void *data, size_t len);
 
+/*
+ * Moves all output of one end to the other and reads there; the last answer of qkdtls_receive(). Aborts if the other
+ * end does not want it.
+ */
+ssize_t loopback_deliver(struct loopback *lb, enum qkdtls_role from, void *buf, size_t size);
+
 #endif /* _QKD_SELFTESTS_LOOPBACK_H */

@@ -35,25 +35,6 @@ static void send_raw(struct loopback *lb, enum qkdtls_role from, uint8_t type, c
 	assert_int_equal(qkdtls_record_write(&conn->writer, type, data, len, &conn->out), 0);
 }
 
-/* Moves all output of one end to the other and reads there; the last answer of qkdtls_receive() */
-static ssize_t deliver(struct loopback *lb, enum qkdtls_role from, uint8_t *buf, size_t size)
-{
-	struct qkdtls_conn *to = lb->end[!from];
-	const uint8_t *data;
-	size_t len, wanted;
-	ssize_t ret = 0;
-
-	data = qkdtls_output(lb->end[from], &len);
-	for (size_t at = 0; at < len && !ret; at += wanted) {
-		wanted = qkdtls_wanted(to);
-		assert_in_range(wanted, 1, len - at);
-		assert_int_equal(qkdtls_input(to, data + at, wanted), 0);
-		ret = qkdtls_receive(to, buf, size);
-	}
-	qkdtls_output_sent(lb->end[from], len);
-	return ret;
-}
-
 struct post_message {
 	const char *what;
 	enum qkdtls_role to;
@@ -219,13 +200,13 @@ static void judges_message_after_the_handshake(void **state)
 	connect_both(rows_pki(), &lb);
 	send_raw(&lb, from, post->type, post->data, post->len);
 	if (post->alert == QKDTLS_ALERT_NONE) {
-		assert_int_equal(deliver(&lb, from, buf, sizeof(buf)), 0);
+		assert_int_equal(loopback_deliver(&lb, from, buf, sizeof(buf)), 0);
 		assert_true(loopback_echo(&lb, from, "onward", 6));
 	} else {
-		assert_int_equal(deliver(&lb, from, buf, sizeof(buf)), -EPROTO);
+		assert_int_equal(loopback_deliver(&lb, from, buf, sizeof(buf)), -EPROTO);
 		assert_int_equal(qkdtls_error(lb.end[post->to])->sent, post->alert);
 		/* The other end hears of it under the keys of the stream. */
-		assert_int_equal(deliver(&lb, post->to, buf, sizeof(buf)), -ECONNRESET);
+		assert_int_equal(loopback_deliver(&lb, post->to, buf, sizeof(buf)), -ECONNRESET);
 		assert_int_equal(qkdtls_error(lb.end[from])->received, post->alert);
 	}
 	loopback_free(&lb);
@@ -255,7 +236,7 @@ static void empty_input_changes_nothing(void **state)
 
 	connect_both(*state, &lb);
 	assert_int_equal(qkdtls_send(lb.end[QKDTLS_CLIENT], "ABCDEF", 6), 6);
-	assert_int_equal(deliver(&lb, QKDTLS_CLIENT, buf, 3), 3);
+	assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, 3), 3);
 	assert_int_equal(qkdtls_input(lb.end[QKDTLS_SERVER], buf, 0), 0);
 	assert_int_equal(qkdtls_receive(lb.end[QKDTLS_SERVER], buf, sizeof(buf)), 3);
 	assert_memory_equal(buf, "DEF", 3);
@@ -325,9 +306,9 @@ static void key_updates_are_followed_and_answered(void **state)
 		assert_int_equal(qkdtls_keys_set(lb.end[QKDTLS_CLIENT], QKDTLS_EPOCH_APPLICATION,
 						 QKDTLS_CLIENT),
 				 0);
-		assert_int_equal(deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), 0);
+		assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), 0);
 		assert_int_equal(lb.end[QKDTLS_SERVER]->writer.protection.seq, 0);
-		assert_int_equal(deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), 0);
+		assert_int_equal(loopback_deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), 0);
 		assert_true(loopback_echo(&lb, QKDTLS_CLIENT, "forth", 5));
 		assert_true(loopback_echo(&lb, QKDTLS_SERVER, "back", 4));
 	}
@@ -341,7 +322,7 @@ static void keys_can_be_taken_from_a_running_stream(void **state)
 	struct loopback lb;
 
 	connect_both(*state, &lb);
-	assert_int_equal(qkdtls_key_update_send(lb.end[QKDTLS_CLIENT]), 0);
+	assert_int_equal(qkdtls_key_update(lb.end[QKDTLS_CLIENT], false), 0);
 	assert_int_equal(qkdtls_take_traffic_keys(lb.end[QKDTLS_CLIENT], &tx[0], &rx[0]), -EAGAIN);
 	assert_true(loopback_echo(&lb, QKDTLS_CLIENT, "one", 3));
 	assert_true(loopback_echo(&lb, QKDTLS_CLIENT, "two", 3));
@@ -361,7 +342,7 @@ static void keys_are_not_given_while_bytes_are_in_hand(void **state)
 
 	connect_both(*state, &lb);
 	assert_int_equal(qkdtls_send(lb.end[QKDTLS_CLIENT], "data", 4), 4);
-	assert_int_equal(deliver(&lb, QKDTLS_CLIENT, buf, 1), 1);
+	assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, 1), 1);
 	assert_int_equal(qkdtls_take_traffic_keys(lb.end[QKDTLS_SERVER], &tx, &rx), -EAGAIN);
 	assert_int_equal(qkdtls_receive(lb.end[QKDTLS_SERVER], buf, sizeof(buf)), 3);
 	assert_int_equal(qkdtls_input(lb.end[QKDTLS_SERVER], "\x17", 1), 0);
@@ -412,10 +393,10 @@ static void a_flood_without_data_is_refused(void **state)
 	connect_both(*state, &lb);
 	for (int i = 0; i < 32; i++)
 		send_raw(&lb, QKDTLS_SERVER, ALERT_RECORD, canceled, 2);
-	assert_int_equal(deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), 0);
+	assert_int_equal(loopback_deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), 0);
 	assert_true(loopback_echo(&lb, QKDTLS_CLIENT, "fine", 4));
 	send_raw(&lb, QKDTLS_SERVER, 23, "", 0);
-	assert_int_equal(deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), -EPROTO);
+	assert_int_equal(loopback_deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), -EPROTO);
 	assert_int_equal(qkdtls_error(lb.end[QKDTLS_CLIENT])->sent, ALERT(UNEXPECTED_MESSAGE));
 	loopback_free(&lb);
 }
@@ -429,7 +410,7 @@ static void close_ends_one_direction(void **state)
 	assert_int_equal(qkdtls_close(lb.end[QKDTLS_CLIENT]), 0);
 	assert_int_equal(qkdtls_close(lb.end[QKDTLS_CLIENT]), 0); /* once is enough */
 	assert_int_equal(qkdtls_send(lb.end[QKDTLS_CLIENT], "x", 1), -EPIPE);
-	assert_int_equal(deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), -ENODATA);
+	assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), -ENODATA);
 	assert_int_equal(qkdtls_wanted(lb.end[QKDTLS_SERVER]), 0);
 	qkdtls_input_eof(lb.end[QKDTLS_SERVER]); /* as it should be */
 	assert_int_equal(qkdtls_receive(lb.end[QKDTLS_SERVER], buf, sizeof(buf)), -ENODATA);
@@ -458,7 +439,7 @@ static void a_flipped_bit_in_the_stream_is_noticed(void **state)
 	connect_both(*state, &lb);
 	assert_int_equal(qkdtls_send(lb.end[QKDTLS_CLIENT], "data", 4), 4);
 	lb.end[QKDTLS_CLIENT]->out.data[lb.end[QKDTLS_CLIENT]->out.start + 6] ^= 1;
-	assert_int_equal(deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), -EPROTO);
+	assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), -EPROTO);
 	assert_int_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->sent, ALERT(BAD_RECORD_MAC));
 	loopback_free(&lb);
 }

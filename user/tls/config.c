@@ -9,6 +9,10 @@
 #include "tls/crypto_random.h"
 #include "tls/internal.h"
 
+/* Room for what is written after a limit is reached, before the record layer refuses */
+#define RECORDS_MAX   ((UINT64_C(1) << 24) - 1024)
+#define KEY_BYTES_MIN QKDTLS_RECORD_PLAIN_MAX
+
 struct qkdtls_config *qkdtls_config_new(void)
 {
 	struct qkdtls_config *config = calloc(1, sizeof(*config));
@@ -17,6 +21,7 @@ struct qkdtls_config *qkdtls_config_new(void)
 		return NULL;
 	config->refs = 1;
 	config->policy = QKDTLS_REQUIRE;
+	config->key_limits.records = RECORDS_MAX;
 	qkdtls_suite_list_default(&config->suites);
 	qkdtls_group_list_default(&config->groups);
 	qkdtls_scheme_list_default(&config->schemes);
@@ -186,6 +191,19 @@ int qkdtls_config_set_psk_external(struct qkdtls_config *config, bool sha384)
 {
 	config->psk_hash = sha384 ? QKDTLS_SHA384 : QKDTLS_SHA256;
 	config->psk_mode = QKDTLS_PSK_MODE_EXTERNAL;
+	return accept_setting(config);
+}
+
+int qkdtls_config_set_key_limits(struct qkdtls_config *config,
+				 const struct qkdtls_key_limits *limits)
+{
+	if (!limits->records || limits->records > RECORDS_MAX)
+		return refuse(config, -EINVAL, "key limits: 1 to %llu records",
+			      (unsigned long long)RECORDS_MAX);
+	if (limits->bytes && limits->bytes < KEY_BYTES_MIN)
+		return refuse(config, -EINVAL, "key limits: at least %d bytes, or 0",
+			      KEY_BYTES_MIN);
+	config->key_limits = *limits;
 	return accept_setting(config);
 }
 

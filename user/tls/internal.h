@@ -107,6 +107,7 @@ struct qkdtls_config {
 	enum qkdtls_psk_mode psk_mode;
 	enum qkdtls_hash psk_hash; /* of external PSKs */
 	uint8_t context[QKDTLS_LINK_CONTEXT_LEN];
+	struct qkdtls_key_limits key_limits;
 	bool has_time;
 	time_t time;
 	qkdtls_keylog_cb keylog;
@@ -213,6 +214,12 @@ struct qkdtls_conn {
 
 	struct qkdtls_cursor plain; /* application data of the record in hand */
 	unsigned int idle_records; /* since the last application data */
+	struct {
+		uint64_t bytes; /* of plain text */
+		time_t since; /* CLOCK_MONOTONIC, if the configuration limits the age */
+	} key_age; /* of this end's key */
+	bool update_asked; /* of the peer, which has not answered */
+	bool update_unsent; /* this end's KeyUpdate is still in the output */
 	bool keys_taken;
 	bool key_updated; /* the peer's, since qkdtls_control() last looked */
 	bool peer_closed;
@@ -447,10 +454,19 @@ int qkdtls_finished_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming 
 const struct qkdtls_scheme *qkdtls_certificate_scheme(const struct qkdtls_conn *conn,
 						      struct qkdtls_cursor peer_schemes);
 
-/* ---- post.c ---- */
+/* ---- ticket.c ---- */
 
 int qkdtls_ticket_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming *msg);
+
+/* ---- key_update.c ---- */
+
 int qkdtls_key_update_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming *msg);
-int qkdtls_key_update_send(struct qkdtls_conn *conn);
+/* @peer_too: asks for the peer's as well, unless that has been asked for already */
+int qkdtls_key_update_send(struct qkdtls_conn *conn, bool peer_too);
+
+/* This end has a new key; it has protected @bytes more; may it not protect @bytes more? */
+void qkdtls_key_age_start(struct qkdtls_conn *conn);
+void qkdtls_key_age_add(struct qkdtls_conn *conn, size_t bytes);
+bool qkdtls_key_age_over(const struct qkdtls_conn *conn, size_t bytes);
 
 #endif /* QKDTLS_INTERNAL_H */

@@ -31,7 +31,11 @@ int qkdtls_keys_set(struct qkdtls_conn *conn, enum qkdtls_epoch epoch, enum qkdt
 		ret = sender == conn->role ? qkdtls_record_writer_key(&conn->writer, &key)
 					   : qkdtls_record_reader_key(&conn->reader, &key);
 	qkdtls_wipe(&key, sizeof(key));
-	return ret ? fail_keys(conn, ret) : 0;
+	if (ret)
+		return fail_keys(conn, ret);
+	if (sender == conn->role)
+		qkdtls_key_age_start(conn);
+	return 0;
 }
 
 /* ---- Key log (SSLKEYLOGFILE) ---- */

@@ -8,9 +8,6 @@
 /* Output that may pile up before qkdtls_send() takes no more */
 #define SEND_QUEUE_MAX 65536
 
-/* Records under a key at which it is renewed, well before the record layer refuses */
-#define RECORDS_LEFT_MIN 1024
-
 /* Records in a row without application data that a peer may make this end work for */
 #define IDLE_RECORDS_MAX 32
 
@@ -42,16 +39,29 @@ ssize_t qkdtls_send(struct qkdtls_conn *conn, const void *data, size_t len)
 		return -EPIPE;
 	if (!len || conn->out.len >= SEND_QUEUE_MAX)
 		return 0;
-	if (qkdtls_record_writer_left(&conn->writer) < RECORDS_LEFT_MIN &&
-	    qkdtls_key_update_send(conn))
-		return stream_failure(conn);
 	len = smaller(len, QKDTLS_RECORD_PLAIN_MAX);
+	if (qkdtls_key_age_over(conn, len) && qkdtls_key_update_send(conn, false))
+		return stream_failure(conn);
 	ret = qkdtls_record_write(&conn->writer, QKDTLS_CONTENT_DATA, data, len, &conn->out);
 	if (ret) {
 		qkdtls_fail_code(conn, ret, "cannot protect a record");
 		return stream_failure(conn);
 	}
+	qkdtls_key_age_add(conn, len);
 	return (ssize_t)len;
+}
+
+int qkdtls_key_update(struct qkdtls_conn *conn, bool peer_too)
+{
+	int ret = stream_check(conn);
+
+	if (ret)
+		return ret;
+	if (conn->closed)
+		return -EPIPE;
+	if (conn->out.len >= SEND_QUEUE_MAX)
+		return -EAGAIN;
+	return qkdtls_key_update_send(conn, peer_too) ? stream_failure(conn) : 0;
 }
 
 static int handle_messages(struct qkdtls_conn *conn, const uint8_t *data, size_t len)
