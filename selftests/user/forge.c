@@ -337,6 +337,24 @@ static void make_key(const struct qkdtls_suite *suite, const uint8_t *secret,
 	     "traffic key");
 }
 
+size_t forge_seal(const struct qkdtls_suite *suite, const uint8_t *secret, const uint8_t *inner,
+		  size_t len, uint8_t *record)
+{
+	const size_t body = len + QKDTLS_AEAD_TAG_LEN;
+	struct qkdtls_traffic_key key;
+	struct qkdtls_aead_key *aead;
+
+	make_key(suite, secret, &key);
+	memcpy(record, (uint8_t[]){ 23, 3, 3, (uint8_t)(body >> 8), (uint8_t)body },
+	       QKDTLS_RECORD_HEADER);
+	must(!qkdtls_aead_new(&aead, suite->aead, key.key) &&
+		     !qkdtls_aead_seal(aead, key.iv, record, QKDTLS_RECORD_HEADER, inner, len,
+				       record + QKDTLS_RECORD_HEADER),
+	     "seal");
+	qkdtls_aead_free(aead);
+	return QKDTLS_RECORD_HEADER + body;
+}
+
 static void open_records(struct qkdtls_record_reader *reader, const uint8_t *data, size_t len,
 			 struct qkdtls_buf *plain)
 {

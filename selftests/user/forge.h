@@ -150,6 +150,10 @@ enum qkdtls_want forge_feed_flight(struct qkdtls_conn *conn, const struct qkdtls
 				   const uint8_t *secret, const struct forged_flight *flight,
 				   bool one_record);
 
+/* One record with this inner plaintext (content, type, padding), as the first under @secret; its length */
+size_t forge_seal(const struct qkdtls_suite *suite, const uint8_t *secret, const uint8_t *inner,
+		  size_t len, uint8_t *record);
+
 /* The same in records of @size bytes each, without regard to where messages end */
 enum qkdtls_want forge_feed_fragments(struct qkdtls_conn *conn, const struct qkdtls_suite *suite,
 				      const uint8_t *secret, const struct forged_flight *flight,

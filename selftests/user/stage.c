@@ -110,3 +110,97 @@ void stage_client_flight(struct pki *pki, struct stage *stage, const struct site
 	data = qkdtls_output(stage->lb.end[QKDTLS_CLIENT], &len);
 	forge_open_flight(stage->suite, stage->secrets.client, data, len, &stage->flight);
 }
+
+/* ---- Changes to a flight ---- */
+
+size_t stage_find(const struct forged_flight *flight, uint8_t type)
+{
+	for (size_t i = 0; i < flight->count; i++)
+		if (flight->message[i].type == type)
+			return i;
+	fail_msg("message %u is not in the flight", type);
+	return 0;
+}
+
+static void insert_message(struct forged_flight *flight, size_t at, uint8_t type,
+			   const uint8_t *bytes, size_t len)
+{
+	struct forged_message *message = &flight->message[at];
+
+	assert_in_range(flight->count, 0, FORGE_FLIGHT_MAX - 1);
+	memmove(message + 1, message, (flight->count - at) * sizeof(*message));
+	flight->count++;
+	message->type = type;
+	message->len = len;
+	if (len)
+		memcpy(message->body, bytes, len);
+}
+
+static void take_message(struct forged_flight *flight, size_t at)
+{
+	flight->count--;
+	memmove(&flight->message[at], &flight->message[at + 1],
+		(flight->count - at) * sizeof(flight->message[0]));
+}
+
+static void extend_entry(struct forged_message *message, const struct change *change)
+{
+	const size_t list = (size_t)(message->body[2] << 8 | message->body[3]) + change->len;
+
+	assert_int_equal(message->body[message->len - 1], 0);
+	assert_in_range(list, 0, 0xffff);
+	message->body[2] = (uint8_t)(list >> 8);
+	message->body[3] = (uint8_t)list;
+	message->body[message->len - 1] = (uint8_t)change->len;
+	memcpy(message->body + message->len, change->bytes, change->len);
+	message->len += change->len;
+}
+
+static void change_body(struct forged_message *message, const struct change *change)
+{
+	switch (change->op) {
+	case REPLACE:
+	case APPEND:
+		if (change->op == REPLACE)
+			message->len = 0;
+		memcpy(message->body + message->len, change->bytes, change->len);
+		message->len += change->len;
+		break;
+	case EXTEND:
+		extend_entry(message, change);
+		break;
+	case CUT_OFF:
+		message->len -= (size_t)change->at;
+		break;
+	default:
+		message->body[change->at < 0 ? message->len - (size_t)-change->at
+					     : (size_t)change->at] ^= 1;
+	}
+}
+
+void stage_change(struct forged_flight *flight, const struct change *change)
+{
+	static struct forged_message copy;
+	size_t at;
+
+	if (change->op == KEEP)
+		return;
+	at = stage_find(flight, change->type);
+	switch (change->op) {
+	case TAKE_OUT:
+		take_message(flight, at);
+		break;
+	case DOUBLE:
+		copy = flight->message[at];
+		insert_message(flight, at, copy.type, copy.body, copy.len);
+		break;
+	case BEFORE:
+		insert_message(flight, at, change->other, change->bytes, change->len);
+		break;
+	case AFTER:
+		insert_message(flight, at + 1, change->other, change->bytes, change->len);
+		break;
+	default:
+		change_body(&flight->message[at], change);
+	}
+}

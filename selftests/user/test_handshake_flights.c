@@ -9,42 +9,6 @@
 
 #define ALERT(name) QKDTLS_ALERT_##name
 
-/* Handshake messages */
-#define CH   1
-#define SH   2
-#define NST  4
-#define EOED 5
-#define EE   8
-#define CT   11
-#define CR   13
-#define CV   15
-#define FIN  20
-#define KU   24
-
-/* ---- Changes to a flight ---- */
-
-enum change_op {
-	KEEP,
-	TAKE_OUT, /* message @type */
-	DOUBLE, /* send it twice */
-	BEFORE, /* put message @other with @bytes before it */
-	AFTER, /* and behind it */
-	REPLACE, /* its body by @bytes */
-	APPEND, /* @bytes to its body */
-	CUT_OFF, /* the last @at bytes */
-	EXTEND, /* the only entry of a Certificate gets @bytes as its extensions */
-	FLIP, /* a bit of byte @at; from the end if negative */
-};
-
-struct change {
-	enum change_op op;
-	uint8_t type;
-	uint8_t other;
-	long at;
-	const uint8_t *bytes;
-	size_t len;
-};
-
 struct bad_flight {
 	const char *what;
 	enum qkdtls_alert alert;
@@ -55,98 +19,6 @@ struct bad_flight {
 
 #define BYTES FORGE_BYTES
 
-static size_t find_message(const struct forged_flight *flight, uint8_t type)
-{
-	for (size_t i = 0; i < flight->count; i++)
-		if (flight->message[i].type == type)
-			return i;
-	fail_msg("message %u is not in the flight", type);
-	return 0;
-}
-
-static void insert_message(struct forged_flight *flight, size_t at, uint8_t type,
-			   const uint8_t *bytes, size_t len)
-{
-	struct forged_message *message = &flight->message[at];
-
-	assert_in_range(flight->count, 0, FORGE_FLIGHT_MAX - 1);
-	memmove(message + 1, message, (flight->count - at) * sizeof(*message));
-	flight->count++;
-	message->type = type;
-	message->len = len;
-	if (len)
-		memcpy(message->body, bytes, len);
-}
-
-static void take_message(struct forged_flight *flight, size_t at)
-{
-	flight->count--;
-	memmove(&flight->message[at], &flight->message[at + 1],
-		(flight->count - at) * sizeof(flight->message[0]));
-}
-
-static void extend_entry(struct forged_message *message, const struct change *change)
-{
-	const size_t list = (size_t)(message->body[2] << 8 | message->body[3]) + change->len;
-
-	assert_int_equal(message->body[message->len - 1], 0);
-	assert_in_range(list, 0, 0xffff);
-	message->body[2] = (uint8_t)(list >> 8);
-	message->body[3] = (uint8_t)list;
-	message->body[message->len - 1] = (uint8_t)change->len;
-	memcpy(message->body + message->len, change->bytes, change->len);
-	message->len += change->len;
-}
-
-static void change_body(struct forged_message *message, const struct change *change)
-{
-	switch (change->op) {
-	case REPLACE:
-	case APPEND:
-		if (change->op == REPLACE)
-			message->len = 0;
-		memcpy(message->body + message->len, change->bytes, change->len);
-		message->len += change->len;
-		break;
-	case EXTEND:
-		extend_entry(message, change);
-		break;
-	case CUT_OFF:
-		message->len -= (size_t)change->at;
-		break;
-	default:
-		message->body[change->at < 0 ? message->len - (size_t)-change->at
-					     : (size_t)change->at] ^= 1;
-	}
-}
-
-static void change_flight(struct forged_flight *flight, const struct change *change)
-{
-	static struct forged_message copy;
-	size_t at;
-
-	if (change->op == KEEP)
-		return;
-	at = find_message(flight, change->type);
-	switch (change->op) {
-	case TAKE_OUT:
-		take_message(flight, at);
-		break;
-	case DOUBLE:
-		copy = flight->message[at];
-		insert_message(flight, at, copy.type, copy.body, copy.len);
-		break;
-	case BEFORE:
-		insert_message(flight, at, change->other, change->bytes, change->len);
-		break;
-	case AFTER:
-		insert_message(flight, at + 1, change->other, change->bytes, change->len);
-		break;
-	default:
-		change_body(&flight->message[at], change);
-	}
-}
-
 static void refuse_flight(struct stage *stage, enum qkdtls_role role, const struct bad_flight *bad)
 {
 	struct qkdtls_conn *conn = stage->lb.end[role];
@@ -155,9 +27,9 @@ static void refuse_flight(struct stage *stage, enum qkdtls_role role, const stru
 	const struct qkdtls_error *error = qkdtls_error(conn);
 	enum qkdtls_want want;
 
-	change_flight(&stage->flight, &bad->change);
+	stage_change(&stage->flight, &bad->change);
 	if (bad->again)
-		change_flight(&stage->flight, &bad->change);
+		stage_change(&stage->flight, &bad->change);
 	want = forge_feed_flight(conn, stage->suite, secret, &stage->flight, bad->one_record);
 	if (error->sent != bad->alert)
 		print_message("# %s: %s (%s) instead of %s\n", bad->what,
@@ -460,7 +332,7 @@ static void client_judges_signature(void **state)
 	static struct stage stage;
 
 	stage_server_flight(rows_pki(), &stage, &plain);
-	change_flight(&stage.flight, &bad->change);
+	stage_change(&stage.flight, &bad->change);
 	make_finished_right(&stage, stage.secrets.server);
 	refuse_flight(&stage, QKDTLS_CLIENT,
 		      &(struct bad_flight){ .what = bad->what, .alert = bad->alert });
@@ -480,7 +352,7 @@ static void server_judges_signature(void **state)
 	static struct stage stage;
 
 	stage_client_flight(rows_pki(), &stage, &certified);
-	change_flight(&stage.flight, &bad->change);
+	stage_change(&stage.flight, &bad->change);
 	make_finished_right(&stage, stage.secrets.client);
 	refuse_flight(&stage, QKDTLS_SERVER,
 		      &(struct bad_flight){ .what = bad->what, .alert = bad->alert });
@@ -502,7 +374,7 @@ static void a_certificate_of_somebody_else_is_refused(void **state)
 					      .not_before = -100,
 					      .not_after = 1000 });
 	stage_server_flight(*state, &stage, &plain);
-	at = find_message(&stage.flight, CT);
+	at = stage_find(&stage.flight, CT);
 	stage.flight.message[at] = other.flight.message[at];
 	make_finished_right(&stage, stage.secrets.server);
 	refuse_flight(
