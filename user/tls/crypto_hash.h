@@ -18,6 +18,7 @@ enum qkdtls_hash {
 
 size_t qkdtls_hash_len(enum qkdtls_hash hash);
 int qkdtls_hash(enum qkdtls_hash hash, const void *data, size_t len, uint8_t *out);
+const uint8_t *qkdtls_hash_empty(enum qkdtls_hash hash); /* the hash of no bytes */
 
 /* A digest that goes on: peek gives the hash of all that was added so far. */
 struct qkdtls_digest;

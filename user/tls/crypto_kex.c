@@ -97,7 +97,11 @@ static int peer_key(const struct qkdtls_kex_part *part, const uint8_t *share, si
 	*pkey = part->curve
 			? peer_point(part, share, len)
 			: EVP_PKEY_new_raw_public_key_ex(NULL, part->key_type, NULL, share, len);
-	return *pkey ? 0 : qkdtls_lib_error(QKDTLS_ALERT_ILLEGAL_PARAMETER);
+	if (*pkey)
+		return 0;
+	return qkdtls_lib_error(qkdtls_lib_has_key_type(part->key_type)
+					? (int)QKDTLS_ALERT_ILLEGAL_PARAMETER
+					: -EOPNOTSUPP);
 }
 
 /*
@@ -194,8 +198,6 @@ int qkdtls_kex_part_respond(const struct qkdtls_kex_part *part, const uint8_t *c
 {
 	int err;
 
-	if (!qkdtls_lib_has_key_type(part->key_type))
-		return -EOPNOTSUPP;
 	if (part->kem)
 		err = encapsulate(part, client_share, server_share, secret);
 	else
@@ -207,11 +209,8 @@ int qkdtls_kex_part_respond(const struct qkdtls_kex_part *part, const uint8_t *c
 
 int qkdtls_kex_key_new(struct qkdtls_kex_key **key, const struct qkdtls_kex_part *part)
 {
-	struct qkdtls_kex_key *k;
+	struct qkdtls_kex_key *k = malloc(sizeof(*k));
 
-	if (!qkdtls_lib_has_key_type(part->key_type))
-		return -EOPNOTSUPP;
-	k = malloc(sizeof(*k));
 	if (!k)
 		return -ENOMEM;
 	k->part = part;
@@ -219,7 +218,8 @@ int qkdtls_kex_key_new(struct qkdtls_kex_key **key, const struct qkdtls_kex_part
 			      : EVP_PKEY_Q_keygen(NULL, NULL, part->key_type);
 	if (!k->pkey) {
 		free(k);
-		return qkdtls_lib_error(-EIO);
+		return qkdtls_lib_error(qkdtls_lib_has_key_type(part->key_type) ? -EIO
+										: -EOPNOTSUPP);
 	}
 	*key = k;
 	return 0;

@@ -14,12 +14,15 @@
 static int hello_start(struct qkdtls_conn *conn)
 {
 	struct qkdtls_handshake *hs = conn->hs;
+	uint8_t both[QKDTLS_RANDOM_LEN +
+		     QKDTLS_SESSION_ID_LEN]; /* a call costs more than its bytes */
 
 	hs->group = hs->groups.item[0];
 	hs->session_id_len = sizeof(hs->session_id);
-	if (qkdtls_random(hs->random, sizeof(hs->random)) ||
-	    qkdtls_random(hs->session_id, sizeof(hs->session_id)))
+	if (qkdtls_random(both, sizeof(both)))
 		return qkdtls_fail_code(conn, -EIO, "no randomness");
+	memcpy(hs->random, both, sizeof(hs->random));
+	memcpy(hs->session_id, both + sizeof(hs->random), sizeof(hs->session_id));
 	memcpy(hs->client_random, hs->random, sizeof(hs->client_random));
 	return 0;
 }

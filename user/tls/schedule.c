@@ -54,10 +54,7 @@ static int derive(const struct qkdtls_schedule *s, const uint8_t *secret, const 
 static int derive_empty(const struct qkdtls_schedule *s, const uint8_t *secret, const char *label,
 			uint8_t *out)
 {
-	uint8_t empty[QKDTLS_HASH_MAX];
-	int err = qkdtls_hash(s->hash, "", 0, empty);
-
-	return err ? err : derive(s, secret, label, empty, out);
+	return derive(s, secret, label, qkdtls_hash_empty(s->hash), out);
 }
 
 /* The step from one secret to the next: Extract(Derive-Secret(secret, "derived", ""), ikm) */
