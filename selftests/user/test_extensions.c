@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Each extension that the engine knows in each message where it has no place (the table of RFC 9846 section
+ * 4.3, RFC 9973 section 5). All are in Documentation/conformance.md.
+ */
+#include "rows.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "stage.h"
+#include "tls/internal.h"
+
+#define ALERT(name) QKDTLS_ALERT_##name
+
+enum place {
+	IN_SH,
+	IN_HRR,
+	IN_EE,
+	IN_CR,
+	IN_CT,
+	IN_NST,
+};
+
+struct place_row {
+	const char *what;
+	enum qkdtls_alert alert;
+	enum place place;
+	uint16_t type;
+};
+
+static const struct place_row places[] = {
+	{ "server_name in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 0 },
+	{ "server_name in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 0 },
+	{ "server_name in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 0 },
+	{ "server_name in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 0 },
+	{ "server_name in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 0 },
+
+	{ "supported_groups in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 10 },
+	{ "supported_groups in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 10 },
+	{ "supported_groups in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 10 },
+	{ "supported_groups in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 10 },
+	{ "supported_groups in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 10 },
+
+	{ "signature_algorithms in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 13 },
+	{ "signature_algorithms in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 13 },
+	{ "signature_algorithms in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 13 },
+	{ "signature_algorithms in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 13 },
+	{ "signature_algorithms in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 13 },
+
+	{ "padding in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 21 },
+	{ "padding in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 21 },
+	{ "padding in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 21 },
+	{ "padding in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 21 },
+	{ "padding in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 21 },
+	{ "padding in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 21 },
+
+	{ "extension 33 in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 33 },
+	{ "extension 33 in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 33 },
+	{ "extension 33 in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 33 },
+	{ "extension 33 in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 33 },
+	{ "extension 33 in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 33 },
+
+	{ "pre_shared_key in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 41 },
+	{ "pre_shared_key in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 41 },
+	{ "pre_shared_key in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 41 },
+	{ "pre_shared_key in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 41 },
+	{ "pre_shared_key in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 41 },
+
+	{ "early_data in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 42 },
+	{ "early_data in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 42 },
+	{ "early_data in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 42 },
+	{ "early_data in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 42 },
+
+	{ "supported_versions in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 43 },
+	{ "supported_versions in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 43 },
+	{ "supported_versions in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 43 },
+	{ "supported_versions in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 43 },
+
+	{ "cookie in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 44 },
+	{ "cookie in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 44 },
+	{ "cookie in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 44 },
+	{ "cookie in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 44 },
+	{ "cookie in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 44 },
+
+	{ "psk_key_exchange_modes in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 45 },
+	{ "psk_key_exchange_modes in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 45 },
+	{ "psk_key_exchange_modes in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 45 },
+	{ "psk_key_exchange_modes in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 45 },
+	{ "psk_key_exchange_modes in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 45 },
+	{ "psk_key_exchange_modes in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 45 },
+
+	{ "key_share in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 51 },
+	{ "key_share in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 51 },
+	{ "key_share in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 51 },
+	{ "key_share in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 51 },
+
+	{ "unknown extension in ServerHello", ALERT(UNSUPPORTED_EXTENSION), IN_SH, 0x2a2a },
+	{ "unknown extension in HelloRetryRequest", ALERT(UNSUPPORTED_EXTENSION), IN_HRR, 0x2a2a },
+	{ "unknown extension in EncryptedExtensions", ALERT(UNSUPPORTED_EXTENSION), IN_EE, 0x2a2a },
+	{ "unknown extension in Certificate", ALERT(UNSUPPORTED_EXTENSION), IN_CT, 0x2a2a },
+	{ "early_data in EncryptedExtensions", ALERT(UNSUPPORTED_EXTENSION), IN_EE, 42 },
+	{ "unknown extension in NewSessionTicket", ALERT(NONE), IN_NST, 0x2a2a },
+	{ "early_data in NewSessionTicket", ALERT(NONE), IN_NST, 42 },
+};
+
+static const struct site_options plain;
+static const struct site_options certified = { .verify_client = true };
+
+static void judge(const struct qkdtls_conn *conn, enum qkdtls_alert alert)
+{
+	const struct qkdtls_error *error = qkdtls_error(conn);
+
+	if (error->sent != alert)
+		print_message("# %s (%s)\n", qkdtls_alert_name(error->sent), error->reason);
+	assert_int_equal(error->sent, alert);
+}
+
+static const struct forge retry[] = {
+	HEAD(2, 0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65,
+	     0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2,
+	     0xc8, 0xa8, 0x33, 0x9c),
+	DROP(41),
+	DROP(33),
+	DROP(51),
+	FIRST(44, 0, 1, 7),
+};
+
+/* ServerHello or, by its random, HelloRetryRequest */
+static void judge_hello(const struct place_row *row)
+{
+	const struct forge change = FIRST_EMPTY(row->type);
+	static struct forged_message hello;
+	const uint8_t *data;
+	struct loopback lb;
+	size_t len;
+
+	site_link(rows_pki(), &lb, &plain, &plain);
+	stage_move(lb.end[QKDTLS_CLIENT], lb.end[QKDTLS_SERVER]);
+	assert_int_equal(qkdtls_handshake(lb.end[QKDTLS_SERVER]), QKDTLS_WANT_WRITE);
+	data = qkdtls_output(lb.end[QKDTLS_SERVER], &len);
+	forge_read_plain(data, len, &hello);
+	if (row->place == IN_HRR)
+		forge_hello(&hello, retry, sizeof(retry) / sizeof(retry[0]));
+	forge_hello(&hello, &change, 1);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_CLIENT], &hello), QKDTLS_FAILED);
+	judge(lb.end[QKDTLS_CLIENT], row->alert);
+	loopback_free(&lb);
+}
+
+static struct change change_of(const struct place_row *row, uint8_t *bytes)
+{
+	const uint8_t ext[] = { (uint8_t)(row->type >> 8), (uint8_t)row->type, 0, 0 };
+	static const uint8_t ee[] = { 0, 4 };
+	static const uint8_t cr[] = { 0, 0, 12, 0, 13, 0, 4, 0, 2, 4, 3 };
+	struct change change = { .bytes = bytes };
+
+	if (row->place == IN_EE) {
+		change.op = REPLACE;
+		change.type = EE;
+		memcpy(bytes, ee, sizeof(ee));
+		change.len = sizeof(ee);
+	} else if (row->place == IN_CR) {
+		change.op = AFTER;
+		change.type = EE;
+		change.other = CR;
+		memcpy(bytes, cr, sizeof(cr));
+		change.len = sizeof(cr);
+	} else {
+		change.op = EXTEND;
+		change.type = CT;
+	}
+	memcpy(bytes + change.len, ext, sizeof(ext));
+	change.len += sizeof(ext);
+	return change;
+}
+
+static void judge_flight(const struct place_row *row, enum qkdtls_role role)
+{
+	static struct stage stage;
+	uint8_t bytes[32];
+	const struct change change = change_of(row, bytes);
+
+	if (role == QKDTLS_CLIENT)
+		stage_server_flight(rows_pki(), &stage, &plain);
+	else
+		stage_client_flight(rows_pki(), &stage, &certified);
+	stage_change(&stage.flight, &change);
+	assert_int_equal(forge_feed_flight(stage.lb.end[role], stage.suite,
+					   role == QKDTLS_CLIENT ? stage.secrets.server
+								 : stage.secrets.client,
+					   &stage.flight, false),
+			 QKDTLS_FAILED);
+	judge(stage.lb.end[role], row->alert);
+	loopback_free(&stage.lb);
+}
+
+static void judge_ticket(const struct place_row *row)
+{
+	const uint8_t ticket[] = { NST,
+				   0,
+				   0,
+				   20,
+				   0,
+				   0,
+				   0,
+				   9,
+				   1,
+				   2,
+				   3,
+				   4,
+				   1,
+				   7,
+				   0,
+				   2,
+				   8,
+				   8,
+				   0,
+				   4,
+				   (uint8_t)(row->type >> 8),
+				   (uint8_t)row->type,
+				   0,
+				   0 };
+	struct qkdtls_conn *client, *server;
+	const uint8_t *data;
+	struct loopback lb;
+	size_t len, wanted;
+	ssize_t ret = 0;
+	uint8_t byte;
+
+	site_link(rows_pki(), &lb, &plain, &plain);
+	assert_true(loopback_run(&lb));
+	client = lb.end[QKDTLS_CLIENT];
+	server = lb.end[QKDTLS_SERVER];
+	assert_int_equal(qkdtls_record_write(&server->writer, QKDTLS_CONTENT_HANDSHAKE, ticket,
+					     sizeof(ticket), &server->out),
+			 0);
+	data = qkdtls_output(server, &len);
+	for (size_t at = 0; at < len && !ret; at += wanted) {
+		wanted = qkdtls_wanted(client);
+		assert_int_equal(qkdtls_input(client, data + at, wanted), 0);
+		ret = qkdtls_receive(client, &byte, sizeof(byte));
+	}
+	assert_int_equal(ret, row->alert == QKDTLS_ALERT_NONE ? 0 : -EPROTO);
+	judge(client, row->alert);
+	loopback_free(&lb);
+}
+
+static void judges_place(void **state)
+{
+	const struct place_row *row = *state;
+
+	switch (row->place) {
+	case IN_SH:
+	case IN_HRR:
+		judge_hello(row);
+		break;
+	case IN_NST:
+		judge_ticket(row);
+		break;
+	case IN_CT: /* both ends send certificates */
+		judge_flight(row, QKDTLS_SERVER);
+		/* fall through */
+	default:
+		judge_flight(row, QKDTLS_CLIENT);
+	}
+}
+
+int main(void)
+{
+	ROWS(judges_place, places);
+	return rows_run(NULL, 0);
+}
