@@ -313,7 +313,8 @@ enum qkdtls_psk_answer {
  * @take: client: the next key to offer, spent by being taken. Asked once per connection, or twice if
  *	qkdtls_config_set_spare_key() says so (a HelloRetryRequest costs no further key)
  * @find: server: reserve the key of this external identity. Asked after everything else in the hello has
- *	been checked and no HelloRetryRequest is needed; at most for two identities of one hello
+ *	been checked and no HelloRetryRequest is needed; at most for two identities of one hello. While the
+ *	first is pending the second is asked for too, and whichever is found first is used
  * @commit: server: its binder was right; spend it. Not 0: the key may not be used, the handshake ends
  * @release: server: the binder was wrong or the handshake ended before @commit; put it back
  *

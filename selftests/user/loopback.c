@@ -47,7 +47,8 @@ static int keyring_answer(struct keyring *ring, const struct qkdtls_psk *key,
 static int keyring_take(void *arg, struct qkdtls_psk *psk)
 {
 	struct keyring *ring = arg;
-	int ret = keyring_answer(ring, ring->count ? &ring->key[0] : NULL, psk);
+	int ret = keyring_answer(ring, ring->taken < ring->count ? &ring->key[ring->taken] : NULL,
+				 psk);
 
 	if (ret == QKDTLS_PSK_FOUND)
 		ring->taken++;

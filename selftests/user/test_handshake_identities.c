@@ -217,8 +217,26 @@ static void others_are_passed_over(void **state)
 	loopback_free(&lb);
 }
 
-/* A hello makes the source look up one key, whatever it offers. */
-static void only_one_key_is_looked_up(void **state)
+/* A hello makes the source look up two keys at most, whatever it offers. */
+static void only_two_keys_are_looked_up(void **state)
+{
+	struct offer offer = { .count = 4 };
+	struct loopback lb;
+
+	site_link(*state, &lb, &options, &options);
+	for (size_t i = 0; i < offer.count; i++) {
+		offer.identity[i] = normal(&lb);
+		offer.identity[i].id[0] ^= (uint8_t)(3 - i);
+	}
+	assert_int_equal(feed_offer(&lb, &offer), QKDTLS_FAILED);
+	assert_int_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->sent, QKDTLS_ALERT_DECRYPT_ERROR);
+	assert_int_equal(lb.ring[QKDTLS_SERVER].asked, 2);
+	assert_int_equal(lb.ring[QKDTLS_SERVER].found, 0);
+	loopback_free(&lb);
+}
+
+/* The same key again is no second key. */
+static void a_key_is_looked_up_once(void **state)
 {
 	struct offer offer = { .count = 3 };
 	struct loopback lb;
@@ -226,12 +244,31 @@ static void only_one_key_is_looked_up(void **state)
 	site_link(*state, &lb, &options, &options);
 	for (size_t i = 0; i < offer.count; i++) {
 		offer.identity[i] = normal(&lb);
-		offer.identity[i].id[0] ^= (uint8_t)(2 - i);
+		offer.identity[i].id[0] ^= 1;
 	}
 	assert_int_equal(feed_offer(&lb, &offer), QKDTLS_FAILED);
-	assert_int_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->sent, QKDTLS_ALERT_DECRYPT_ERROR);
 	assert_int_equal(lb.ring[QKDTLS_SERVER].asked, 1);
-	assert_int_equal(lb.ring[QKDTLS_SERVER].found, 0);
+	loopback_free(&lb);
+}
+
+/* A wrong binder is an attack or a broken link, not a reason to try the next key. */
+static void a_wrong_binder_is_final(void **state)
+{
+	struct offer offer = { .count = 2 };
+	struct loopback lb;
+
+	site_link(*state, &lb, &options, &options);
+	keyring_add(&lb.ring[QKDTLS_SERVER], 77, 16);
+	offer.identity[0] = normal(&lb);
+	offer.identity[0].wrong_binder = true;
+	offer.identity[1] = normal(&lb);
+	memcpy(offer.identity[1].id, lb.ring[QKDTLS_SERVER].key[1].id, 16);
+	assert_int_equal(feed_offer(&lb, &offer), QKDTLS_FAILED);
+	assert_int_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->sent, QKDTLS_ALERT_DECRYPT_ERROR);
+	assert_int_equal(qkdtls_to_errno(lb.end[QKDTLS_SERVER]), -EKEYREJECTED);
+	assert_int_equal(lb.ring[QKDTLS_SERVER].asked, 1);
+	assert_int_equal(lb.ring[QKDTLS_SERVER].released, 1);
+	assert_int_equal(lb.ring[QKDTLS_SERVER].committed, 0);
 	loopback_free(&lb);
 }
 
@@ -357,7 +394,9 @@ int main(void)
 		cmocka_unit_test(a_right_identity_is_accepted),
 		cmocka_unit_test(its_age_is_ignored),
 		cmocka_unit_test(others_are_passed_over),
-		cmocka_unit_test(only_one_key_is_looked_up),
+		cmocka_unit_test(only_two_keys_are_looked_up),
+		cmocka_unit_test(a_key_is_looked_up_once),
+		cmocka_unit_test(a_wrong_binder_is_final),
 		cmocka_unit_test(identities_match_to_the_last_byte),
 		cmocka_unit_test(a_replayed_hello_finds_nothing),
 		cmocka_unit_test(a_reflected_hello_is_of_another_link),

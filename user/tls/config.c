@@ -194,6 +194,12 @@ int qkdtls_config_set_psk_external(struct qkdtls_config *config, bool sha384)
 	return accept_setting(config);
 }
 
+int qkdtls_config_set_spare_key(struct qkdtls_config *config, bool spare)
+{
+	config->spare_key = spare;
+	return accept_setting(config);
+}
+
 int qkdtls_config_set_key_limits(struct qkdtls_config *config,
 				 const struct qkdtls_key_limits *limits)
 {

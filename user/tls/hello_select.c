@@ -50,7 +50,7 @@ static int select_suite(struct qkdtls_conn *conn)
 static int select_group(struct qkdtls_conn *conn)
 {
 	struct qkdtls_handshake *hs = conn->hs;
-	const bool with_psk = hs->psk_candidate || conn->config->policy != QKDTLS_PREFER;
+	const bool with_psk = hs->candidate_count || conn->config->policy != QKDTLS_PREFER;
 	struct qkdtls_cursor share;
 
 	for (size_t i = 0; i < hs->groups.count && !hs->group; i++)
@@ -108,7 +108,7 @@ int qkdtls_hello_select(struct qkdtls_conn *conn)
 	int ret;
 
 	hs->psk_tried = offers_fitting_psk(conn);
-	hs->psk_candidate = false;
+	hs->candidate_count = 0;
 	if (!hs->psk_tried && conn->config->policy != QKDTLS_PREFER)
 		return qkdtls_fail(conn, QKDTLS_ALERT_INSUFFICIENT_SECURITY,
 				   conn->config->policy == QKDTLS_PSK_ONLY

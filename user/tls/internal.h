@@ -107,6 +107,7 @@ struct qkdtls_config {
 	enum qkdtls_psk_mode psk_mode;
 	enum qkdtls_hash psk_hash; /* of external PSKs */
 	uint8_t context[QKDTLS_LINK_CONTEXT_LEN];
+	bool spare_key;
 	struct qkdtls_key_limits key_limits;
 	bool has_time;
 	time_t time;
@@ -137,13 +138,23 @@ struct qkdtls_hello {
 };
 
 #define QKDTLS_IDENTITY_MAX (QKDTLS_PSK_ID_MAX + QKDTLS_LINK_CONTEXT_LEN + 8)
-#define QKDTLS_OFFERS_MAX   2
+#define QKDTLS_KEYS_MAX	    2 /* in one hello: a key and a spare */
+#define QKDTLS_OFFERS_MAX   (QKDTLS_KEYS_MAX * 2) /* for each hash */
 
 /* Client: an identity on offer, with the schedule that goes on if the server picks it */
 struct qkdtls_offer {
 	uint8_t identity[QKDTLS_IDENTITY_MAX];
 	size_t identity_len;
+	struct qkdtls_cursor external_id; /* in identity */
 	struct qkdtls_schedule *schedule;
+};
+
+/* Server: an identity that this end could use; cursors point into the hello */
+struct qkdtls_candidate {
+	uint16_t index;
+	struct qkdtls_cursor identity;
+	struct qkdtls_cursor external_id;
+	struct qkdtls_cursor binder;
 };
 
 /* What only the handshake needs; gone when it is over. */
@@ -178,12 +189,10 @@ struct qkdtls_handshake {
 	struct qkdtls_offer offers[QKDTLS_OFFERS_MAX];
 	size_t offer_count;
 	bool psk_tried; /* server: the hello offers a PSK in a way that the policy accepts */
-	bool psk_candidate; /* server: identity, index and binder are those of a fitting offer */
-	bool psk_held; /* server: reserved at the source */
-	uint16_t psk_index;
-	struct qkdtls_cursor identity;
-	struct qkdtls_cursor external_id;
-	struct qkdtls_cursor binder;
+	struct qkdtls_candidate candidates[QKDTLS_KEYS_MAX]; /* server */
+	size_t candidate_count;
+	const struct qkdtls_candidate *held; /* server: reserved at the source */
+	uint16_t psk_index; /* server: of the identity that it picked */
 	uint8_t binder_hash[QKDTLS_HASH_MAX];
 };
 
@@ -414,20 +423,34 @@ int qkdtls_kex_accept(struct qkdtls_conn *conn);
 int qkdtls_encrypted_extensions_send(struct qkdtls_conn *conn);
 int qkdtls_encrypted_extensions_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming *msg);
 
-/* ---- psk.c ---- */
+/* ---- psk.c: what both sides do with a PSK ---- */
 
-/* Client: a key from the source, and what it is offered as */
+uint16_t qkdtls_psk_kdf(enum qkdtls_hash hash); /* TLS KDF identifier */
+enum qkdtls_binder qkdtls_psk_label(const struct qkdtls_conn *conn);
+bool qkdtls_psk_well_formed(const struct qkdtls_psk *psk);
+void qkdtls_psk_wipe(struct qkdtls_conn *conn);
+void qkdtls_psk_note(struct qkdtls_conn *conn, const uint8_t *id, size_t len);
+/* A schedule that starts with this key, as the configuration says. 0, -EINVAL, -EIO, -ENOMEM */
+int qkdtls_psk_schedule(const struct qkdtls_conn *conn, enum qkdtls_hash hash,
+			const struct qkdtls_psk *psk, const uint8_t *identity, size_t identity_len,
+			struct qkdtls_schedule **schedule);
+
+/* ---- psk_offer.c ---- */
+
+/* A key from the source, or two, and what they are offered as. QKDTLS_PENDING */
 int qkdtls_psk_take(struct qkdtls_conn *conn);
-/* Client: after HelloRetryRequest, offers of another hash go. */
+/* After HelloRetryRequest, offers of another hash go. */
 void qkdtls_psk_keep_hash(struct qkdtls_conn *conn, enum qkdtls_hash hash);
-/* Client: binders of all offers, over the hello in scratch, into its last bytes */
+/* Binders of all offers, over the hello in scratch, into its last bytes */
 int qkdtls_psk_write_binders(struct qkdtls_conn *conn, const struct qkdtls_writer *w);
-/* Client: the server's choice becomes the connection's schedule; @none: a new one without a PSK */
+/* The server's choice becomes the connection's schedule; @none: a new one without a PSK */
 int qkdtls_psk_chosen(struct qkdtls_conn *conn, bool none, uint16_t index);
 
-/* Server: is there an offer for suites of this hash? Notes it. */
+/* ---- psk_accept.c ---- */
+
+/* Is there an offer for suites of this hash? Notes it, and the next that names another key. */
 bool qkdtls_psk_match(struct qkdtls_conn *conn, enum qkdtls_hash hash);
-/* Server: find, check, commit. QKDTLS_PENDING */
+/* Find, check, commit. QKDTLS_PENDING */
 int qkdtls_psk_accept(struct qkdtls_conn *conn);
 void qkdtls_psk_release(struct qkdtls_conn *conn);
 
