@@ -149,29 +149,32 @@ int qkdtls_config_set_certificate(struct qkdtls_config *config, const char *chai
 /*
  * Trust anchors (PEM, one or more) for the peer's chain: certificates, and bare public keys ("PUBLIC KEY").
  * A bare key is an anchor without a name: the chain is good from the certificate that carries this key
- * downwards, so that a link can be pinned to its peer's own key or to its peer's CA. Name, times, usage and
- * signatures below it are checked as ever.
+ * downwards, so that a link can be pinned to its peer's own key or to its peer's CA. The peer must send that
+ * certificate. Name, times, usage and signatures below it are checked as ever. -EOPNOTSUPP: a bare key of an
+ * algorithm that this libcrypto lacks. What a pin does and does not say: Documentation/tls.md.
  */
 int qkdtls_config_set_trust(struct qkdtls_config *config, const char *file);
 
 /*
  * Certificate revocation lists (PEM, one or more) of the CAs in the peer's chain. With them every certificate
  * of the chain but the anchor must have a list that is in date: no list, certificate_unknown; an outdated
- * one, certificate_unknown; revoked, certificate_revoked.
+ * one, certificate_unknown; revoked, certificate_revoked. -EOPNOTSUPP: a delta CRL, an indirect one, or one
+ * for some reasons only. The file is read once, as that of a staple.
  */
 int qkdtls_config_set_crl(struct qkdtls_config *config, const char *file);
 
 /*
  * An OCSP response (DER) about our own certificate, sent to a peer that asks by status_request (RFC 9846
- * section 4.5.2.1). -EINVAL: not a successful response, or not about the certificate set before. The file is
- * read once: whoever renews it makes a new configuration.
+ * section 4.5.2.1). -EINVAL: not a successful response, or not about the certificate set before; setting
+ * another certificate drops it. The file is read once: whoever renews it makes a new configuration.
  */
 int qkdtls_config_set_ocsp_staple(struct qkdtls_config *config, const char *file);
 
 /*
  * The peer must staple a good OCSP response: asked for by status_request; none, one that is outdated, not
  * signed by the issuer or its delegate, or "unknown": bad_certificate_status_response; revoked:
- * certificate_revoked. Default: no, and then nothing is asked and an unasked staple is refused.
+ * certificate_revoked. Default: no, and then nothing is asked and an unasked staple is refused. A leaf that is
+ * an anchor itself has no issuer to answer for it, so it fails.
  */
 int qkdtls_config_set_ocsp_required(struct qkdtls_config *config, bool required);
 
@@ -209,8 +212,8 @@ int qkdtls_config_set_chain_signatures(struct qkdtls_config *config, const char 
 /*
  * Application protocols (RFC 7301), best first, names separated by commas, each of 1..255 bytes: the client
  * offers them; the server picks its first that is offered, and answers no_application_protocol if there is
- * none. A server without any ignores the offer, and one whose client offers nothing goes on; so does a client whose
- * offer is not answered. Then qkdtls_info.alpn is empty. -EINVAL: empty or doubled name, or more than 1024 bytes.
+ * none. A server without any ignores the offer; a client whose offer is not answered goes on, with an empty
+ * qkdtls_info.alpn. -EINVAL: empty or doubled name, or more than 1024 bytes.
  */
 int qkdtls_config_set_alpn(struct qkdtls_config *config, const char *names);
 

@@ -6,8 +6,9 @@
 
 /* ---- Sending ---- */
 
-static void write_chain(const struct qkdtls_identity *identity, struct qkdtls_writer *w)
+static void write_chain(struct qkdtls_conn *conn, struct qkdtls_writer *w)
 {
+	const struct qkdtls_identity *identity = conn->config->identity;
 	struct qkdtls_mark entry;
 	const uint8_t *der;
 	size_t len;
@@ -17,7 +18,10 @@ static void write_chain(const struct qkdtls_identity *identity, struct qkdtls_wr
 		entry = qkdtls_put_open(w, 3);
 		qkdtls_put_bytes(w, der, len);
 		qkdtls_put_close(w, entry);
-		qkdtls_put_u16(w, 0); /* no extensions */
+		if (i == 0)
+			qkdtls_ext_write(conn, QKDTLS_IN_CT, w); /* about the leaf */
+		else
+			qkdtls_put_u16(w, 0); /* no extensions */
 	}
 }
 
@@ -34,7 +38,7 @@ int qkdtls_certificate_send(struct qkdtls_conn *conn)
 	qkdtls_put_u8(&w, 0); /* no context */
 	list = qkdtls_put_open(&w, 3);
 	if (conn->hs->scheme) {
-		write_chain(conn->config->identity, &w);
+		write_chain(conn, &w);
 		conn->hs->cert_sent = true;
 	}
 	qkdtls_put_close(&w, list);
@@ -72,6 +76,10 @@ static int check_chain(struct qkdtls_conn *conn)
 		.trust = config->trust,
 		.name = config->peer_name[0] ? config->peer_name : NULL,
 		.server = conn->role == QKDTLS_CLIENT,
+		.crls = config->crls,
+		.status_required = config->ocsp_required,
+		.status = conn->hs->status.pos,
+		.status_len = qkdtls_cursor_left(&conn->hs->status),
 		.when = config->has_time ? &config->time : NULL,
 	};
 	const char *reason = "cannot check a certificate chain";

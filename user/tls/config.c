@@ -39,7 +39,9 @@ void qkdtls_config_unref(struct qkdtls_config *config)
 	if (!config || __atomic_sub_fetch(&config->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	qkdtls_identity_free(config->identity);
+	qkdtls_staple_free(config->staple);
 	qkdtls_trust_free(config->trust);
+	qkdtls_crls_free(config->crls);
 	qkdtls_wipe(config, sizeof(*config));
 	free(config);
 }
@@ -76,7 +78,9 @@ int qkdtls_config_set_certificate(struct qkdtls_config *config, const char *chai
 	if (ret)
 		return refuse(config, ret, "%s", message);
 	qkdtls_identity_free(config->identity);
+	qkdtls_staple_free(config->staple);
 	config->identity = identity;
+	config->staple = NULL; /* was about another certificate */
 	return accept_setting(config);
 }
 
@@ -90,6 +94,42 @@ int qkdtls_config_set_trust(struct qkdtls_config *config, const char *file)
 		return refuse(config, ret, "%s", message);
 	qkdtls_trust_free(config->trust);
 	config->trust = trust;
+	return accept_setting(config);
+}
+
+int qkdtls_config_set_crl(struct qkdtls_config *config, const char *file)
+{
+	char message[QKDTLS_PKI_MESSAGE_MAX] = "";
+	struct qkdtls_crls *crls = NULL;
+	const int ret = qkdtls_crls_load(&crls, file, message);
+
+	if (ret)
+		return refuse(config, ret, "%s", message);
+	qkdtls_crls_free(config->crls);
+	config->crls = crls;
+	return accept_setting(config);
+}
+
+int qkdtls_config_set_ocsp_staple(struct qkdtls_config *config, const char *file)
+{
+	char message[QKDTLS_PKI_MESSAGE_MAX] = "";
+	struct qkdtls_staple *staple = NULL;
+	int ret;
+
+	if (!config->identity)
+		return refuse(config, -EINVAL, "%s: no certificate is set that it could be about",
+			      file);
+	ret = qkdtls_staple_load(&staple, file, config->identity, message);
+	if (ret)
+		return refuse(config, ret, "%s", message);
+	qkdtls_staple_free(config->staple);
+	config->staple = staple;
+	return accept_setting(config);
+}
+
+int qkdtls_config_set_ocsp_required(struct qkdtls_config *config, bool required)
+{
+	config->ocsp_required = required;
 	return accept_setting(config);
 }
 
@@ -176,19 +216,6 @@ int qkdtls_config_set_signatures(struct qkdtls_config *config, const char *names
 	if (ret)
 		return refuse_name(config, ret, "signatures", bad);
 	config->schemes = schemes;
-	return accept_setting(config);
-}
-
-int qkdtls_config_set_alpn(struct qkdtls_config *config, const char *names)
-{
-	struct qkdtls_alpn alpn = { 0 };
-
-	if (qkdtls_alpn_parse(&alpn, names))
-		return refuse(config, -EINVAL,
-			      "application protocols: a name is empty, longer than 255 bytes or "
-			      "there twice, or the list is longer than %d bytes",
-			      QKDTLS_ALPN_MAX);
-	config->alpn = alpn;
 	return accept_setting(config);
 }
 

@@ -47,6 +47,8 @@ static const struct verdict {
 	{ X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD, QKDTLS_ALERT_BAD_CERTIFICATE },
 	{ X509_V_ERR_INVALID_EXTENSION, QKDTLS_ALERT_BAD_CERTIFICATE },
 	{ X509_V_ERR_HOSTNAME_MISMATCH, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_PERMITTED_VIOLATION, QKDTLS_ALERT_BAD_CERTIFICATE },
+	{ X509_V_ERR_EXCLUDED_VIOLATION, QKDTLS_ALERT_BAD_CERTIFICATE },
 	{ X509_V_ERR_EE_KEY_TOO_SMALL, QKDTLS_ALERT_BAD_CERTIFICATE },
 	{ X509_V_ERR_CA_KEY_TOO_SMALL, QKDTLS_ALERT_BAD_CERTIFICATE },
 	{ X509_V_ERR_CA_MD_TOO_WEAK, QKDTLS_ALERT_BAD_CERTIFICATE },
@@ -127,26 +129,37 @@ size_t qkdtls_chain_count(const struct qkdtls_chain *chain)
 	return (size_t)sk_X509_num(chain->certs);
 }
 
-static int prepare(X509_STORE_CTX *ctx, const struct qkdtls_chain *chain,
-		   const struct qkdtls_chain_check *check)
+/* A path from @leaf by way of @untrusted to one of @anchors, be that a root, an intermediate or a leaf */
+static int prepare(X509_STORE_CTX *ctx, X509 *leaf, STACK_OF(X509) * untrusted,
+		   STACK_OF(X509) * anchors, const time_t *when)
 {
 	X509_VERIFY_PARAM *param;
 
-	if (X509_STORE_CTX_init(ctx, qkdtls_trust_store(check->trust),
-				sk_X509_value(chain->certs, 0), chain->certs) != 1)
+	if (X509_STORE_CTX_init(ctx, NULL, leaf, untrusted) != 1)
 		return -ENOMEM;
+	X509_STORE_CTX_set0_trusted_stack(ctx, anchors);
 	param = X509_STORE_CTX_get0_param(ctx);
-	if (X509_VERIFY_PARAM_set_purpose(param, check->server ? X509_PURPOSE_SSL_SERVER
-							       : X509_PURPOSE_SSL_CLIENT) != 1)
-		return -EIO;
-	/* Whatever the operator lists is an anchor, be it an intermediate or a leaf. */
 	if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1)
 		return -EIO;
 	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
 	X509_VERIFY_PARAM_set_depth(param, QKDTLS_CHAIN_MAX);
-	if (check->when)
-		X509_VERIFY_PARAM_set_time(param, *check->when);
+	if (when)
+		X509_VERIFY_PARAM_set_time(param, *when);
 	return 0;
+}
+
+bool qkdtls_x509_issued(X509 *issuer, X509 *cert, const time_t *when)
+{
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	STACK_OF(X509) *anchors = sk_X509_new_null();
+	bool issued;
+
+	issued = ctx && anchors && sk_X509_push(anchors, issuer) &&
+		 !prepare(ctx, cert, NULL, anchors, when) && X509_verify_cert(ctx) == 1 &&
+		 sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) == 2;
+	X509_STORE_CTX_free(ctx);
+	sk_X509_free(anchors);
+	return qkdtls_lib_error(issued);
 }
 
 /* X509_check_host() takes an empty name for no check and a leading dot for a domain. */
@@ -160,47 +173,95 @@ static bool name_matches(X509 *leaf, const char *name)
 	return X509_check_host(leaf, name, strlen(name), flags, NULL) == 1;
 }
 
+/* Revocation lists are part of the path: they count at the time of each check. */
+static int prepare_path(X509_STORE_CTX *ctx, const struct qkdtls_chain *chain,
+			const struct qkdtls_chain_check *check, STACK_OF(X509) * anchors,
+			bool leaf_is_anchor)
+{
+	const int purpose = check->server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT;
+	int err = prepare(ctx, sk_X509_value(chain->certs, 0), leaf_is_anchor ? NULL : chain->certs,
+			  anchors, check->when);
+
+	if (err)
+		return err;
+	if (X509_VERIFY_PARAM_set_purpose(X509_STORE_CTX_get0_param(ctx), purpose) != 1)
+		return -EIO;
+	return check->crls ? qkdtls_crls_apply(check->crls, ctx) : 0;
+}
+
+/* @issuer, a reference: who signed the leaf; NULL if the leaf is an anchor */
 static int verify_path(const struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
-		       const char **reason)
+		       X509 **issuer, const char **reason)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	STACK_OF(X509) *anchors = NULL;
+	bool leaf_is_anchor;
 	int err, code;
 
 	if (!ctx)
 		return -ENOMEM;
-	err = prepare(ctx, chain, check);
+	err = qkdtls_trust_anchors(check->trust, chain->certs, &anchors, &leaf_is_anchor);
+	if (err)
+		goto out;
+	err = prepare_path(ctx, chain, check, anchors, leaf_is_anchor);
 	if (!err && X509_verify_cert(ctx) != 1) {
 		code = X509_STORE_CTX_get_error(ctx);
 		*reason = X509_verify_cert_error_string(code);
 		err = code == X509_V_ERR_OUT_OF_MEM ? -ENOMEM : (int)verdict_alert(code);
 	}
+	if (!err && !leaf_is_anchor) {
+		*issuer = sk_X509_value(X509_STORE_CTX_get0_chain(ctx), 1);
+		if (*issuer)
+			X509_up_ref(*issuer);
+	}
+	sk_X509_free(anchors);
+out:
 	X509_STORE_CTX_free(ctx);
 	return err;
+}
+
+/* A response counts at the time of each check, like a list. */
+static int verify_status(X509 *leaf, X509 *issuer, const struct qkdtls_chain_check *check,
+			 const char **reason)
+{
+	const struct qkdtls_status_check status = {
+		.der = check->status,
+		.len = check->status_len,
+		.leaf = leaf,
+		.issuer = issuer,
+		.when = check->when,
+	};
+
+	return check->status_required ? qkdtls_status_verify(&status, reason) : 0;
 }
 
 int qkdtls_chain_verify(const struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
 			const char **reason)
 {
-	X509 *leaf = sk_X509_value(chain->certs, 0);
+	X509 *leaf = sk_X509_value(chain->certs, 0), *issuer = NULL;
 	int err;
 
 	*reason = "no certificate";
 	if (!leaf)
 		return QKDTLS_ALERT_BAD_CERTIFICATE;
 	*reason = "libcrypto failed";
-	err = verify_path(chain, check, reason);
+	err = verify_path(chain, check, &issuer, reason);
 	if (err)
 		return qkdtls_lib_error(err);
-	if (!qkdtls_x509_may_sign(leaf)) {
-		*reason = "the certificate's keyUsage lacks digitalSignature";
-		return QKDTLS_ALERT_UNSUPPORTED_CERTIFICATE;
-	}
-	if (check->name && !name_matches(leaf, check->name)) {
-		*reason = "the certificate is for another name";
-		return qkdtls_lib_error(QKDTLS_ALERT_BAD_CERTIFICATE);
-	}
-	*reason = "";
-	return 0;
+	err = QKDTLS_ALERT_UNSUPPORTED_CERTIFICATE;
+	*reason = "the certificate's keyUsage lacks digitalSignature";
+	if (!qkdtls_x509_may_sign(leaf))
+		goto out;
+	err = QKDTLS_ALERT_BAD_CERTIFICATE;
+	*reason = "the certificate is for another name";
+	if (check->name && !name_matches(leaf, check->name))
+		goto out;
+	err = verify_status(leaf, issuer, check, reason);
+	if (!err)
+		*reason = "";
+out:
+	X509_free(issuer);
+	return qkdtls_lib_error(err);
 }
 
 int qkdtls_chain_verify_signature(const struct qkdtls_chain *chain,

@@ -148,6 +148,8 @@ static int check_pair(const EVP_PKEY *key, const STACK_OF(X509) * certs, const c
 {
 	X509 *leaf = sk_X509_value(certs, 0);
 
+	if (!leaf)
+		return say(message, -EINVAL, chain_file, "contains no certificate");
 	if (sk_X509_num(certs) > QKDTLS_CHAIN_MAX)
 		return say(message, -EINVAL, chain_file, "too many certificates for a chain");
 	if (X509_check_private_key(leaf, key) != 1)

@@ -41,14 +41,42 @@ int qkdtls_identity_sign(const struct qkdtls_identity *identity, const struct qk
 			 const uint8_t *data, size_t data_len, uint8_t *signature, size_t size,
 			 size_t *len);
 
-/* ---- Trust anchors ---- */
+/* ---- Trust anchors: certificates and bare public keys ---- */
 
 struct qkdtls_trust;
 
-/* 0; -EINVAL: unreadable, empty, not PEM certificates; -ENOMEM; with @message */
+/*
+ * 0; -EINVAL: unreadable, empty, neither certificates nor public keys in PEM; -EOPNOTSUPP: a bare key of an
+ * algorithm that this libcrypto lacks; -ENOMEM; with @message
+ */
 int qkdtls_trust_load(struct qkdtls_trust **trust, const char *file,
 		      char message[QKDTLS_PKI_MESSAGE_MAX]);
 void qkdtls_trust_free(struct qkdtls_trust *trust);
+
+/* ---- Certificate revocation lists ---- */
+
+struct qkdtls_crls;
+
+/*
+ * 0; -EINVAL: unreadable, empty, not PEM; -EOPNOTSUPP: a delta CRL, an indirect one, one for some reasons only;
+ * -ENOMEM; with @message
+ */
+int qkdtls_crls_load(struct qkdtls_crls **crls, const char *file,
+		     char message[QKDTLS_PKI_MESSAGE_MAX]);
+void qkdtls_crls_free(struct qkdtls_crls *crls);
+
+/* ---- Own OCSP response ---- */
+
+#define QKDTLS_STAPLE_MAX 16384
+
+struct qkdtls_staple;
+
+/* 0; -EINVAL: unreadable, no successful response, not about the leaf of @identity; -ENOMEM; with @message */
+int qkdtls_staple_load(struct qkdtls_staple **staple, const char *file,
+		       const struct qkdtls_identity *identity,
+		       char message[QKDTLS_PKI_MESSAGE_MAX]);
+void qkdtls_staple_free(struct qkdtls_staple *staple);
+const uint8_t *qkdtls_staple_der(const struct qkdtls_staple *staple, size_t *len);
 
 /* ---- A peer's chain ---- */
 
@@ -70,19 +98,26 @@ size_t qkdtls_chain_count(const struct qkdtls_chain *chain);
  * @name: dNSName of the leaf's subjectAltName, byte for byte but ASCII case: no wildcards, no
  * common name; NULL: any (a server that knows its clients only by their issuer)
  * @server: the leaf is a server's (extendedKeyUsage serverAuth, if it has any), else a client's
+ * @crls: each certificate but the anchor needs a list; NULL: none does
+ * @status_required: a good OCSP response about the leaf must have come
+ * @status, @status_len: that response in DER
  * @when: checked at this time; NULL: now
  */
 struct qkdtls_chain_check {
 	const struct qkdtls_trust *trust;
 	const char *name;
 	bool server;
+	const struct qkdtls_crls *crls;
+	bool status_required;
+	const uint8_t *status;
+	size_t status_len;
 	const time_t *when;
 };
 
 /*
  * 0; an alert (positive): unknown_ca, certificate_expired, bad_certificate,
- * unsupported_certificate, certificate_revoked, certificate_unknown, with the reason (a constant
- * text); or -EIO, -ENOMEM.
+ * unsupported_certificate, certificate_revoked, certificate_unknown,
+ * bad_certificate_status_response, with the reason (a constant text); or -EIO, -ENOMEM.
  */
 int qkdtls_chain_verify(const struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
 			const char **reason);

@@ -52,8 +52,8 @@ int qkdtls_x509_read(STACK_OF(X509) * *certs, const char *file,
 	}
 	ok = read_all(bio, list);
 	BIO_free(bio);
-	what = ok ? "contains no certificate" : "a certificate in it cannot be read";
-	if (!ok || !sk_X509_num(list))
+	what = "a certificate in it cannot be read";
+	if (!ok)
 		goto err_list;
 	*certs = list;
 	message[0] = '\0';
