@@ -361,7 +361,10 @@ enum qkdtls_want qkdtls_handshake(struct qkdtls_conn *conn);
 /* Bytes that the engine needs next, never more than the record in hand; 0 if it needs none now */
 size_t qkdtls_wanted(const struct qkdtls_conn *conn);
 
-/* @len at most qkdtls_wanted(), else -EMSGSIZE and nothing is taken */
+/*
+ * @len at most qkdtls_wanted(), else -EMSGSIZE and nothing is taken. Any other error is the connection's
+ * failure: the next qkdtls_handshake() or qkdtls_receive() says so too.
+ */
 int qkdtls_input(struct qkdtls_conn *conn, const void *data, size_t len);
 
 /* The transport ended: the handshake, or the stream if there was no close_notify, has failed. */

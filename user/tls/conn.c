@@ -102,8 +102,12 @@ int qkdtls_input(struct qkdtls_conn *conn, const void *data, size_t len)
 	if (!len)
 		return 0; /* a record in hand stays in hand */
 	ret = qkdtls_record_reader_input(&conn->reader, data, len);
-	if (ret || conn->state == QKDTLS_UP)
-		return ret;
+	if (ret) {
+		qkdtls_fail_code(conn, ret, "no memory for a record");
+		return conn->failure;
+	}
+	if (conn->state == QKDTLS_UP)
+		return 0;
 	conn->input_total += len;
 	if (conn->input_total <= QKDTLS_HANDSHAKE_MAX)
 		return 0;
