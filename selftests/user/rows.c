@@ -61,6 +61,13 @@ struct pki *rows_pki(void)
 	return pki;
 }
 
+static int list_names(void)
+{
+	for (size_t i = 0; i < all_count; i++)
+		puts(all[i].name);
+	return 0;
+}
+
 int rows_run(const struct CMUnitTest *tests, size_t count)
 {
 	const size_t rows = all_count;
@@ -73,7 +80,11 @@ int rows_run(const struct CMUnitTest *tests, size_t count)
 		if (!unit->setup_func)
 			unit->setup_func = give_pki;
 	}
-	failed = _cmocka_run_group_tests("tests", all, all_count, group_setup, group_teardown);
+	if (getenv("ROWS_LIST"))
+		failed = list_names();
+	else
+		failed = _cmocka_run_group_tests("tests", all, all_count, group_setup,
+						 group_teardown);
 	for (size_t i = 0; i < rows; i++)
 		free((void *)(uintptr_t)all[i].name);
 	free(all);

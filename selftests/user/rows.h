@@ -29,7 +29,7 @@ void rows_add(CMUnitTestFunction test, const char *table, const char *what, int 
 				 &(table)[row_]);                                            \
 	} while (0)
 
-/* All rows, then the other tests; for main() to return */
+/* All rows, then the other tests; for main() to return. With ROWS_LIST in the environment: only their names */
 int rows_run(const struct CMUnitTest *tests, size_t count);
 
 struct pki *rows_pki(void);

@@ -266,8 +266,164 @@ static void judges_place(void **state)
 	}
 }
 
+/* ---- What this end sends ---- */
+
+#define SENT_MAX 24
+
+struct sent {
+	uint16_t type[SENT_MAX];
+	struct qkdtls_cursor body[SENT_MAX];
+	size_t count;
+};
+
+/* The extensions of the first plain message of an output; the cursors point into @hello. */
+static void read_sent(struct qkdtls_conn *conn, struct forged_message *hello, struct sent *sent)
+{
+	struct qkdtls_cursor c, part, block;
+	const uint8_t *data;
+	size_t len;
+
+	assert_int_equal(qkdtls_handshake(conn), QKDTLS_WANT_WRITE);
+	data = qkdtls_output(conn, &len);
+	forge_read_plain(data, len, hello);
+	c = qkdtls_cursor(hello->body, hello->len);
+	assert_true(qkdtls_get_sub(&c, 34, &part) && qkdtls_get_vec8(&c, 32, 32, &part));
+	if (hello->type == CH)
+		assert_true(qkdtls_get_vec16(&c, 2, 100, &part) &&
+			    qkdtls_get_vec8(&c, 1, 1, &part) && !*part.pos);
+	else
+		assert_true(qkdtls_get_sub(&c, 3, &part) && !part.pos[2]);
+	assert_true(qkdtls_get_vec16(&c, 0, UINT16_MAX, &block) && qkdtls_cursor_empty(&c));
+	for (sent->count = 0; !qkdtls_cursor_empty(&block); sent->count++) {
+		assert_in_range(sent->count, 0, SENT_MAX - 1);
+		assert_true(qkdtls_get_u16(&block, &sent->type[sent->count]) &&
+			    qkdtls_get_vec16(&block, 0, UINT16_MAX, &sent->body[sent->count]));
+	}
+}
+
+static const struct qkdtls_cursor *find_sent(const struct sent *sent, uint16_t type)
+{
+	for (size_t i = 0; i < sent->count; i++)
+		if (sent->type[i] == type)
+			return &sent->body[i];
+	return NULL;
+}
+
+static void assert_body(const struct sent *sent, uint16_t type, const void *bytes, size_t len)
+{
+	const struct qkdtls_cursor *body = find_sent(sent, type);
+
+	assert_non_null(body);
+	assert_int_equal(qkdtls_cursor_left(body), len);
+	if (len)
+		assert_memory_equal(body->pos, bytes, len);
+}
+
+static void assert_ages_are_zero(const struct qkdtls_cursor *offer)
+{
+	struct qkdtls_cursor body = *offer, list, identity;
+	uint32_t age;
+
+	assert_true(qkdtls_get_vec16(&body, 7, UINT16_MAX, &list));
+	while (!qkdtls_cursor_empty(&list)) {
+		assert_true(qkdtls_get_vec16(&list, 1, UINT16_MAX, &identity) &&
+			    qkdtls_get_u32(&list, &age));
+		assert_int_equal(age, 0);
+	}
+}
+
+/* RFC 9846 section 9.2, RFC 9973 section 4 */
+static void client_hello_carries_what_it_needs(void **state)
+{
+	static struct forged_message hello;
+	struct loopback lb;
+	struct sent sent;
+
+	site_link(*state, &lb, &plain, &plain);
+	read_sent(lb.end[QKDTLS_CLIENT], &hello, &sent);
+	assert_memory_equal(hello.body, "\3\3", 2);
+	assert_body(&sent, 43, "\2\3\4", 3);
+	assert_body(&sent, 45, "\1\1", 2); /* psk_dhe_ke and nothing else */
+	assert_body(&sent, 33, NULL, 0);
+	assert_non_null(find_sent(&sent, 10));
+	assert_non_null(find_sent(&sent, 13));
+	assert_non_null(find_sent(&sent, 51));
+	assert_non_null(find_sent(&sent, 0));
+	assert_int_equal(sent.type[sent.count - 1], 41);
+	assert_ages_are_zero(&sent.body[sent.count - 1]);
+	assert_null(find_sent(&sent, 42)); /* early_data */
+	assert_null(find_sent(&sent, 44)); /* cookie */
+	assert_null(find_sent(&sent, 49)); /* post_handshake_auth */
+	loopback_free(&lb);
+}
+
+/* Without a certificate there is neither extension 33 nor a signature scheme. */
+static void client_hello_without_certificate_asks_for_none(void **state)
+{
+	static const struct site_options bare = { .policy = QKDTLS_PSK_ONLY };
+	static struct forged_message hello;
+	struct loopback lb;
+	struct sent sent;
+
+	site_link(*state, &lb, &bare, &bare);
+	read_sent(lb.end[QKDTLS_CLIENT], &hello, &sent);
+	assert_body(&sent, 45, "\1\1", 2);
+	assert_null(find_sent(&sent, 33));
+	assert_null(find_sent(&sent, 13));
+	assert_non_null(find_sent(&sent, 51));
+	assert_int_equal(sent.type[sent.count - 1], 41);
+	loopback_free(&lb);
+}
+
+/* RFC 9846 section 4.2.3: what the key schedule and the version need, nothing else */
+static void server_hello_carries_only_what_it_may(void **state)
+{
+	static const uint16_t expected[] = { 43, 51, 33, 41 };
+	static struct forged_message hello;
+	struct loopback lb;
+	struct sent sent;
+
+	site_link(*state, &lb, &plain, &plain);
+	stage_move(lb.end[QKDTLS_CLIENT], lb.end[QKDTLS_SERVER]);
+	read_sent(lb.end[QKDTLS_SERVER], &hello, &sent);
+	assert_memory_equal(hello.body, "\3\3", 2);
+	assert_body(&sent, 43, "\3\4", 2);
+	assert_body(&sent, 33, NULL, 0);
+	assert_body(&sent, 41, "\0\0", 2);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		assert_non_null(find_sent(&sent, expected[i]));
+	assert_int_equal(sent.count, sizeof(expected) / sizeof(expected[0]));
+	loopback_free(&lb);
+}
+
+/* The same for HelloRetryRequest: version and group */
+static void retry_carries_only_what_it_may(void **state)
+{
+	static const struct site_options client = { .groups = "secp256r1:x25519" };
+	static struct forged_message hello;
+	struct loopback lb;
+	struct sent sent;
+
+	site_link(*state, &lb, &client, &plain);
+	stage_move(lb.end[QKDTLS_CLIENT], lb.end[QKDTLS_SERVER]);
+	read_sent(lb.end[QKDTLS_SERVER], &hello, &sent);
+	assert_memory_equal(hello.body + 2, "\xcf\x21\xad\x74", 4);
+	assert_body(&sent, 43, "\3\4", 2);
+	assert_body(&sent, 51, "\0\x1d", 2);
+	assert_int_equal(sent.count, 2);
+	assert_int_equal(lb.ring[QKDTLS_SERVER].asked, 0);
+	loopback_free(&lb);
+}
+
 int main(void)
 {
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(client_hello_carries_what_it_needs),
+		cmocka_unit_test(client_hello_without_certificate_asks_for_none),
+		cmocka_unit_test(server_hello_carries_only_what_it_may),
+		cmocka_unit_test(retry_carries_only_what_it_may),
+	};
+
 	ROWS(judges_place, places);
-	return rows_run(NULL, 0);
+	return rows_run(tests, sizeof(tests) / sizeof(tests[0]));
 }
