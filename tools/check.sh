@@ -17,6 +17,7 @@
 #	clang       user space and its tests build with clang without a warning
 #	symbols     libraries and modules define only qkd_* and qkdtls_*
 #	man         manual pages format without a warning
+#	conformance Documentation/conformance.md names code and tests that are there, with their alerts
 #	untracked   builds leave nothing outside build/
 set -euo pipefail
 
@@ -234,6 +235,8 @@ check_man() {
 	return "$bad"
 }
 
+check_conformance() { tools/conformance; }
+
 check_untracked() {
 	if ! git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
 		echo 'not a git checkout'
@@ -246,7 +249,7 @@ check_untracked() {
 	fi
 }
 
-all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man untracked)
+all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man conformance untracked)
 case ${1-} in
 -h | --help)
 	sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0"
