@@ -212,8 +212,8 @@ int qkdtls_config_set_chain_signatures(struct qkdtls_config *config, const char 
 /*
  * Application protocols (RFC 7301), best first, names separated by commas, each of 1..255 bytes: the client
  * offers them; the server picks its first that is offered, and answers no_application_protocol if there is
- * none. A server without any ignores the offer; a client whose offer is not answered goes on, with an empty
- * qkdtls_info.alpn. -EINVAL: empty or doubled name, or more than 1024 bytes.
+ * none. A server without any ignores the offer, and one whose client offers nothing goes on; so does a client whose
+ * offer is not answered. Then qkdtls_info.alpn is empty. -EINVAL: empty or doubled name, or more than 1024 bytes.
  */
 int qkdtls_config_set_alpn(struct qkdtls_config *config, const char *names);
 

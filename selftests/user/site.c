@@ -69,6 +69,8 @@ struct qkdtls_config *site_config(struct pki *pki, enum qkdtls_role role,
 			     config, options->groups ? options->groups : SITE_CLASSICAL, true));
 	if (options->ciphers)
 		must(config, qkdtls_config_set_ciphers(config, options->ciphers));
+	if (options->alpn)
+		must(config, qkdtls_config_set_alpn(config, options->alpn));
 	set_psk(config, options->psk);
 	if (options->policy != QKDTLS_PSK_ONLY)
 		set_identities(pki, config, role, options);

@@ -16,7 +16,7 @@ enum site_psk {
 
 /**
  * struct site_options - what differs from the default: policy require, imported PSK, x25519
- * @groups, @ciphers: NULL: the default
+ * @groups, @ciphers, @alpn: NULL: the default
  * @certificate: server's, NULL: "server"
  * @verify_client: the server asks; the client has a certificate unless @bare_client
  * @peer_name: that the client checks; NULL: the server's name
@@ -26,6 +26,7 @@ struct site_options {
 	enum site_psk psk;
 	const char *groups;
 	const char *ciphers;
+	const char *alpn;
 	const char *certificate;
 	const char *client_certificate;
 	const char *peer_name;

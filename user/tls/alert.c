@@ -33,6 +33,7 @@ static const struct {
 	{ QKDTLS_ALERT_UNKNOWN_PSK_IDENTITY, "unknown_psk_identity" },
 	{ QKDTLS_ALERT_CERTIFICATE_REQUIRED, "certificate_required" },
 	{ QKDTLS_ALERT_GENERAL_ERROR, "general_error" },
+	{ QKDTLS_ALERT_NO_APPLICATION_PROTOCOL, "no_application_protocol" },
 	{ QKDTLS_ALERT_NONE, "none" },
 };
 

@@ -219,6 +219,19 @@ int qkdtls_config_set_signatures(struct qkdtls_config *config, const char *names
 	return accept_setting(config);
 }
 
+int qkdtls_config_set_alpn(struct qkdtls_config *config, const char *names)
+{
+	struct qkdtls_alpn alpn = { 0 };
+
+	if (qkdtls_alpn_parse(&alpn, names))
+		return refuse(config, -EINVAL,
+			      "application protocols: a name is empty, longer than 255 bytes or "
+			      "there twice, or the list is longer than %d bytes",
+			      QKDTLS_ALPN_MAX);
+	config->alpn = alpn;
+	return accept_setting(config);
+}
+
 int qkdtls_config_set_psk_imported(struct qkdtls_config *config,
 				   const uint8_t context[QKDTLS_LINK_CONTEXT_LEN])
 {

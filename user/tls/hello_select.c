@@ -121,6 +121,8 @@ int qkdtls_hello_select(struct qkdtls_conn *conn)
 		ret = select_group(conn);
 	if (!ret)
 		ret = select_certificate(conn);
+	if (!ret)
+		ret = qkdtls_alpn_select(conn);
 	return ret ? ret : hash_for_binder(conn);
 }
 

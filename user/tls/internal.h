@@ -93,6 +93,14 @@ enum qkdtls_psk_mode {
 #define QKDTLS_NAME_LEN_MAX   253
 #define QKDTLS_CONFIG_MESSAGE 512
 
+#define QKDTLS_ALPN_MAX 1024 /* of the names with their commas: one less than their lengths take */
+
+/* Application protocols as a ProtocolNameList without its length */
+struct qkdtls_alpn {
+	uint8_t list[QKDTLS_ALPN_MAX + 1];
+	size_t len;
+};
+
 struct qkdtls_config {
 	unsigned int refs; /* atomic */
 	char message[QKDTLS_CONFIG_MESSAGE];
@@ -104,6 +112,7 @@ struct qkdtls_config {
 	bool ocsp_required;
 	char peer_name[QKDTLS_NAME_LEN_MAX + 1];
 	bool verify_client;
+	struct qkdtls_alpn alpn;
 	struct qkdtls_suite_list suites;
 	struct qkdtls_group_list groups;
 	struct qkdtls_scheme_list schemes;
@@ -132,6 +141,7 @@ struct qkdtls_hello {
 	struct qkdtls_cursor shares;
 	struct qkdtls_cursor groups;
 	struct qkdtls_cursor schemes;
+	struct qkdtls_cursor protocols;
 	struct qkdtls_cursor cookie;
 	struct qkdtls_cursor identities;
 	struct qkdtls_cursor binders;
@@ -337,6 +347,7 @@ enum qkdtls_ext_type {
 	QKDTLS_EXT_STATUS_REQUEST = 5,
 	QKDTLS_EXT_SUPPORTED_GROUPS = 10,
 	QKDTLS_EXT_SIGNATURE_ALGORITHMS = 13,
+	QKDTLS_EXT_ALPN = 16,
 	QKDTLS_EXT_PADDING = 21,
 	QKDTLS_EXT_CERT_WITH_EXTERN_PSK = 33,
 	QKDTLS_EXT_PRE_SHARED_KEY = 41,
@@ -382,6 +393,8 @@ extern const struct qkdtls_ext_ops qkdtls_ext_signature_algorithms;
 extern const struct qkdtls_ext_ops qkdtls_ext_cookie;
 /* ext_status.c */
 extern const struct qkdtls_ext_ops qkdtls_ext_status_request;
+/* ext_alpn.c */
+extern const struct qkdtls_ext_ops qkdtls_ext_alpn;
 /* ext_share.c */
 extern const struct qkdtls_ext_ops qkdtls_ext_supported_groups;
 extern const struct qkdtls_ext_ops qkdtls_ext_key_share;
@@ -390,6 +403,11 @@ extern const struct qkdtls_ext_ops qkdtls_ext_psk_modes;
 extern const struct qkdtls_ext_ops qkdtls_ext_cert_with_psk;
 extern const struct qkdtls_ext_ops qkdtls_ext_pre_shared_key;
 extern const struct qkdtls_ext_ops qkdtls_ext_early_data;
+
+/* ext_alpn.c: names with commas between them; -EINVAL: empty, doubled, too long */
+int qkdtls_alpn_parse(struct qkdtls_alpn *alpn, const char *names);
+/* Server: the first of ours that is on offer; it fails if there is none. */
+int qkdtls_alpn_select(struct qkdtls_conn *conn);
 
 /* ext_share.c: the client's share of a group; false: none */
 bool qkdtls_share_find(const struct qkdtls_hello *hello, uint16_t group,
