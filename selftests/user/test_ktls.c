@@ -174,6 +174,25 @@ static void aes_256_has_the_kernels_layout(void **state)
 	assert_memory_equal(tx.key, fake.key_tx.key, 32);
 }
 
+/* Here the whole write IV is the kernel's IV, and there is no salt. */
+static void chacha20_has_the_kernels_layout(void **state)
+{
+	struct tls12_crypto_info_chacha20_poly1305 tx, rx;
+
+	fake_reset(QKDTLS_CHACHA20_POLY1305_SHA256);
+	assert_int_equal(install(), 0);
+	assert_int_equal(fake.tx_len, 56);
+	assert_int_equal(fake.rx_len, 56);
+	memcpy(&tx, fake.tx, sizeof(tx));
+	memcpy(&rx, fake.rx, sizeof(rx));
+	assert_int_equal(rx.info.version, 0x0304);
+	assert_int_equal(rx.info.cipher_type, 54);
+	assert_memory_equal(tx.key, fake.key_tx.key, 32);
+	assert_memory_equal(rx.key, fake.key_rx.key, 32);
+	assert_memory_equal(rx.iv, fake.key_rx.iv, 12);
+	assert_memory_equal(rx.rec_seq, "\1\2\3\4\5\6\7\x08", 8);
+}
+
 /* Then the engine must keep its keys and the socket stay as it is. */
 static void kernel_without_tls_changes_nothing(void **state)
 {
@@ -259,6 +278,7 @@ int main(void)
 		cmocka_unit_test_setup(keys_go_on_after_the_ulp, setup),
 		cmocka_unit_test_setup(aes_128_has_the_kernels_layout, setup),
 		cmocka_unit_test_setup(aes_256_has_the_kernels_layout, setup),
+		cmocka_unit_test_setup(chacha20_has_the_kernels_layout, setup),
 		cmocka_unit_test_setup(kernel_without_tls_changes_nothing, setup),
 		cmocka_unit_test_setup(unknown_cipher_changes_nothing, setup),
 		cmocka_unit_test_setup(other_ulp_failure_shuts_down, setup),

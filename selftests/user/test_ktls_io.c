@@ -131,6 +131,11 @@ static void data_goes_both_ways_aes_256(void **state)
 	exchange(QKDTLS_AES_256_GCM_SHA384);
 }
 
+static void data_goes_both_ways_chacha20(void **state)
+{
+	exchange(QKDTLS_CHACHA20_POLY1305_SHA256);
+}
+
 static void alert_comes_as_alert(void **state)
 {
 	char buf[KTLS_RECORD_MAX];
@@ -205,9 +210,10 @@ int main(void)
 		TEST(socket_without_ktls_still_works),
 	};
 	const struct CMUnitTest with[] = {
-		TEST(data_goes_both_ways_aes_128), TEST(data_goes_both_ways_aes_256),
-		TEST(alert_comes_as_alert),	   TEST(end_of_stream_is_no_record),
-		TEST(garbage_is_a_forged_record),  TEST(socket_of_a_failed_key_sends_nothing),
+		TEST(data_goes_both_ways_aes_128),	    TEST(data_goes_both_ways_aes_256),
+		TEST(data_goes_both_ways_chacha20),	    TEST(alert_comes_as_alert),
+		TEST(end_of_stream_is_no_record),	    TEST(garbage_is_a_forged_record),
+		TEST(socket_of_a_failed_key_sends_nothing),
 	};
 
 	if (kernel_has_tls())
