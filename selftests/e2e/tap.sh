@@ -4,7 +4,8 @@
 # TAP for shell tests. Each test is a function whose first failing command fails it; what it printed follows as a
 # comment. Sourced; then
 #
-#	tap_run test_name...	prints the plan, runs the tests in order, exits 0 if none failed
+#	tap_run test_name...	prints the plan, runs the tests in order, exits 0 if none failed; "function argument..."
+#				is a test too, a row of a table
 #	tap_skip_all REASON	instead of tap_run
 #	skip REASON		inside a test: not possible here
 #	wait_for SECONDS CMD	polls until CMD succeeds; fails when time is up ($TEST_SLOWNESS times that)
@@ -45,28 +46,30 @@ refuse() {
 }
 
 tap_run() {
-	local test name status number=0 failed=0 output
+	local test name status number=0 failed=0 output words
 	output=$(mktemp)
 	echo "TAP version 13"
 	echo "1..$#"
 	for test; do
 		number=$((number + 1))
-		name=${test#test_}
+		read -ra words <<<"$test"
+		name=${words[0]#test_}
+		name="${name//_/ }${test#"${words[0]}"}"
 		# In a condition "set -e" would be off inside the test.
 		set +e
 		(
 			set -e
-			"$test"
+			"${words[@]}"
 		) >"$output" 2>&1
 		status=$?
 		set -e
 		if ((status == 0)); then
-			echo "ok $number - ${name//_/ }"
+			echo "ok $number - $name"
 		elif ((status == TAP_SKIP)); then
-			echo "ok $number - ${name//_/ } # SKIP $(sed -n 's/^SKIP //p' "$output" | tail -n 1)"
+			echo "ok $number - $name # SKIP $(sed -n 's/^SKIP //p' "$output" | tail -n 1)"
 		else
 			failed=$((failed + 1))
-			echo "not ok $number - ${name//_/ }"
+			echo "not ok $number - $name"
 			sed 's/^/# /' "$output"
 		fi
 	done

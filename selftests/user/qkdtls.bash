@@ -52,16 +52,30 @@ status_is() {
 
 # ---- certificates ----
 
-make_ca() { # NAME
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.pem" \
+# KIND is a curve, an algorithm of OpenSSL's without parameters, or RSA
+make_key() { # FILE KIND
+	local how=(-algorithm "$2")
+	case $2 in
+	P-*) how=(-algorithm EC -pkeyopt "ec_paramgen_curve:$2") ;;
+	RSA) how=(-algorithm RSA -pkeyopt rsa_keygen_bits:2048) ;;
+	esac
+	(
+		umask 077
+		openssl genpkey "${how[@]}" -out "$1" 2>/dev/null
+	)
+}
+
+make_ca() { # NAME [KIND]
+	make_key "$1.key" "${2:-P-256}"
+	openssl req -x509 -key "$1.key" -out "$1.pem" \
 		-subj "/CN=$1" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign \
 		2>/dev/null
 	: >"$1.index"
 }
 
-make_leaf() { # FILE CA NAME [START END]
-	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.csr" \
-		-subj "/CN=$3" 2>/dev/null
+make_leaf() { # FILE CA NAME [KIND [START END]]
+	make_key "$1.key" "${4:-P-256}"
+	openssl req -new -key "$1.key" -out "$1.csr" -subj "/CN=$3" 2>/dev/null
 	cat >ca.conf <<-EOF
 		[ca]
 		default_ca = ca
@@ -81,8 +95,7 @@ make_leaf() { # FILE CA NAME [START END]
 		subjectAltName = DNS:$3
 	EOF
 	openssl ca -batch -notext -config ca.conf -cert "$2.pem" -keyfile "$2.key" -in "$1.csr" -out "$1.pem" \
-		-startdate "${4:-20200101000000Z}" -enddate "${5:-20991231235959Z}" 2>/dev/null
-	chmod 600 "$1.key"
+		-startdate "${5:-20200101000000Z}" -enddate "${6:-20991231235959Z}" 2>/dev/null
 }
 
 make_certificates() {
@@ -90,7 +103,7 @@ make_certificates() {
 	make_ca other-ca
 	make_leaf zurich ca zurich.example
 	make_leaf geneva ca geneva.example
-	make_leaf expired ca zurich.example 20200101000000Z 20210101000000Z
+	make_leaf expired ca zurich.example P-256 20200101000000Z 20210101000000Z
 	make_leaf stranger other-ca zurich.example
 }
 
