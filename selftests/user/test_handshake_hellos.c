@@ -301,6 +301,13 @@ static const struct bad_hello second_hellos[] = {
 	  { SET(PSK, 0, 7, 0, 1, 'x', 0, 0, 0, 0, 0, 33, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) } },
 	{ "padding may change", ALERT(NONE), { FIRST_EMPTY(PADDING) } },
+	{ "another order of extensions", ALERT(NONE), { DROP(MODES), FIRST(MODES, 1, 1) } },
+	{ "another order and content",
+	  ALERT(ILLEGAL_PARAMETER),
+	  { DROP(MODES), FIRST(MODES, 2, 1, 0) } },
+	{ "another order, one replaced",
+	  ALERT(ILLEGAL_PARAMETER),
+	  { DROP(SNI), DROP(MODES), FIRST(MODES, 1, 1), FIRST_EMPTY(UNKNOWN) } },
 };
 
 static const struct forge no_share = SET(SHARE, 0, 0);

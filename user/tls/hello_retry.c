@@ -4,6 +4,8 @@
 
 #include "tls/internal.h"
 
+#define REORDERED_MAX 64
+
 /* SHA-256 of "HelloRetryRequest" */
 static const uint8_t retry_random[QKDTLS_RANDOM_LEN] = {
 	0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
@@ -67,15 +69,38 @@ static bool same(const struct qkdtls_cursor *a, const struct qkdtls_cursor *b)
 	return len == qkdtls_cursor_left(b) && (!len || !memcmp(a->pos, b->pos, len));
 }
 
+static bool has_extension(struct qkdtls_cursor list, uint16_t wanted,
+			  const struct qkdtls_cursor *body)
+{
+	struct qkdtls_cursor other;
+	uint16_t type;
+
+	while (next_constant(&list, &type, &other))
+		if (type == wanted)
+			return same(body, &other);
+	return false;
+}
+
+/*
+ * The order says nothing (RFC 9846 section 4.3), and wolfSSL changes it. No type is there twice, so as many, each
+ * found in the other, are the same. Real hellos have some twenty: the bound is on what a hostile one costs.
+ */
 static bool same_extensions(struct qkdtls_cursor a, struct qkdtls_cursor b)
 {
+	const struct qkdtls_cursor all_b = b;
 	struct qkdtls_cursor body_a, body_b;
+	unsigned int count = 0;
 	uint16_t type_a, type_b;
+	bool in_order = true;
 
-	while (next_constant(&a, &type_a, &body_a))
-		if (!next_constant(&b, &type_b, &body_b) || type_a != type_b ||
-		    !same(&body_a, &body_b))
+	while (next_constant(&a, &type_a, &body_a)) {
+		if (!next_constant(&b, &type_b, &body_b))
 			return false;
+		in_order = in_order && type_a == type_b && same(&body_a, &body_b);
+		if (!in_order &&
+		    (++count > REORDERED_MAX || !has_extension(all_b, type_a, &body_a)))
+			return false;
+	}
 	return !next_constant(&b, &type_b, &body_b);
 }
 
