@@ -99,22 +99,6 @@ static X509 *pki_cert(struct pki *pki, EVP_PKEY *key, const char *name, long not
 	return cert;
 }
 
-static void pki_make_ca(struct pki *pki, struct pki_ca *ca, const char *file, const char *name)
-{
-	FILE *out;
-
-	ca->key = EVP_EC_gen("P-256");
-	must(ca->key, "CA key");
-	ca->cert = pki_cert(pki, ca->key, name, -PKI_DAY, 365 * PKI_DAY);
-	must(X509_set_issuer_name(ca->cert, X509_get_subject_name(ca->cert)), "issuer");
-	pki_extension(ca->cert, ca->cert, NID_basic_constraints, "critical,CA:TRUE");
-	pki_extension(ca->cert, ca->cert, NID_key_usage, "critical,keyCertSign");
-	pki_extension(ca->cert, ca->cert, NID_subject_key_identifier, "hash");
-	must(X509_sign(ca->cert, ca->key, EVP_sha256()), "sign CA");
-	out = pki_create(pki, file, ".pem", 0644);
-	must(PEM_write_X509(out, ca->cert) && fclose(out) == 0, "write CA");
-}
-
 #define PKI_RSA_BITS 2048
 
 static EVP_PKEY *pki_key(const char *type)
@@ -124,6 +108,32 @@ static EVP_PKEY *pki_key(const char *type)
 	if (!strncmp(type, "RSA", 3))
 		return EVP_RSA_gen(type[3] ? (unsigned int)atoi(type + 4) : PKI_RSA_BITS);
 	return EVP_PKEY_Q_keygen(NULL, NULL, type);
+}
+
+/* Algorithms with a digest of their own take none. */
+static void pki_sign(X509 *cert, EVP_PKEY *key)
+{
+	const EVP_MD *md =
+		EVP_PKEY_is_a(key, "EC") || EVP_PKEY_is_a(key, "RSA") ? EVP_sha256() : NULL;
+
+	must(X509_sign(cert, key, md), "sign");
+}
+
+static void pki_make_ca(struct pki *pki, struct pki_ca *ca, const char *type, const char *file,
+			const char *name)
+{
+	FILE *out;
+
+	ca->key = pki_key(type);
+	must(ca->key, "CA key");
+	ca->cert = pki_cert(pki, ca->key, name, -PKI_DAY, 365 * PKI_DAY);
+	must(X509_set_issuer_name(ca->cert, X509_get_subject_name(ca->cert)), "issuer");
+	pki_extension(ca->cert, ca->cert, NID_basic_constraints, "critical,CA:TRUE");
+	pki_extension(ca->cert, ca->cert, NID_key_usage, "critical,keyCertSign");
+	pki_extension(ca->cert, ca->cert, NID_subject_key_identifier, "hash");
+	pki_sign(ca->cert, ca->key);
+	out = pki_create(pki, file, ".pem", 0644);
+	must(PEM_write_X509(out, ca->cert) && fclose(out) == 0, "write CA");
 }
 
 bool pki_has_type(const char *type)
@@ -139,13 +149,19 @@ bool pki_has_type(const char *type)
 
 void pki_issue(struct pki *pki, const struct pki_leaf *leaf)
 {
+	struct pki_ca own = { NULL, NULL };
 	const struct pki_ca *ca = leaf->other_ca ? &pki->other : &pki->ca;
 	EVP_PKEY *key = pki_key(leaf->type ? leaf->type : "P-256");
-	char san[128];
+	char san[128], ca_file[64];
 	X509 *cert;
 	FILE *out;
 
 	must(key, "leaf key");
+	if (leaf->ca_type) {
+		snprintf(ca_file, sizeof(ca_file), "%s-ca", leaf->file);
+		pki_make_ca(pki, &own, leaf->ca_type, ca_file, ca_file);
+		ca = &own;
+	}
 	cert = pki_cert(pki, key, leaf->name, leaf->not_before, leaf->not_after);
 	must(X509_set_issuer_name(cert, X509_get_subject_name(ca->cert)), "issuer");
 	snprintf(san, sizeof(san), "DNS:%s", leaf->name);
@@ -155,7 +171,7 @@ void pki_issue(struct pki *pki, const struct pki_leaf *leaf)
 		      leaf->no_sign ? "critical,keyAgreement" : "critical,digitalSignature");
 	pki_extension(cert, ca->cert, NID_ext_key_usage,
 		      leaf->client_only ? "clientAuth" : "serverAuth,clientAuth");
-	must(X509_sign(cert, ca->key, EVP_sha256()), "sign leaf");
+	pki_sign(cert, ca->key);
 
 	out = pki_create(pki, leaf->file, ".pem", 0644);
 	must(PEM_write_X509(out, cert) && fclose(out) == 0, "write leaf");
@@ -164,6 +180,8 @@ void pki_issue(struct pki *pki, const struct pki_leaf *leaf)
 	     "write key");
 	X509_free(cert);
 	EVP_PKEY_free(key);
+	X509_free(own.cert);
+	EVP_PKEY_free(own.key);
 }
 
 #define PKI_VALID .not_before = -PKI_DAY, .not_after = PKI_DAY
@@ -192,8 +210,8 @@ struct pki *pki_new(void)
 	must(pki, "calloc");
 	pki->dir = strdup("/tmp/qkdtls-pki-XXXXXX");
 	must(pki->dir && mkdtemp(pki->dir), "mkdtemp");
-	pki_make_ca(pki, &pki->ca, "ca", "Test CA");
-	pki_make_ca(pki, &pki->other, "other-ca", "Other CA");
+	pki_make_ca(pki, &pki->ca, "P-256", "ca", "Test CA");
+	pki_make_ca(pki, &pki->other, "P-256", "other-ca", "Other CA");
 	for (size_t i = 0; i < sizeof(pki_leaves) / sizeof(pki_leaves[0]); i++)
 		pki_issue(pki, &pki_leaves[i]);
 	return pki;

@@ -20,6 +20,7 @@ struct pki;
  * @not_before: seconds from now
  * @no_sign: key usage without digitalSignature
  * @client_only: extended key usage clientAuth instead of both
+ * @ca_type: signed by a CA of its own with a key of this type, FILE-ca.pem; NULL: by ca.pem
  * @type: of its key: a curve, "RSA", "RSA-1024", "ED25519", "ML-DSA-65"; NULL: P-256
  */
 struct pki_leaf {
@@ -30,6 +31,7 @@ struct pki_leaf {
 	long not_after;
 	bool no_sign;
 	bool client_only;
+	const char *ca_type;
 	const char *type;
 };
 

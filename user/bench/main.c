@@ -18,31 +18,46 @@
 struct mode {
 	const char *name;
 	bool libssl;
-	const char *certificate;
+	const char *ca, *certificate;
 	struct bench_ours ours;
 	struct bench_stack *stack;
 	double usec[2][ROUNDS]; /* by role */
 };
 
+#define P256  .ca = "ca", .certificate = "server"
+#define MLDSA .ca = "mldsa-ca", .certificate = "mldsa"
+
 static struct mode modes[] = {
-	{ .name = "ours, key", .certificate = "server" },
-	{ .name = "libssl, no key", .certificate = "server", .libssl = true },
-	{ .name = "ours, no key", .certificate = "server", .ours = { .policy = QKDTLS_PREFER } },
-	{ .name = "ours, key, mutual", .certificate = "server", .ours = { .mutual = true } },
-	{ .name = "libssl, no key, mutual",
-	  .certificate = "server",
-	  .libssl = true,
-	  .ours = { .mutual = true } },
-	{ .name = "ours, key only",
-	  .certificate = "server",
-	  .ours = { .policy = QKDTLS_PSK_ONLY } },
+	{ "key", P256 },
+	{ "libssl, no key", P256, .libssl = true },
+	{ "key, ML-DSA-65", MLDSA },
+	{ "libssl, no key, ML-DSA-65", MLDSA, .libssl = true },
+	{ "no key", P256, .ours = { .policy = QKDTLS_PREFER } },
+	{ "key, mutual", P256, .ours = { .mutual = true } },
+	{ "libssl, no key, mutual", P256, .libssl = true, .ours = { .mutual = true } },
+	{ "key alone", P256, .ours = { .policy = QKDTLS_PSK_ONLY } },
 };
 
-enum {
-	OURS,
-	LIBSSL,
+/* What is compared with what, and with which floor */
+static const struct pair {
+	const char *name;
+	size_t ours, libssl;
+	enum bench_op sign, verify;
+} pairs[] = {
+	{ "handshake", 0, 1, BENCH_ECDSA_SIGN, BENCH_ECDSA_VERIFY },
+	{ "handshake.mldsa65", 2, 3, BENCH_MLDSA_SIGN, BENCH_MLDSA_VERIFY },
 };
 
+static const struct pki_leaf mldsa_leaf = {
+	.file = "mldsa",
+	.name = PKI_SERVER_NAME,
+	.not_before = -3600,
+	.not_after = 3600,
+	.ca_type = "ML-DSA-65",
+	.type = "ML-DSA-65",
+};
+
+#define PAIRS (sizeof(pairs) / sizeof(pairs[0]))
 #define MODES (sizeof(modes) / sizeof(modes[0]))
 
 /* ---- Measuring ---- */
@@ -58,12 +73,13 @@ uint64_t bench_clock(void)
 static bool set_up(struct mode *mode, struct pki *pki)
 {
 	struct bench_files files;
-	char chain[64], key[64];
+	char ca[64], chain[64], key[64];
 
+	snprintf(ca, sizeof(ca), "%s.pem", mode->ca);
 	snprintf(chain, sizeof(chain), "%s.pem", mode->certificate);
 	snprintf(key, sizeof(key), "%s.key", mode->certificate);
 	files = (struct bench_files){
-		.ca = pki_path(pki, "ca.pem"),
+		.ca = pki_path(pki, ca),
 		.chain = pki_path(pki, chain),
 		.key = pki_path(pki, key),
 	};
@@ -118,76 +134,90 @@ static double median(double values[ROUNDS])
 
 /* ---- Floors ---- */
 
+#define FLOOR_OPS 5
+
 /* What an end has to do, beside hashing; a client knows the chain from an earlier handshake. */
-static const struct floor_sum {
-	enum bench_op op[5];
-	size_t count;
-} sums[] = {
-	[QKDTLS_CLIENT] = { { BENCH_X25519_KEYGEN, BENCH_X25519_DERIVE, BENCH_MLKEM_KEYGEN,
-			      BENCH_MLKEM_DECAP, BENCH_ECDSA_VERIFY },
-			    5 },
-	[QKDTLS_SERVER] = { { BENCH_X25519_KEYGEN, BENCH_X25519_DERIVE, BENCH_MLKEM_ENCAP,
-			      BENCH_ECDSA_SIGN },
-			    4 },
-};
-
-static double sum_floor(const struct bench_floor *floor, int role)
+static size_t floor_ops(const struct pair *pair, int role, enum bench_op ops[FLOOR_OPS])
 {
-	double usec = 0;
-	size_t i;
+	size_t count = 0;
 
-	for (i = 0; i < sums[role].count; i++)
-		usec += floor->usec[sums[role].op[i]];
+	ops[count++] = BENCH_X25519_KEYGEN;
+	ops[count++] = BENCH_X25519_DERIVE;
+	if (role == QKDTLS_CLIENT) {
+		ops[count++] = BENCH_MLKEM_KEYGEN;
+		ops[count++] = BENCH_MLKEM_DECAP;
+		ops[count++] = pair->verify;
+	} else {
+		ops[count++] = BENCH_MLKEM_ENCAP;
+		ops[count++] = pair->sign;
+	}
+	return count;
+}
+
+static double sum_floor(const struct bench_floor *floor, const struct pair *pair, int role)
+{
+	enum bench_op ops[FLOOR_OPS];
+	size_t count = floor_ops(pair, role, ops), i;
+	double usec = 0;
+
+	for (i = 0; i < count; i++)
+		usec += floor->usec[ops[i]];
 	return usec;
 }
 
-static void print_floor(const struct bench_floor *floor)
+/* ---- Report ---- */
+
+static const char *const ends[] = {
+	[QKDTLS_CLIENT] = "client",
+	[QKDTLS_SERVER] = "server",
+};
+
+static void print_floor(const struct bench_floor *floor, const struct pair *pair, int role)
+{
+	enum bench_op ops[FLOOR_OPS];
+	size_t count = floor_ops(pair, role, ops), i;
+
+	printf("%s.%s.floor: %.1f =", pair->name, ends[role], sum_floor(floor, pair, role));
+	for (i = 0; i < count; i++)
+		printf("%s %s", i ? " +" : "", bench_op_name(ops[i]));
+	printf("\n");
+}
+
+static void print_floors(const struct bench_floor *floor)
 {
 	int op, role;
 	size_t i;
 
-	printf("\n%-24s %12s\n", "openssl speed", "microseconds");
+	printf("\n%-26s %12s\n", "openssl speed", "microseconds");
 	for (op = 0; op < BENCH_OPS; op++)
-		printf("%-24s %12.1f\n", bench_op_name(op), floor->usec[op]);
-	for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
-		printf("floor of the %s: %.1f =", role == QKDTLS_CLIENT ? "client" : "server",
-		       sum_floor(floor, role));
-		for (i = 0; i < sums[role].count; i++)
-			printf("%s %s", i ? " +" : "", bench_op_name(sums[role].op[i]));
-		printf("\n");
+		printf("%-26s %12.1f\n", bench_op_name(op), floor->usec[op]);
+	for (i = 0; i < PAIRS; i++) {
+		for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
+			print_floor(floor, &pairs[i], role);
 	}
 }
-
-/* ---- Report ---- */
 
 static void print_modes(double usec[MODES][2])
 {
 	size_t i;
 
-	printf("%-24s %12s %12s %12s %12s\n", "handshake", "client usec", "server usec", "client/s",
+	printf("%-26s %12s %12s %12s %12s\n", "handshake", "client usec", "server usec", "client/s",
 	       "server/s");
 	for (i = 0; i < MODES; i++)
-		printf("%-24s %12.1f %12.1f %12.0f %12.0f\n", modes[i].name, usec[i][QKDTLS_CLIENT],
+		printf("%-26s %12.1f %12.1f %12.0f %12.0f\n", modes[i].name, usec[i][QKDTLS_CLIENT],
 		       usec[i][QKDTLS_SERVER], USEC_PER_SEC / usec[i][QKDTLS_CLIENT],
 		       USEC_PER_SEC / usec[i][QKDTLS_SERVER]);
 }
 
-static void print_figures(double usec[MODES][2], const struct bench_floor *floor)
+static void print_figures(const struct pair *pair, int role, double usec[MODES][2], double floor)
 {
-	static const char *const ends[] = {
-		[QKDTLS_CLIENT] = "client", [QKDTLS_SERVER] = "server"
-	};
-	int role;
+	const double ours = usec[pair->ours][role], libssl = usec[pair->libssl][role];
 
-	for (role = QKDTLS_SERVER; role >= QKDTLS_CLIENT; role--) {
-		printf("bench handshake.%s.usec %.1f\n", ends[role], usec[OURS][role]);
-		printf("bench handshake.%s.libssl.usec %.1f\n", ends[role], usec[LIBSSL][role]);
-		printf("bench handshake.%s.ratio %.3f\n", ends[role],
-		       usec[OURS][role] / usec[LIBSSL][role]);
-		printf("bench handshake.%s.floor.usec %.1f\n", ends[role], sum_floor(floor, role));
-		printf("bench handshake.%s.floor.ratio %.3f\n", ends[role],
-		       usec[OURS][role] / sum_floor(floor, role));
-	}
+	printf("bench %s.%s.usec %.1f\n", pair->name, ends[role], ours);
+	printf("bench %s.%s.libssl.usec %.1f\n", pair->name, ends[role], libssl);
+	printf("bench %s.%s.floor.usec %.1f\n", pair->name, ends[role], floor);
+	printf("bench %s.%s.ratio %.3f\n", pair->name, ends[role], ours / libssl);
+	printf("bench %s.%s.floor.ratio %.3f\n", pair->name, ends[role], ours / floor);
 }
 
 static void report(const struct bench_floor *floor)
@@ -200,9 +230,12 @@ static void report(const struct bench_floor *floor)
 		for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
 			usec[i][role] = median(modes[i].usec[role]);
 	print_modes(usec);
-	print_floor(floor);
+	print_floors(floor);
 	printf("\n");
-	print_figures(usec, floor);
+	for (i = 0; i < PAIRS; i++) {
+		for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
+			print_figures(&pairs[i], role, usec, sum_floor(floor, &pairs[i], role));
+	}
 }
 
 int main(void)
@@ -212,8 +245,10 @@ int main(void)
 	bool ok = true;
 	size_t i;
 
-	if (!site_has_group(SITE_HYBRID)) {
-		fprintf(stderr, "bench: this libcrypto has no X25519MLKEM768\n");
+	if (site_has_group(SITE_HYBRID) && pki_has_type(mldsa_leaf.type)) {
+		pki_issue(pki, &mldsa_leaf);
+	} else {
+		fprintf(stderr, "bench: this libcrypto has no ML-KEM or no ML-DSA\n");
 		ok = false;
 	}
 	for (i = 0; ok && i < MODES; i++)

@@ -117,7 +117,8 @@ static bool hmac_pass(EVP_MD_CTX *ctx, const EVP_MD *md, uint8_t block[BLOCK_MAX
 	size_t size = (size_t)EVP_MD_get_block_size(md), i;
 	bool ok;
 
-	for (i = 0; i < size; i++)
+	for (i = 0; i < BLOCK_MAX;
+	     i++) /* a constant many, so that the compiler takes many at once */
 		block[i] ^= pad;
 	ok = EVP_DigestInit_ex2(ctx, md, NULL) == 1 && EVP_DigestUpdate(ctx, block, size) == 1;
 	for (i = 0; ok && i < count; i++)

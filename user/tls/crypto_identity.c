@@ -230,21 +230,22 @@ int qkdtls_identity_sign(const struct qkdtls_identity *identity, const struct qk
 			 const uint8_t *data, size_t data_len, uint8_t *signature, size_t size,
 			 size_t *len)
 {
+	const int most = EVP_PKEY_get_size(identity->key);
 	EVP_MD_CTX *ctx;
 	int err = 0;
 
 	if (!qkdtls_identity_fits(identity, scheme))
 		return -EINVAL;
+	if (most <= 0 || (size_t)most > size)
+		return -EMSGSIZE;
 	ctx = EVP_MD_CTX_new();
 	if (!ctx)
 		return qkdtls_lib_error(-ENOMEM);
+	*len = size;
+	/* libcrypto is not asked for the length first: ML-DSA would sign for it. */
 	if (EVP_DigestSignInit_ex(ctx, NULL, scheme->digest, NULL, NULL, identity->key,
 				  qkdtls_x509_signature_params(scheme)) != 1 ||
-	    EVP_DigestSign(ctx, NULL, len, data, data_len) != 1)
-		err = qkdtls_lib_error(-EIO);
-	else if (*len > size)
-		err = -EMSGSIZE;
-	else if (EVP_DigestSign(ctx, signature, len, data, data_len) != 1)
+	    EVP_DigestSign(ctx, signature, len, data, data_len) != 1)
 		err = qkdtls_lib_error(-EIO);
 	EVP_MD_CTX_free(ctx);
 	return err;
