@@ -130,6 +130,13 @@ const char *qkdtls_alert_name(enum qkdtls_alert alert);
 
 /* ---- Configuration ---- */
 
+/*
+ * A configuration remembers up to four chains of peers that were found good, so that a peer that comes again is
+ * not checked for what cannot have changed: the same bytes, from the same role, under settings that nobody has
+ * touched since, within the validity of every certificate of the path. Where revocation lists or staples are
+ * configured, nothing is remembered; CertificateVerify is checked each time. Connections on other threads
+ * may use the configuration meanwhile.
+ */
 struct qkdtls_config *qkdtls_config_new(void); /* one reference; NULL: out of memory */
 struct qkdtls_config *qkdtls_config_ref(struct qkdtls_config *config);
 void qkdtls_config_unref(struct qkdtls_config *config); /* NULL does nothing */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Certificate, of both sides */
 #include <errno.h>
+#include <time.h>
 
 #include "tls/internal.h"
 
@@ -85,9 +86,38 @@ static int check_chain(struct qkdtls_conn *conn)
 	const char *reason = "cannot check a certificate chain";
 	int ret = qkdtls_chain_verify(conn->chain, &check, &reason);
 
-	if (!ret)
-		ret = qkdtls_chain_subject(conn->chain, conn->info.peer, sizeof(conn->info.peer));
 	return ret ? qkdtls_fail_code(conn, ret, reason) : 0;
+}
+
+static enum qkdtls_role sender_of(const struct qkdtls_conn *conn)
+{
+	return conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
+}
+
+static time_t time_of(const struct qkdtls_config *config)
+{
+	return config->has_time ? config->time : time(NULL);
+}
+
+/* A chain that was good for this configuration, and is still in its time; known.h says why that is enough. */
+static bool find_known(struct qkdtls_conn *conn, struct qkdtls_cursor list)
+{
+	struct qkdtls_config *config = conn->config;
+
+	conn->chain = qkdtls_known_find(&config->known, sender_of(conn), list, time_of(config));
+	return conn->chain;
+}
+
+static int check_new(struct qkdtls_conn *conn, struct qkdtls_cursor list)
+{
+	int ret = read_chain(conn, list);
+
+	if (!ret)
+		ret = check_chain(conn);
+	if (!ret)
+		qkdtls_known_add(&conn->config->known, sender_of(conn), list, time_of(conn->config),
+				 conn->chain);
+	return ret;
 }
 
 int qkdtls_certificate_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming *msg)
@@ -107,6 +137,9 @@ int qkdtls_certificate_recv(struct qkdtls_conn *conn, const struct qkdtls_incomi
 					     "the server sent no certificate")
 			       : qkdtls_fail(conn, QKDTLS_ALERT_CERTIFICATE_REQUIRED,
 					     "the client sent no certificate");
-	ret = read_chain(conn, list);
-	return ret ? ret : check_chain(conn);
+	ret = find_known(conn, list) ? 0 : check_new(conn, list);
+	if (ret)
+		return ret;
+	ret = qkdtls_chain_subject(conn->chain, conn->info.peer, sizeof(conn->info.peer));
+	return ret ? qkdtls_fail_code(conn, ret, "cannot read a certificate's subject") : 0;
 }

@@ -21,6 +21,7 @@ struct qkdtls_config *qkdtls_config_new(void)
 		return NULL;
 	config->refs = 1;
 	config->policy = QKDTLS_REQUIRE;
+	qkdtls_known_init(&config->known);
 	config->key_limits.records = RECORDS_MAX;
 	qkdtls_suite_list_default(&config->suites);
 	qkdtls_group_list_default(&config->groups);
@@ -38,6 +39,7 @@ void qkdtls_config_unref(struct qkdtls_config *config)
 {
 	if (!config || __atomic_sub_fetch(&config->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	qkdtls_known_free(&config->known);
 	qkdtls_identity_free(config->identity);
 	qkdtls_staple_free(config->staple);
 	qkdtls_trust_free(config->trust);
@@ -64,6 +66,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct qkdtls_config *co
 
 static int accept_setting(struct qkdtls_config *config)
 {
+	qkdtls_known_clear(&config->known); /* what was good by other settings */
 	config->message[0] = '\0';
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -16,9 +17,13 @@
 #define SECURITY_LEVEL 2
 
 struct qkdtls_chain {
+	unsigned int refs; /* atomic */
 	STACK_OF(X509) * certs;
 	uint8_t *leaf;
 	size_t leaf_len;
+	/* Once it was found good, by itself alone: when all of it, the anchor included, is valid */
+	time_t valid_from;
+	time_t valid_until; /* no more */
 };
 
 /* What libcrypto's verdicts say to the peer; the rest is certificate_unknown. */
@@ -77,13 +82,20 @@ int qkdtls_chain_new(struct qkdtls_chain **chain)
 		free(c);
 		return qkdtls_lib_error(-ENOMEM);
 	}
+	c->refs = 1;
 	*chain = c;
 	return 0;
 }
 
+struct qkdtls_chain *qkdtls_chain_ref(struct qkdtls_chain *chain)
+{
+	__atomic_fetch_add(&chain->refs, 1, __ATOMIC_RELAXED);
+	return chain;
+}
+
 void qkdtls_chain_free(struct qkdtls_chain *chain)
 {
-	if (!chain)
+	if (!chain || __atomic_sub_fetch(&chain->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	sk_X509_pop_free(chain->certs, X509_free);
 	free(chain->leaf);
@@ -189,8 +201,41 @@ static int prepare_path(X509_STORE_CTX *ctx, const struct qkdtls_chain *chain,
 	return check->crls ? qkdtls_crls_apply(check->crls, ctx) : 0;
 }
 
+static bool to_time(const ASN1_TIME *asn1, time_t *when)
+{
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(asn1, &tm) != 1)
+		return false;
+	*when = timegm(&tm);
+	return true;
+}
+
+/* What all certificates of a path have in common; nothing if one cannot be read. */
+static void note_validity(struct qkdtls_chain *chain, const STACK_OF(X509) * path)
+{
+	time_t from, until;
+	int i;
+
+	chain->valid_from = 0;
+	chain->valid_until = 0;
+	for (i = 0; i < sk_X509_num(path); i++) {
+		const X509 *cert = sk_X509_value(path, i);
+
+		if (!to_time(X509_get0_notBefore(cert), &from) ||
+		    !to_time(X509_get0_notAfter(cert), &until)) {
+			chain->valid_until = chain->valid_from;
+			return;
+		}
+		if (!i || from > chain->valid_from)
+			chain->valid_from = from;
+		if (!i || until < chain->valid_until)
+			chain->valid_until = until;
+	}
+}
+
 /* @issuer, a reference: who signed the leaf; NULL if the leaf is an anchor */
-static int verify_path(const struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
+static int verify_path(struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
 		       X509 **issuer, const char **reason)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -214,6 +259,9 @@ static int verify_path(const struct qkdtls_chain *chain, const struct qkdtls_cha
 		if (*issuer)
 			X509_up_ref(*issuer);
 	}
+	/* Lists and responses count at the time of each check, so that this one says nothing about later. */
+	if (!err && !check->crls && !check->status_required)
+		note_validity(chain, X509_STORE_CTX_get0_chain(ctx));
 	sk_X509_free(anchors);
 out:
 	X509_STORE_CTX_free(ctx);
@@ -235,7 +283,7 @@ static int verify_status(X509 *leaf, X509 *issuer, const struct qkdtls_chain_che
 	return check->status_required ? qkdtls_status_verify(&status, reason) : 0;
 }
 
-int qkdtls_chain_verify(const struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
+int qkdtls_chain_verify(struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
 			const char **reason)
 {
 	X509 *leaf = sk_X509_value(chain->certs, 0), *issuer = NULL;
@@ -262,6 +310,11 @@ int qkdtls_chain_verify(const struct qkdtls_chain *chain, const struct qkdtls_ch
 out:
 	X509_free(issuer);
 	return qkdtls_lib_error(err);
+}
+
+bool qkdtls_chain_valid_at(const struct qkdtls_chain *chain, time_t when)
+{
+	return when >= chain->valid_from && when < chain->valid_until;
 }
 
 int qkdtls_chain_verify_signature(const struct qkdtls_chain *chain,

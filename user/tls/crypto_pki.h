@@ -82,8 +82,9 @@ const uint8_t *qkdtls_staple_der(const struct qkdtls_staple *staple, size_t *len
 
 struct qkdtls_chain;
 
-int qkdtls_chain_new(struct qkdtls_chain **chain);
-void qkdtls_chain_free(struct qkdtls_chain *chain);
+int qkdtls_chain_new(struct qkdtls_chain **chain); /* one reference */
+struct qkdtls_chain *qkdtls_chain_ref(struct qkdtls_chain *chain);
+void qkdtls_chain_free(struct qkdtls_chain *chain); /* gives one up */
 
 /*
  * The next certificate, leaf first, copied. 0; alert bad_certificate: not one DER certificate, or
@@ -119,8 +120,14 @@ struct qkdtls_chain_check {
  * unsupported_certificate, certificate_revoked, certificate_unknown,
  * bad_certificate_status_response, with the reason (a constant text); or -EIO, -ENOMEM.
  */
-int qkdtls_chain_verify(const struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
+int qkdtls_chain_verify(struct qkdtls_chain *chain, const struct qkdtls_chain_check *check,
 			const char **reason);
+
+/*
+ * It was found good, and is every certificate of its path, the anchor included, valid at @when? Never if the check
+ * was about revocation lists or an OCSP response, too, which count at the time of each check.
+ */
+bool qkdtls_chain_valid_at(const struct qkdtls_chain *chain, time_t when);
 
 /*
  * The leaf signed @data? 0; alert illegal_parameter: its key is not one of @scheme; alert

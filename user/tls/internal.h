@@ -13,6 +13,7 @@
 #include "tls/crypto_hash.h"
 #include "tls/crypto_pki.h"
 #include "tls/kex.h"
+#include "tls/known.h"
 #include "tls/record.h"
 #include "tls/schedule.h"
 #include "tls/suite.h"
@@ -125,6 +126,7 @@ struct qkdtls_config {
 	time_t time;
 	qkdtls_keylog_cb keylog;
 	void *keylog_arg;
+	struct qkdtls_known known; /* alone changes while connections use it */
 };
 
 /* What a peer's hello says; cursors point into the message. */
