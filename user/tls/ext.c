@@ -3,8 +3,6 @@
  * The table of extensions. Here alone it is decided whether one may stand where it stands: doubled, in
  * the wrong message, not asked for, not last (RFC 9846 section 4.3).
  */
-#include <string.h>
-
 #include "tls/internal.h"
 
 /**
@@ -47,24 +45,6 @@ static const struct ext_rule ext_rules[] = {
 
 /* In these an extension of nobody's asking is ignored; in all others it answers one of ours. */
 #define EXT_REQUESTS (QKDTLS_IN_CH | QKDTLS_IN_CR | QKDTLS_IN_NST)
-
-void qkdtls_u16_set_init(struct qkdtls_u16_set *set)
-{
-	memset(set, 0, sizeof(*set));
-}
-
-bool qkdtls_u16_set_has(const struct qkdtls_u16_set *set, uint16_t value)
-{
-	return set->bits[value / 8] & (1 << value % 8);
-}
-
-bool qkdtls_u16_set_add(struct qkdtls_u16_set *set, uint16_t value)
-{
-	if (qkdtls_u16_set_has(set, value))
-		return false;
-	set->bits[value / 8] |= (uint8_t)(1 << value % 8);
-	return true;
-}
 
 static const struct ext_rule *ext_find(uint16_t type)
 {

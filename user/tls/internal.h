@@ -330,6 +330,18 @@ int qkdtls_step_message(struct qkdtls_conn *conn, const struct qkdtls_incoming *
 typedef int (*qkdtls_recv_fn)(struct qkdtls_conn *conn, const struct qkdtls_incoming *msg);
 typedef int (*qkdtls_action_fn)(struct qkdtls_conn *conn);
 
+/* ---- u16_set.c ---- */
+
+/* A set of 16-bit numbers, to see doubles and members in one pass */
+struct qkdtls_u16_set {
+	uint8_t bits[65536 / 8];
+};
+
+void qkdtls_u16_set_init(struct qkdtls_u16_set *set);
+bool qkdtls_u16_set_has(const struct qkdtls_u16_set *set, uint16_t value);
+/* false: it was there already */
+bool qkdtls_u16_set_add(struct qkdtls_u16_set *set, uint16_t value);
+
 /* ---- ext.c: the table of extensions, and what is common to all ---- */
 
 /* Where an extension stands */
@@ -359,16 +371,6 @@ enum qkdtls_ext_type {
 	QKDTLS_EXT_PSK_KEY_EXCHANGE_MODES = 45,
 	QKDTLS_EXT_KEY_SHARE = 51,
 };
-
-/* A set of 16-bit numbers, to see doubles and members in one pass */
-struct qkdtls_u16_set {
-	uint8_t bits[65536 / 8];
-};
-
-void qkdtls_u16_set_init(struct qkdtls_u16_set *set);
-bool qkdtls_u16_set_has(const struct qkdtls_u16_set *set, uint16_t value);
-/* false: it was there already */
-bool qkdtls_u16_set_add(struct qkdtls_u16_set *set, uint16_t value);
 
 /* Reads the block (with its length) that ends @body; results are in hs->hello. */
 int qkdtls_ext_read(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
