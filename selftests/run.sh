@@ -8,6 +8,7 @@
 #	static      tools/check.sh: format, layers, builds by two compilers, sparse, ...; and the test bed's own tests
 #	unit        user-space tests in the Debian 13 root (OpenSSL 3.5), with ASan and UBSan
 #	unit-host   the same tests with this machine's OpenSSL 3.0, without sanitizers
+#	ct          that time does not tell secrets: selftests/ct under valgrind, in the Debian 13 root
 #	kmod-6.12   kernel self-tests in a virtual machine with Debian's kernel of that series
 #	e2e         in a virtual machine, kernel 6.12: two sites, and the unit tests that need the kernel's TLS
 #	kmod-6.1, kmod-7.3
@@ -80,6 +81,14 @@ part_unit_host() {
 	judge "$logs/unit-host.tap" selftests/unit.sh "$top/build/unit-host"
 }
 
+part_ct() {
+	"$bed/enter" make -j2 -C user O="$top/build/ct" "$top/build/ct/ct" >"$logs/ct.build.log" 2>&1 || {
+		tail -n 40 "$logs/ct.build.log"
+		return 1
+	}
+	judge "$logs/ct.tap" tap_program ct "$bed/enter" selftests/ct/run "$top/build/ct/ct"
+}
+
 # The programs of the guest, built for its user space.
 build_for_guest() {
 	local log=$logs/guest.build.log source
@@ -139,6 +148,7 @@ run_part() {
 	static) part_static ;;
 	unit) part_unit ;;
 	unit-host) part_unit_host ;;
+	ct) part_ct ;;
 	e2e) part_e2e 6.12 e2e ;;
 	e2e-debug) part_e2e debug e2e-debug ;;
 	kmod-*) part_kmod "${1#kmod-}" ;;
@@ -169,7 +179,7 @@ count() {
 "$bed/host"
 mkdir -p "$logs"
 parts=("$@")
-((${#parts[@]})) || parts=(static unit unit-host kmod-6.12 e2e kmod-6.1 kmod-7.3)
+((${#parts[@]})) || parts=(static unit unit-host ct kmod-6.12 e2e kmod-6.1 kmod-7.3)
 for part in "${parts[@]}"; do
 	printf '== %s\n' "$part"
 	begin=$SECONDS
