@@ -76,12 +76,16 @@ foreign_client_start() { # CMD [ARG]...
 }
 
 # The other program may end when we close, or when its input ends, so all has been heard before either.
-talk_with_foreign_client() { # CMD [ARG]...
-	foreign_client_start "$@"
+hear_each_other() {
 	echo "from the stranger" >&6
 	wait_for 10 heard server.out "from the stranger"
 	echo "from qkdtls" >&8
 	wait_for 10 heard foreign.out "from qkdtls"
+}
+
+talk_with_foreign_client() { # CMD [ARG]...
+	foreign_client_start "$@"
+	hear_each_other
 	exec 8>&- 6>&-
 	status_is 0 wait "$foreign_pid"
 	status_is 0 wait "$server_pid"
