@@ -68,7 +68,7 @@ struct bench_floor {
 	double usec[BENCH_OPS]; /* 0: the tool does not know it */
 };
 
-/* false: the tool cannot be run */
+/* Lowers what @floor has from earlier calls. false: the tool cannot be run */
 bool bench_floor_measure(struct bench_floor *floor);
 const char *bench_op_name(enum bench_op op);
 

@@ -37,6 +37,13 @@ const char *bench_op_name(enum bench_op op)
 	return names[op];
 }
 
+/* The lower of all measurements: what else the machine does only adds. */
+static void note(double *usec, double measured)
+{
+	if (!*usec || measured < *usec)
+		*usec = measured;
+}
+
 static void read_line(const struct speed_run *run, char *line, struct bench_floor *floor)
 {
 	char *save = NULL, *field = strtok_r(line, ":\n", &save);
@@ -50,7 +57,7 @@ static void read_line(const struct speed_run *run, char *line, struct bench_floo
 	for (i = 0; field && i < 3; i++) {
 		field = strtok_r(NULL, ":\n", &save);
 		if (field && run->op[i] != NONE && sscanf(field, "%lf", &rate) == 1 && rate > 0)
-			floor->usec[run->op[i]] = USEC_PER_SEC / rate;
+			note(&floor->usec[run->op[i]], USEC_PER_SEC / rate);
 	}
 }
 
@@ -61,7 +68,6 @@ bool bench_floor_measure(struct bench_floor *floor)
 	FILE *tool;
 	size_t i;
 
-	memset(floor, 0, sizeof(*floor));
 	for (i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
 		snprintf(command, sizeof(command), "openssl speed -mr -seconds 1 %s 2>/dev/null",
 			 runs[i].algorithm);
