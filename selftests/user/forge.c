@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "hkdf.h"
 #include "forge.h"
 
 #include <errno.h>
@@ -330,10 +331,9 @@ static void make_key(const struct qkdtls_suite *suite, const uint8_t *secret,
 	memset(key, 0, sizeof(*key));
 	key->suite = suite->number;
 	key->key_len = qkdtls_aead_key_len(suite->aead);
-	must(!qkdtls_hkdf_expand_label(suite->hash, secret, "key", NULL, 0, key->key,
-				       key->key_len) &&
-		     !qkdtls_hkdf_expand_label(suite->hash, secret, "iv", NULL, 0, key->iv,
-					       sizeof(key->iv)),
+	must(!hkdf_expand_label(suite->hash, secret, "key", NULL, 0, key->key, key->key_len) &&
+		     !hkdf_expand_label(suite->hash, secret, "iv", NULL, 0, key->iv,
+					sizeof(key->iv)),
 	     "traffic key");
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <openssl/evp.h>
 #include <cmocka.h>
+#include "hkdf.h"
 #include "qkd/qkdtls.h"
 #include "tls/crypto_aead.h"
 #include "tls/crypto_hash.h"
@@ -59,11 +60,11 @@ static void expand_label_keeps_its_lengths(void **state)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		memset(label, 'l', sizeof(label));
 		label[rows[i].label] = '\0';
-		assert_int_equal(qkdtls_hkdf_expand_label(QKDTLS_SHA256, secret, label, context,
-							  rows[i].context, out, rows[i].out),
+		assert_int_equal(hkdf_expand_label(QKDTLS_SHA256, secret, label, context,
+						   rows[i].context, out, rows[i].out),
 				 rows[i].err);
 	}
-	assert_int_equal(qkdtls_hkdf_expand(QKDTLS_SHA384, secret, 32, NULL, 0, out, 32), -EINVAL);
+	assert_int_equal(hkdf_expand(QKDTLS_SHA384, secret, 32, NULL, 0, out, 32), -EINVAL);
 }
 
 static void equal_and_random(void **state)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Bad messages under protection, each with the alert it must get. All are in Documentation/conformance.md. */
+#include "hkdf.h"
 #include "rows.h"
 
 #include <stdlib.h>
@@ -311,9 +312,8 @@ static void make_finished_right(struct stage *stage, const uint8_t *secret)
 	for (size_t i = 0; i + 1 < stage->flight.count; i++)
 		stage_note(stage, &stage->flight.message[i]);
 	assert_int_equal(qkdtls_hash(algorithm, stage->before, stage->before_len, hash), 0);
-	assert_int_equal(qkdtls_hkdf_expand_label(algorithm, secret, "finished", NULL, 0, key, len),
-			 0);
-	assert_int_equal(qkdtls_hmac(algorithm, key, len, hash, len, finished->body), 0);
+	assert_int_equal(hkdf_expand_label(algorithm, secret, "finished", NULL, 0, key, len), 0);
+	assert_int_equal(hkdf_hmac(algorithm, key, len, hash, len, finished->body), 0);
 }
 
 /* A server that has all but its private key */

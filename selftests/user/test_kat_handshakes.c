@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "hkdf.h"
 #include "qkd/qkdtls.h"
 #include "tls/crypto_pki.h"
 #include "tls/record.h"
@@ -181,21 +182,19 @@ static void inner_secrets(struct handshake *h)
 	uint8_t secret[QKDTLS_HASH_MAX], empty[QKDTLS_HASH_MAX], salt[QKDTLS_HASH_MAX];
 
 	assert_int_equal(qkdtls_hash(h->hash, "", 0, empty), 0);
-	assert_int_equal(qkdtls_hkdf_extract(h->hash, NULL, 0, none ? zeros : psk.data,
-					     none ? h->hash_len : psk.len, secret),
+	assert_int_equal(hkdf_extract(h->hash, NULL, 0, none ? zeros : psk.data,
+				      none ? h->hash_len : psk.len, secret),
 			 0);
 	assert_named(h, "early_secret", secret);
-	assert_int_equal(qkdtls_hkdf_expand_label(h->hash, secret, "derived", empty, h->hash_len,
-						  salt, h->hash_len),
+	assert_int_equal(hkdf_expand_label(h->hash, secret, "derived", empty, h->hash_len, salt,
+					   h->hash_len),
 			 0);
-	assert_int_equal(qkdtls_hkdf_extract(h->hash, salt, h->hash_len, dhe.data, dhe.len, secret),
-			 0);
+	assert_int_equal(hkdf_extract(h->hash, salt, h->hash_len, dhe.data, dhe.len, secret), 0);
 	assert_named(h, "handshake_secret", secret);
-	assert_int_equal(qkdtls_hkdf_expand_label(h->hash, secret, "derived", empty, h->hash_len,
-						  salt, h->hash_len),
+	assert_int_equal(hkdf_expand_label(h->hash, secret, "derived", empty, h->hash_len, salt,
+					   h->hash_len),
 			 0);
-	assert_int_equal(
-		qkdtls_hkdf_extract(h->hash, salt, h->hash_len, zeros, h->hash_len, secret), 0);
+	assert_int_equal(hkdf_extract(h->hash, salt, h->hash_len, zeros, h->hash_len, secret), 0);
 	assert_named(h, "main_secret", secret);
 }
 
@@ -398,8 +397,8 @@ static void resumption_secret(struct handshake *h)
 	uint8_t hash[QKDTLS_HASH_MAX], secret[QKDTLS_HASH_MAX];
 
 	assert_int_equal(qkdtls_transcript_hash(&h->transcript, hash), 0);
-	assert_int_equal(qkdtls_hkdf_expand_label(h->hash, main_secret.data, "res master", hash,
-						  h->hash_len, secret, h->hash_len),
+	assert_int_equal(hkdf_expand_label(h->hash, main_secret.data, "res master", hash,
+					   h->hash_len, secret, h->hash_len),
 			 0);
 	assert_named(h, "resumption_secret", secret);
 }

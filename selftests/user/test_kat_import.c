@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
+#include "hkdf.h"
 #include "qkd/qkdtls.h"
 #include "tls/schedule.h"
 #include "vectors.h"
@@ -17,14 +18,14 @@ static void hkdf_case(struct json_object *json)
 	struct blob okm = vectors_blob(json, "okm");
 	uint8_t out[256];
 
-	assert_int_equal(qkdtls_hkdf_extract(hash, salt.data, salt.len, ikm.data, ikm.len, out), 0);
+	assert_int_equal(hkdf_extract(hash, salt.data, salt.len, ikm.data, ikm.len, out), 0);
 	assert_blob(prk, out, qkdtls_hash_len(hash));
-	assert_int_equal(
-		qkdtls_hkdf_expand(hash, prk.data, prk.len, info.data, info.len, out, okm.len), 0);
+	assert_int_equal(hkdf_expand(hash, prk.data, prk.len, info.data, info.len, out, okm.len),
+			 0);
 	assert_blob(okm, out, okm.len);
 	prk.data[0] ^= 1;
-	assert_int_equal(
-		qkdtls_hkdf_expand(hash, prk.data, prk.len, info.data, info.len, out, okm.len), 0);
+	assert_int_equal(hkdf_expand(hash, prk.data, prk.len, info.data, info.len, out, okm.len),
+			 0);
 	assert_memory_not_equal(okm.data, out, okm.len);
 }
 
@@ -90,25 +91,22 @@ static void check_steps(struct json_object *json)
 	size_t len = qkdtls_hash_len(hash), target_len = qkdtls_hash_len(target);
 	uint8_t a[QKDTLS_HASH_MAX], b[QKDTLS_HASH_MAX], hashed[QKDTLS_HASH_MAX];
 
-	assert_int_equal(qkdtls_hkdf_extract(hash, NULL, 0, epsk.data, epsk.len, a), 0);
+	assert_int_equal(hkdf_extract(hash, NULL, 0, epsk.data, epsk.len, a), 0);
 	assert_blob(vectors_blob(json, "epskx"), a, len);
 	assert_int_equal(qkdtls_hash(hash, identity.data, identity.len, hashed), 0);
-	assert_int_equal(
-		qkdtls_hkdf_expand_label(hash, a, "derived psk", hashed, len, b, target_len), 0);
+	assert_int_equal(hkdf_expand_label(hash, a, "derived psk", hashed, len, b, target_len), 0);
 	assert_blob(vectors_blob(json, "ipskx"), b, target_len);
-	assert_int_equal(qkdtls_hkdf_extract(target, NULL, 0, b, target_len, a), 0);
+	assert_int_equal(hkdf_extract(target, NULL, 0, b, target_len, a), 0);
 	assert_blob(vectors_blob(json, "early_secret"), a, target_len);
 	assert_int_equal(qkdtls_hash(target, "", 0, hashed), 0);
-	assert_int_equal(qkdtls_hkdf_expand_label(target, a, "imp binder", hashed, target_len, b,
-						  target_len),
-			 0);
+	assert_int_equal(
+		hkdf_expand_label(target, a, "imp binder", hashed, target_len, b, target_len), 0);
 	assert_blob(vectors_blob(json, "imp_binder_key"), b, target_len);
-	assert_int_equal(qkdtls_hkdf_expand_label(target, a, "ext binder", hashed, target_len,
-						  hashed, target_len),
-			 0);
+	assert_int_equal(
+		hkdf_expand_label(target, a, "ext binder", hashed, target_len, hashed, target_len),
+		0);
 	assert_blob(vectors_blob(json, "ext_binder_key"), hashed, target_len);
-	assert_int_equal(qkdtls_hkdf_expand_label(target, b, "finished", NULL, 0, a, target_len),
-			 0);
+	assert_int_equal(hkdf_expand_label(target, b, "finished", NULL, 0, a, target_len), 0);
 	assert_blob(vectors_blob(json, "finished_key"), a, target_len);
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include "hkdf.h"
 #include "tls/record.h"
 #include "tls/schedule.h"
 #include "tls/transcript.h"
@@ -97,8 +98,7 @@ static void extract(struct replay *r, const struct step *step)
 	struct blob ikm = vectors_blob(step->values, "IKM");
 	uint8_t secret[HASH_LEN];
 
-	assert_int_equal(qkdtls_hkdf_extract(HASH, salt.data, salt.len, ikm.data, ikm.len, secret),
-			 0);
+	assert_int_equal(hkdf_extract(HASH, salt.data, salt.len, ikm.data, ikm.len, secret), 0);
 	assert_blob(vectors_blob(step->values, "secret"), secret, HASH_LEN);
 	r->secrets++;
 	if (strstr(step->what, "\"early\"")) {
@@ -175,13 +175,11 @@ static void derive(struct replay *r, const struct step *step)
 	char label[32];
 
 	label_of(step, label);
-	assert_int_equal(qkdtls_hkdf_expand_label(HASH, prk.data, label, hash.data, hash.len,
-						  secret, HASH_LEN),
-			 0);
+	assert_int_equal(
+		hkdf_expand_label(HASH, prk.data, label, hash.data, hash.len, secret, HASH_LEN), 0);
 	assert_blob(expanded, secret, HASH_LEN);
 	assert_int_equal(
-		qkdtls_hkdf_expand(HASH, prk.data, prk.len, info.data, info.len, secret, HASH_LEN),
-		0);
+		hkdf_expand(HASH, prk.data, prk.len, info.data, info.len, secret, HASH_LEN), 0);
 	assert_blob(expanded, secret, HASH_LEN);
 	r->secrets++;
 	check_schedule(r, label, hash, expanded);
@@ -197,10 +195,9 @@ static void binder(struct replay *r, const struct step *step)
 	assert_int_equal(
 		qkdtls_transcript_binder(&r->transcript, HASH, prefix.data, prefix.len, now), 0);
 	assert_blob(hash, now, HASH_LEN);
-	assert_int_equal(
-		qkdtls_hkdf_expand_label(HASH, prk.data, "finished", NULL, 0, key, HASH_LEN), 0);
+	assert_int_equal(hkdf_expand_label(HASH, prk.data, "finished", NULL, 0, key, HASH_LEN), 0);
 	assert_blob(vectors_blob(step->values, "expanded"), key, HASH_LEN);
-	assert_int_equal(qkdtls_hmac(HASH, key, HASH_LEN, now, HASH_LEN, now), 0);
+	assert_int_equal(hkdf_hmac(HASH, key, HASH_LEN, now, HASH_LEN, now), 0);
 	assert_blob(vectors_blob(step->values, "finished"), now, HASH_LEN);
 	r->finished++;
 }
@@ -211,8 +208,7 @@ static void finished(struct replay *r, const struct step *step)
 	struct blob mac = vectors_blob(step->values, "finished");
 	uint8_t hash[HASH_LEN], got[HASH_LEN];
 
-	assert_int_equal(
-		qkdtls_hkdf_expand_label(HASH, prk.data, "finished", NULL, 0, got, HASH_LEN), 0);
+	assert_int_equal(hkdf_expand_label(HASH, prk.data, "finished", NULL, 0, got, HASH_LEN), 0);
 	assert_blob(vectors_blob(step->values, "expanded"), got, HASH_LEN);
 	assert_int_equal(qkdtls_transcript_hash(&r->transcript, hash), 0);
 	assert_int_equal(qkdtls_schedule_finished(r->schedule, step->side, hash, got), 0);
@@ -243,8 +239,8 @@ static void derive_key(struct replay *r, const struct step *step, enum trace_epo
 	struct blob prk = vectors_blob(step->values, "PRK");
 
 	*key = (struct qkdtls_traffic_key){ .suite = suite->number, .key_len = 16 };
-	assert_int_equal(qkdtls_hkdf_expand_label(HASH, prk.data, "key", NULL, 0, key->key, 16), 0);
-	assert_int_equal(qkdtls_hkdf_expand_label(HASH, prk.data, "iv", NULL, 0, key->iv, 12), 0);
+	assert_int_equal(hkdf_expand_label(HASH, prk.data, "key", NULL, 0, key->key, 16), 0);
+	assert_int_equal(hkdf_expand_label(HASH, prk.data, "iv", NULL, 0, key->iv, 12), 0);
 	assert_blob(vectors_blob(step->values, "key expanded"), key->key, 16);
 	assert_blob(vectors_blob(step->values, "iv expanded"), key->iv, 12);
 	r->secrets++;

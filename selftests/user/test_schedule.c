@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "hkdf.h"
 #include "tls/schedule.h"
 #include "tls/transcript.h"
 
@@ -326,8 +327,8 @@ static void update_moves_one_side(void **state)
 	for (i = 0; i < 2; i++)
 		assert_int_equal(qkdtls_schedule_reveal(s, QKDTLS_EPOCH_APPLICATION, i, before[i]),
 				 0);
-	assert_int_equal(qkdtls_hkdf_expand_label(HASH, before[QKDTLS_SERVER], "traffic upd", NULL,
-						  0, want, HASH_LEN),
+	assert_int_equal(hkdf_expand_label(HASH, before[QKDTLS_SERVER], "traffic upd", NULL, 0,
+					   want, HASH_LEN),
 			 0);
 	assert_int_equal(qkdtls_schedule_update(s, QKDTLS_SERVER), 0);
 	for (i = 0; i < 2; i++)
@@ -346,12 +347,12 @@ static void exporter_is_that_of_rfc_9846(void **state)
 	assert_int_equal(qkdtls_schedule_reveal_exporter(s, secret), 0);
 	assert_int_equal(qkdtls_hash(HASH, "", 0, empty), 0);
 	assert_int_equal(qkdtls_hash(HASH, "context", 7, context), 0);
-	assert_int_equal(qkdtls_hkdf_expand_label(HASH, secret, "EXPORTER-test", empty, HASH_LEN,
-						  secret, HASH_LEN),
-			 0);
-	assert_int_equal(qkdtls_hkdf_expand_label(HASH, secret, "exporter", context, HASH_LEN, want,
-						  sizeof(want)),
-			 0);
+	assert_int_equal(
+		hkdf_expand_label(HASH, secret, "EXPORTER-test", empty, HASH_LEN, secret, HASH_LEN),
+		0);
+	assert_int_equal(
+		hkdf_expand_label(HASH, secret, "exporter", context, HASH_LEN, want, sizeof(want)),
+		0);
 	assert_int_equal(qkdtls_schedule_export(s, "EXPORTER-test", (const uint8_t *)"context", 7,
 						got, sizeof(got)),
 			 0);
@@ -380,11 +381,11 @@ static void secrets_go_when_the_next_exist(void **state)
 	struct qkdtls_schedule *s = at_stage(1);
 
 	assert_int_equal(qkdtls_hash(HASH, "", 0, empty), 0);
-	qkdtls_hkdf_extract(HASH, NULL, 0, psk, sizeof(psk), early);
-	qkdtls_hkdf_expand_label(HASH, early, "derived", empty, HASH_LEN, salt, HASH_LEN);
-	qkdtls_hkdf_extract(HASH, salt, HASH_LEN, kex, sizeof(kex), handshake);
-	qkdtls_hkdf_expand_label(HASH, handshake, "derived", empty, HASH_LEN, salt, HASH_LEN);
-	qkdtls_hkdf_extract(HASH, salt, HASH_LEN, zeros, HASH_LEN, main_secret);
+	hkdf_extract(HASH, NULL, 0, psk, sizeof(psk), early);
+	hkdf_expand_label(HASH, early, "derived", empty, HASH_LEN, salt, HASH_LEN);
+	hkdf_extract(HASH, salt, HASH_LEN, kex, sizeof(kex), handshake);
+	hkdf_expand_label(HASH, handshake, "derived", empty, HASH_LEN, salt, HASH_LEN);
+	hkdf_extract(HASH, salt, HASH_LEN, zeros, HASH_LEN, main_secret);
 
 	assert_true(holds(s, early));
 	assert_int_equal(do_handshake(s), 0);

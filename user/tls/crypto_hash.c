@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include "tls/buf.h"
 #include "tls/crypto_hash.h"
 #include "tls/crypto_lib.h"
@@ -12,10 +14,6 @@
 #define LABEL_MAX	255
 #define CONTEXT_MAX	255
 #define HKDF_BLOCKS_MAX 255
-
-#define BLOCK_MAX 128 /* of SHA-384 */
-#define IPAD	  0x36
-#define OPAD	  0x5c
 
 struct qkdtls_digest {
 	EVP_MD_CTX *ctx;
@@ -96,86 +94,88 @@ int qkdtls_digest_peek(const struct qkdtls_digest *digest, uint8_t *out)
 	return qkdtls_lib_error(-EIO);
 }
 
-/* A key of the length of a block, as RFC 2104 wants it */
-static bool hmac_block(EVP_MD_CTX *ctx, const EVP_MD *md, const uint8_t *key, size_t len,
-		       uint8_t block[BLOCK_MAX])
+/* ---- HMAC and HKDF ---- */
+
+struct qkdtls_hkdf {
+	enum qkdtls_hash hash;
+	EVP_MAC_CTX *ctx;
+};
+
+int qkdtls_hkdf_new(struct qkdtls_hkdf **hkdf, enum qkdtls_hash hash)
 {
-	memset(block, 0, BLOCK_MAX);
-	if (len > (size_t)EVP_MD_get_block_size(md))
-		return EVP_DigestInit_ex2(ctx, md, NULL) == 1 &&
-		       EVP_DigestUpdate(ctx, key, len) == 1 &&
-		       EVP_DigestFinal_ex(ctx, block, NULL) == 1;
-	if (len)
-		memcpy(block, key, len);
-	return true;
+	OSSL_PARAM params[] = { OSSL_PARAM_END, OSSL_PARAM_END };
+	struct qkdtls_hkdf *h = malloc(sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	params[0] = OSSL_PARAM_construct_utf8_string(
+		OSSL_MAC_PARAM_DIGEST, (char *)EVP_MD_get0_name(qkdtls_lib_md(hash)), 0);
+	h->hash = hash;
+	h->ctx = EVP_MAC_CTX_new(qkdtls_lib_hmac());
+	if (!h->ctx || EVP_MAC_CTX_set_params(h->ctx, params) != 1) {
+		qkdtls_hkdf_free(h);
+		return qkdtls_lib_error(-EIO);
+	}
+	*hkdf = h;
+	return 0;
 }
 
-/* A hash of the block and of what follows it; the block is XORed with @pad first. */
-static bool hmac_pass(EVP_MD_CTX *ctx, const EVP_MD *md, uint8_t block[BLOCK_MAX], uint8_t pad,
-		      const struct bytes *pieces, size_t count, uint8_t *out)
+void qkdtls_hkdf_free(struct qkdtls_hkdf *hkdf)
 {
-	size_t size = (size_t)EVP_MD_get_block_size(md), i;
-	bool ok;
-
-	for (i = 0; i < BLOCK_MAX;
-	     i++) /* a constant many, so that the compiler takes many at once */
-		block[i] ^= pad;
-	ok = EVP_DigestInit_ex2(ctx, md, NULL) == 1 && EVP_DigestUpdate(ctx, block, size) == 1;
-	for (i = 0; ok && i < count; i++)
-		ok = EVP_DigestUpdate(ctx, pieces[i].data, pieces[i].len) == 1;
-	return ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+	if (!hkdf)
+		return;
+	EVP_MAC_CTX_free(hkdf->ctx);
+	free(hkdf);
 }
 
-/*
- * HMAC over @count pieces, one behind the other. Made of the digest itself: libcrypto's HMAC looks its digest
- * up by name at each new key, and that costs as much as a short HMAC. The context goes, and is wiped, with
- * its last use.
- */
-static int hmac_pieces(enum qkdtls_hash hash, const uint8_t *key, size_t key_len,
-		       const struct bytes *pieces, size_t count, uint8_t *out)
+int qkdtls_hkdf_forget(struct qkdtls_hkdf *hkdf)
 {
-	const EVP_MD *md = qkdtls_lib_md(hash);
-	uint8_t block[BLOCK_MAX], inner[QKDTLS_HASH_MAX];
-	const struct bytes inner_piece = { inner, qkdtls_hash_len(hash) };
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok;
+	static const uint8_t zeros[QKDTLS_HASH_MAX];
 
-	ok = ctx && hmac_block(ctx, md, key, key_len, block) &&
-	     hmac_pass(ctx, md, block, IPAD, pieces, count, inner) &&
-	     hmac_pass(ctx, md, block, IPAD ^ OPAD, &inner_piece, 1, out);
-	EVP_MD_CTX_free(ctx);
-	qkdtls_wipe(block, sizeof(block));
-	qkdtls_wipe(inner, sizeof(inner));
-	if (ok)
+	if (EVP_MAC_init(hkdf->ctx, zeros, qkdtls_hash_len(hkdf->hash), NULL) == 1)
 		return 0;
-	qkdtls_wipe(out, qkdtls_hash_len(hash));
 	return qkdtls_lib_error(-EIO);
 }
 
-int qkdtls_hmac(enum qkdtls_hash hash, const uint8_t *key, size_t key_len, const void *data,
+/* HMAC over @count pieces, one behind the other */
+static int hmac_pieces(struct qkdtls_hkdf *hkdf, const uint8_t *key, size_t key_len,
+		       const struct bytes *pieces, size_t count, uint8_t *out)
+{
+	size_t len = qkdtls_hash_len(hkdf->hash), i;
+	bool ok = EVP_MAC_init(hkdf->ctx, key, key_len, NULL) == 1;
+
+	for (i = 0; ok && i < count; i++)
+		ok = EVP_MAC_update(hkdf->ctx, pieces[i].data, pieces[i].len) == 1;
+	if (ok && EVP_MAC_final(hkdf->ctx, out, &len, len) == 1)
+		return 0;
+	qkdtls_wipe(out, qkdtls_hash_len(hkdf->hash));
+	return qkdtls_lib_error(-EIO);
+}
+
+int qkdtls_hmac(struct qkdtls_hkdf *hkdf, const uint8_t *key, size_t key_len, const void *data,
 		size_t len, uint8_t *out)
 {
 	struct bytes piece = { data, len };
 
-	return hmac_pieces(hash, key, key_len, &piece, 1, out);
+	return hmac_pieces(hkdf, key, key_len, &piece, 1, out);
 }
 
-int qkdtls_hkdf_extract(enum qkdtls_hash hash, const uint8_t *salt, size_t salt_len,
+int qkdtls_hkdf_extract(struct qkdtls_hkdf *hkdf, const uint8_t *salt, size_t salt_len,
 			const uint8_t *ikm, size_t ikm_len, uint8_t *out)
 {
 	static const uint8_t zeros[QKDTLS_HASH_MAX];
 
 	if (!salt_len) {
 		salt = zeros;
-		salt_len = qkdtls_hash_len(hash);
+		salt_len = qkdtls_hash_len(hkdf->hash);
 	}
-	return qkdtls_hmac(hash, salt, salt_len, ikm, ikm_len, out);
+	return qkdtls_hmac(hkdf, salt, salt_len, ikm, ikm_len, out);
 }
 
-int qkdtls_hkdf_expand(enum qkdtls_hash hash, const uint8_t *prk, size_t prk_len,
+int qkdtls_hkdf_expand(struct qkdtls_hkdf *hkdf, const uint8_t *prk, size_t prk_len,
 		       const uint8_t *info, size_t info_len, uint8_t *out, size_t out_len)
 {
-	size_t hash_len = qkdtls_hash_len(hash), done, now;
+	size_t hash_len = qkdtls_hash_len(hkdf->hash), done, now;
 	uint8_t block[QKDTLS_HASH_MAX];
 	uint8_t counter = 0;
 	int err = 0;
@@ -190,7 +190,7 @@ int qkdtls_hkdf_expand(enum qkdtls_hash hash, const uint8_t *prk, size_t prk_len
 		};
 
 		counter++;
-		err = hmac_pieces(hash, prk, prk_len, pieces, 3, block);
+		err = hmac_pieces(hkdf, prk, prk_len, pieces, 3, block);
 		now = out_len - done < hash_len ? out_len - done : hash_len;
 		if (!err)
 			memcpy(out + done, block, now);
@@ -201,7 +201,7 @@ int qkdtls_hkdf_expand(enum qkdtls_hash hash, const uint8_t *prk, size_t prk_len
 	return err;
 }
 
-int qkdtls_hkdf_expand_label(enum qkdtls_hash hash, const uint8_t *secret, const char *label,
+int qkdtls_hkdf_expand_label(struct qkdtls_hkdf *hkdf, const uint8_t *secret, const char *label,
 			     const uint8_t *context, size_t context_len, uint8_t *out,
 			     size_t out_len)
 {
@@ -211,7 +211,7 @@ int qkdtls_hkdf_expand_label(enum qkdtls_hash hash, const uint8_t *secret, const
 	struct qkdtls_mark mark;
 
 	if (!label_len || label_len > LABEL_MAX - strlen(LABEL_PREFIX) ||
-	    context_len > CONTEXT_MAX || out_len > HKDF_BLOCKS_MAX * qkdtls_hash_len(hash))
+	    context_len > CONTEXT_MAX || out_len > HKDF_BLOCKS_MAX * qkdtls_hash_len(hkdf->hash))
 		return -EINVAL;
 	qkdtls_writer_init(&w, info, sizeof(info));
 	qkdtls_put_u16(&w, (uint16_t)out_len);
@@ -224,5 +224,6 @@ int qkdtls_hkdf_expand_label(enum qkdtls_hash hash, const uint8_t *secret, const
 	qkdtls_put_close(&w, mark);
 	if (!qkdtls_writer_ok(&w))
 		return -EINVAL;
-	return qkdtls_hkdf_expand(hash, secret, qkdtls_hash_len(hash), info, w.len, out, out_len);
+	return qkdtls_hkdf_expand(hkdf, secret, qkdtls_hash_len(hkdf->hash), info, w.len, out,
+				  out_len);
 }

@@ -19,11 +19,13 @@ static const char *const cipher_names[] = {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static EVP_MD *mds[ARRAY_SIZE(md_names)];
 static EVP_CIPHER *ciphers[ARRAY_SIZE(cipher_names)];
+static EVP_MAC *hmac;
 
 static void fetch_all(void)
 {
 	size_t i;
 
+	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	for (i = 0; i < ARRAY_SIZE(md_names); i++)
 		mds[i] = EVP_MD_fetch(NULL, md_names[i], NULL);
 	for (i = 0; i < ARRAY_SIZE(cipher_names); i++)
@@ -35,6 +37,12 @@ EVP_MD *qkdtls_lib_md(enum qkdtls_hash hash)
 {
 	pthread_once(&once, fetch_all);
 	return mds[hash];
+}
+
+EVP_MAC *qkdtls_lib_hmac(void)
+{
+	pthread_once(&once, fetch_all);
+	return hmac;
 }
 
 EVP_CIPHER *qkdtls_lib_cipher(enum qkdtls_aead aead)

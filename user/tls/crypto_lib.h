@@ -13,6 +13,7 @@
 
 /* NULL: this libcrypto does not have it. Owned by the process. */
 EVP_MD *qkdtls_lib_md(enum qkdtls_hash hash);
+EVP_MAC *qkdtls_lib_hmac(void);
 EVP_CIPHER *qkdtls_lib_cipher(enum qkdtls_aead aead);
 
 /* Does it have keys of this type ("X25519", "ML-KEM-768", "EC")? */

@@ -17,6 +17,7 @@ enum stage {
 /* In user space: the secrets are here. Which of them are set follows from the stage. */
 struct qkdtls_schedule {
 	enum qkdtls_hash hash;
+	struct qkdtls_hkdf *hkdf;
 	enum stage stage;
 	bool has_psk;
 	uint8_t early[QKDTLS_HASH_MAX]; /* early */
@@ -47,7 +48,7 @@ static int derive(const struct qkdtls_schedule *s, const uint8_t *secret, const 
 {
 	size_t len = qkdtls_hash_len(s->hash);
 
-	return qkdtls_hkdf_expand_label(s->hash, secret, label, transcript_hash, len, out, len);
+	return qkdtls_hkdf_expand_label(s->hkdf, secret, label, transcript_hash, len, out, len);
 }
 
 /* Derive-Secret of no messages */
@@ -66,7 +67,7 @@ static int next_secret(const struct qkdtls_schedule *s, const uint8_t *secret, c
 
 	err = derive_empty(s, secret, "derived", salt);
 	if (!err)
-		err = qkdtls_hkdf_extract(s->hash, salt, qkdtls_hash_len(s->hash), ikm, ikm_len,
+		err = qkdtls_hkdf_extract(s->hkdf, salt, qkdtls_hash_len(s->hash), ikm, ikm_len,
 					  out);
 	qkdtls_wipe(salt, sizeof(salt));
 	return err;
@@ -75,9 +76,15 @@ static int next_secret(const struct qkdtls_schedule *s, const uint8_t *secret, c
 int qkdtls_schedule_new(struct qkdtls_schedule **schedule, enum qkdtls_hash hash)
 {
 	struct qkdtls_schedule *s = calloc(1, sizeof(*s));
+	int err;
 
 	if (!s)
 		return -ENOMEM;
+	err = qkdtls_hkdf_new(&s->hkdf, hash);
+	if (err) {
+		free(s);
+		return err;
+	}
 	s->hash = hash;
 	*schedule = s;
 	return 0;
@@ -87,6 +94,7 @@ void qkdtls_schedule_free(struct qkdtls_schedule *schedule)
 {
 	if (!schedule)
 		return;
+	qkdtls_hkdf_free(schedule->hkdf);
 	qkdtls_wipe(schedule, sizeof(*schedule));
 	free(schedule);
 }
@@ -104,7 +112,7 @@ int qkdtls_schedule_early(struct qkdtls_schedule *s, const uint8_t *psk, size_t 
 
 	if (s->stage != STAGE_NEW || !psk != !len)
 		return -EINVAL;
-	err = qkdtls_hkdf_extract(s->hash, NULL, 0, psk ? psk : zeros, psk ? len : hash_len,
+	err = qkdtls_hkdf_extract(s->hkdf, NULL, 0, psk ? psk : zeros, psk ? len : hash_len,
 				  s->early);
 	if (err)
 		return err;
@@ -113,25 +121,42 @@ int qkdtls_schedule_early(struct qkdtls_schedule *s, const uint8_t *psk, size_t 
 	return 0;
 }
 
+/* RFC 9258 section 4.1: @target_len bytes of the key for one identity, all under the EPSK's hash */
+static int import_psk(enum qkdtls_hash hash, const uint8_t *epsk, size_t epsk_len,
+		      const uint8_t *identity, size_t identity_len, uint8_t *ipskx,
+		      size_t target_len)
+{
+	uint8_t epskx[QKDTLS_HASH_MAX], hashed[QKDTLS_HASH_MAX];
+	struct qkdtls_hkdf *hkdf;
+	int err;
+
+	err = qkdtls_hkdf_new(&hkdf, hash);
+	if (err)
+		return err;
+	err = qkdtls_hkdf_extract(hkdf, NULL, 0, epsk, epsk_len, epskx);
+	if (!err)
+		err = qkdtls_hash(hash, identity, identity_len, hashed);
+	if (!err)
+		err = qkdtls_hkdf_expand_label(hkdf, epskx, "derived psk", hashed,
+					       qkdtls_hash_len(hash), ipskx, target_len);
+	qkdtls_hkdf_free(hkdf);
+	qkdtls_wipe(epskx, sizeof(epskx));
+	return err;
+}
+
 int qkdtls_schedule_import(struct qkdtls_schedule *s, enum qkdtls_hash epsk_hash,
 			   const uint8_t *epsk, size_t epsk_len, const uint8_t *identity,
 			   size_t identity_len)
 {
-	size_t len = qkdtls_hash_len(epsk_hash), target_len = qkdtls_hash_len(s->hash);
-	uint8_t epskx[QKDTLS_HASH_MAX], ipskx[QKDTLS_HASH_MAX], hashed[QKDTLS_HASH_MAX];
+	size_t target_len = qkdtls_hash_len(s->hash);
+	uint8_t ipskx[QKDTLS_HASH_MAX];
 	int err;
 
 	if (s->stage != STAGE_NEW || !epsk_len)
 		return -EINVAL;
-	err = qkdtls_hkdf_extract(epsk_hash, NULL, 0, epsk, epsk_len, epskx);
-	if (!err)
-		err = qkdtls_hash(epsk_hash, identity, identity_len, hashed);
-	if (!err)
-		err = qkdtls_hkdf_expand_label(epsk_hash, epskx, "derived psk", hashed, len, ipskx,
-					       target_len);
+	err = import_psk(epsk_hash, epsk, epsk_len, identity, identity_len, ipskx, target_len);
 	if (!err)
 		err = qkdtls_schedule_early(s, ipskx, target_len);
-	qkdtls_wipe(epskx, sizeof(epskx));
 	qkdtls_wipe(ipskx, sizeof(ipskx));
 	return err;
 }
@@ -144,9 +169,9 @@ static int finished_mac(const struct qkdtls_schedule *s, const uint8_t *base,
 	uint8_t key[QKDTLS_HASH_MAX];
 	int err;
 
-	err = qkdtls_hkdf_expand_label(s->hash, base, "finished", NULL, 0, key, len);
+	err = qkdtls_hkdf_expand_label(s->hkdf, base, "finished", NULL, 0, key, len);
 	if (!err)
-		err = qkdtls_hmac(s->hash, key, len, transcript_hash, len, mac);
+		err = qkdtls_hmac(s->hkdf, key, len, transcript_hash, len, mac);
 	qkdtls_wipe(key, sizeof(key));
 	return err;
 }
@@ -207,7 +232,7 @@ int qkdtls_schedule_handshake(struct qkdtls_schedule *s, const uint8_t *kex_secr
 		return err;
 	qkdtls_wipe(s->early, sizeof(s->early));
 	s->stage = STAGE_HANDSHAKE;
-	return 0;
+	return qkdtls_hkdf_forget(s->hkdf);
 }
 
 int qkdtls_schedule_application(struct qkdtls_schedule *s, const uint8_t *transcript_hash)
@@ -225,7 +250,7 @@ int qkdtls_schedule_application(struct qkdtls_schedule *s, const uint8_t *transc
 		return err;
 	qkdtls_wipe(s->main, sizeof(s->main));
 	s->stage = STAGE_APPLICATION;
-	return 0;
+	return qkdtls_hkdf_forget(s->hkdf);
 }
 
 int qkdtls_schedule_complete(struct qkdtls_schedule *s)
@@ -234,7 +259,7 @@ int qkdtls_schedule_complete(struct qkdtls_schedule *s)
 		return -EINVAL;
 	qkdtls_wipe(s->handshake, sizeof(s->handshake));
 	s->stage = STAGE_COMPLETE;
-	return 0;
+	return qkdtls_hkdf_forget(s->hkdf);
 }
 
 /* The traffic secret of one side, or NULL while (or since) there is none */
@@ -283,9 +308,9 @@ int qkdtls_schedule_traffic_key(const struct qkdtls_schedule *s, enum qkdtls_epo
 		.suite = suite->number,
 		.key_len = qkdtls_aead_key_len(suite->aead),
 	};
-	err = qkdtls_hkdf_expand_label(s->hash, secret, "key", NULL, 0, key->key, key->key_len);
+	err = qkdtls_hkdf_expand_label(s->hkdf, secret, "key", NULL, 0, key->key, key->key_len);
 	if (!err)
-		err = qkdtls_hkdf_expand_label(s->hash, secret, "iv", NULL, 0, key->iv,
+		err = qkdtls_hkdf_expand_label(s->hkdf, secret, "iv", NULL, 0, key->iv,
 					       sizeof(key->iv));
 	if (err)
 		qkdtls_wipe(key, sizeof(*key));
@@ -300,12 +325,12 @@ int qkdtls_schedule_update(struct qkdtls_schedule *s, enum qkdtls_role sender)
 
 	if (s->stage != STAGE_COMPLETE)
 		return -EINVAL;
-	err = qkdtls_hkdf_expand_label(s->hash, s->application[sender], "traffic upd", NULL, 0,
+	err = qkdtls_hkdf_expand_label(s->hkdf, s->application[sender], "traffic upd", NULL, 0,
 				       next, len);
 	if (!err)
 		memcpy(s->application[sender], next, len);
 	qkdtls_wipe(next, sizeof(next));
-	return err;
+	return err ? err : qkdtls_hkdf_forget(s->hkdf);
 }
 
 int qkdtls_schedule_hand_over(struct qkdtls_schedule *s)
@@ -314,7 +339,7 @@ int qkdtls_schedule_hand_over(struct qkdtls_schedule *s)
 		return -EINVAL;
 	qkdtls_wipe(s->application, sizeof(s->application));
 	s->stage = STAGE_HANDED_OVER;
-	return 0;
+	return qkdtls_hkdf_forget(s->hkdf);
 }
 
 int qkdtls_schedule_export(const struct qkdtls_schedule *s, const char *label,
@@ -329,7 +354,7 @@ int qkdtls_schedule_export(const struct qkdtls_schedule *s, const char *label,
 	if (!err)
 		err = derive_empty(s, s->exporter, label, secret);
 	if (!err)
-		err = qkdtls_hkdf_expand_label(s->hash, secret, "exporter", hashed,
+		err = qkdtls_hkdf_expand_label(s->hkdf, secret, "exporter", hashed,
 					       qkdtls_hash_len(s->hash), out, out_len);
 	qkdtls_wipe(secret, sizeof(secret));
 	return err;
