@@ -40,6 +40,7 @@ static void set_identities(struct pki *pki, struct qkdtls_config *config, enum q
 {
 	const char *name = options->peer_name ? options->peer_name : PKI_SERVER_NAME;
 
+	must(config, qkdtls_config_set_ocsp_required(config, options->ocsp_required[role]));
 	if (role == QKDTLS_CLIENT) {
 		must(config, qkdtls_config_set_trust(config, pki_path(pki, "ca.pem")));
 		must(config, qkdtls_config_set_peer_name(config, name));

@@ -19,6 +19,7 @@ enum site_psk {
  * @groups, @ciphers, @alpn: NULL: the default
  * @certificate: server's, NULL: "server"
  * @verify_client: the server asks; the client has a certificate unless @bare_client
+ * @ocsp_required: by role: the peer must staple an OCSP response
  * @peer_name: that the client checks; NULL: the server's name
  */
 struct site_options {
@@ -32,6 +33,7 @@ struct site_options {
 	const char *peer_name;
 	bool verify_client;
 	bool bare_client;
+	bool ocsp_required[2];
 };
 
 /* Both abort the test program if a setting is refused. */

@@ -36,6 +36,12 @@ static const struct place_row places[] = {
 	{ "server_name in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 0 },
 	{ "server_name in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 0 },
 
+	{ "status_request in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 5 },
+	{ "status_request in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 5 },
+	{ "status_request in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 5 },
+	{ "status_request in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 5 },
+	{ "status_request in Certificate, not asked for", ALERT(UNSUPPORTED_EXTENSION), IN_CT, 5 },
+
 	{ "supported_groups in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 10 },
 	{ "supported_groups in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 10 },
 	{ "supported_groups in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 10 },

@@ -15,6 +15,7 @@
 
 /* Extensions by number */
 #define SNI	 0
+#define STATUS	 5
 #define GROUPS	 10
 #define SIGALGS	 13
 #define PADDING	 21
@@ -89,6 +90,23 @@ static const struct bad_hello client_hellos[] = {
 	{ "server_name of no name", ALERT(DECODE_ERROR), { SET(SNI, 0, 3, 0, 0, 0) } },
 	{ "server_name of another type", ALERT(DECODE_ERROR), { SET(SNI, 0, 4, 1, 0, 1, 'a') } },
 	{ "server_name of another server", ALERT(NONE), { SET(SNI, 0, 4, 0, 0, 1, 'a') } },
+
+	{ "status_request", ALERT(NONE), { FIRST(STATUS, 1, 0, 0, 0, 0) } },
+	{ "status_request with responders and extensions",
+	  ALERT(NONE),
+	  { FIRST(STATUS, 1, 0, 7, 0, 1, 7, 0, 2, 7, 7, 0, 1, 7) } },
+	{ "status_request of another type", ALERT(NONE), { FIRST(STATUS, 2, 7) } },
+	{ "status_request without a type", ALERT(DECODE_ERROR), { FIRST_EMPTY(STATUS) } },
+	{ "status_request without extensions", ALERT(DECODE_ERROR), { FIRST(STATUS, 1, 0, 0) } },
+	{ "status_request with an empty responder",
+	  ALERT(DECODE_ERROR),
+	  { FIRST(STATUS, 1, 0, 2, 0, 0, 0, 0) } },
+	{ "status_request with half a responder",
+	  ALERT(DECODE_ERROR),
+	  { FIRST(STATUS, 1, 0, 3, 0, 2, 7, 0, 0) } },
+	{ "a byte behind status_request",
+	  ALERT(DECODE_ERROR),
+	  { FIRST(STATUS, 1, 0, 0, 0, 0, 0) } },
 
 	{ "no server_name", ALERT(NONE), { DROP(SNI) } },
 	{ "empty server_name", ALERT(DECODE_ERROR), { SET(SNI) } },
