@@ -68,7 +68,7 @@ make_key() { # FILE KIND
 make_ca() { # NAME [KIND]
 	make_key "$1.key" "${2:-P-256}"
 	openssl req -x509 -key "$1.key" -out "$1.pem" \
-		-subj "/CN=$1" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign \
+		-subj "/CN=$1" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign \
 		2>/dev/null
 	: >"$1.index"
 }
@@ -96,6 +96,19 @@ make_leaf() { # FILE CA NAME [KIND [START END]]
 	EOF
 	openssl ca -batch -notext -config ca.conf -cert "$2.pem" -keyfile "$2.key" -in "$1.csr" -out "$1.pem" \
 		-startdate "${5:-20200101000000Z}" -enddate "${6:-20991231235959Z}" 2>/dev/null
+}
+
+revoke() { # FILE CA: by the configuration that make_leaf() left
+	openssl ca -config ca.conf -cert "$2.pem" -keyfile "$2.key" -revoke "$1.pem" 2>/dev/null
+}
+
+make_crl() { # FILE CA
+	openssl ca -config ca.conf -cert "$2.pem" -keyfile "$2.key" -md sha256 -gencrl -crldays 1 -out "$1" 2>/dev/null
+}
+
+make_staple() { # FILE LEAF CA
+	openssl ocsp -index "$3.index" -rsigner "$3.pem" -rkey "$3.key" -CA "$3.pem" -issuer "$3.pem" -sha256 -cert "$2.pem" \
+		-rmd sha256 -ndays 1 -respout "$1" >/dev/null 2>&1
 }
 
 make_certificates() {

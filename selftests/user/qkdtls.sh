@@ -71,6 +71,44 @@ test_client_certificates_are_demanded_and_checked() {
 	server_stop
 }
 
+test_a_bare_public_key_is_an_anchor() {
+	begin
+	make_keys 2
+	openssl pkey -in zurich.key -pubout -out pin.pem
+	openssl pkey -in geneva.key -pubout -out other-pin.pem
+	server_start "${server_keys[@]}" --echo
+	[[ $(echo hello | client "${client_keys[@]}" --ca pin.pem) == hello ]]
+	echo hello | status_is 1 client "${client_keys[@]}" --ca other-pin.pem
+	says client.err 'alert sent: unknown_ca'
+	server_stop
+}
+
+test_a_revoked_certificate_is_refused() {
+	begin
+	make_keys 4
+	make_ca own-ca
+	make_leaf own own-ca zurich.example
+	make_crl crl.pem own-ca
+	make_staple staple.der own own-ca
+	zurich=(--cert own.pem --key own.key)
+	server_start "${server_keys[@]}" --echo --ocsp-staple staple.der
+	[[ $(echo hello | client "${client_keys[@]}" --ca own-ca.pem --crl crl.pem --ocsp-required) == hello ]]
+	revoke own own-ca
+	make_crl crl.pem own-ca
+	echo hello | status_is 1 client "${client_keys[@]}" --ca own-ca.pem --crl crl.pem
+	says client.err 'alert sent: certificate_revoked'
+	server_stop
+	make_staple staple.der own own-ca
+	server_start "${server_keys[@]}" --echo --ocsp-staple staple.der
+	echo hello | status_is 1 client "${client_keys[@]}" --ca own-ca.pem --ocsp-required
+	says client.err 'alert sent: certificate_revoked'
+	server_stop
+	server_start "${server_keys[@]}" --echo
+	echo hello | status_is 1 client "${client_keys[@]}" --ca own-ca.pem --ocsp-required
+	says client.err 'alert sent: bad_certificate_status_response'
+	server_stop
+}
+
 test_psk_only_connects_without_certificates() {
 	begin
 	make_keys 1

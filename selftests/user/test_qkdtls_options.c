@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "qkdtls/options.h"
 
-#define ARGS_MAX 32
+#define ARGS_MAX 48
 
 static enum options_result parse(const char *line, struct options *options)
 {
@@ -36,18 +36,22 @@ static void full_client_is_understood(void **state)
 {
 	struct options o;
 
-	assert_int_equal(parse("client zurich.example:443 --keys k --local-sae a --peer-sae b "
-			       "--ca ca.pem --cert c.pem --key c.key --name n --policy prefer "
-			       "--groups x25519 --allow-classical-groups --ciphers c "
-			       "--timeout 600 --records own --keylog log",
-			       &o),
-			 OPTIONS_RUN);
+	assert_int_equal(
+		parse("client zurich.example:443 --keys k --local-sae a --peer-sae b "
+		      "--ca ca.pem --crl l.pem --ocsp-staple o.der --ocsp-required --cert c.pem --key c.key --name n --policy prefer "
+		      "--groups x25519 --allow-classical-groups --ciphers c "
+		      "--timeout 600 --records own --keylog log",
+		      &o),
+		OPTIONS_RUN);
 	assert_int_equal(o.role, QKDTLS_CLIENT);
 	assert_string_equal(o.address.host, "zurich.example");
 	assert_string_equal(o.keys, "k");
 	assert_string_equal(o.local_sae, "a");
 	assert_string_equal(o.peer_sae, "b");
 	assert_string_equal(o.ca, "ca.pem");
+	assert_string_equal(o.crl, "l.pem");
+	assert_string_equal(o.ocsp_staple, "o.der");
+	assert_true(o.ocsp_required);
 	assert_string_equal(o.cert, "c.pem");
 	assert_string_equal(o.key, "c.key");
 	assert_string_equal(o.name, "n");
@@ -139,6 +143,11 @@ static void wrong_usage_is_refused(void **state)
 		"server :1 --link l",
 		"server :1 --link l --cert c --key k --verify-client",
 		"server :1 --policy psk-only --psk-file f --psk-identity i --verify-client --ca c",
+		"client h:1 --link l --ca c --ocsp-staple o",
+		"server :1 --link l --cert c --key k --crl l",
+		"server :1 --link l --cert c --key k --ocsp-required",
+		"client h:1 --policy psk-only --psk-file f --psk-identity i --crl l",
+		"client h:1 --policy psk-only --psk-file f --psk-identity i --ocsp-required",
 	};
 	struct options o;
 

@@ -75,6 +75,9 @@ static void has_defaults(void **state)
 	assert_null(s->groups);
 	assert_null(s->ciphers);
 	assert_null(s->local_sae);
+	assert_null(s->crl);
+	assert_null(s->ocsp_staple);
+	assert_false(s->ocsp_required);
 	assert_null(s->next);
 	config_free(config);
 }
@@ -86,6 +89,7 @@ static void reads_every_setting(void **state)
 		"[service a]\nmode = client\nlisten = [::1]:1\nconnect = zurich.example:65535\n"
 		"link = l\nlocal-sae = geneva\nremote-sae = zurich\npolicy = prefer\n"
 		"certificate = /c\nprivate-key = /k\ntrust = /t\npeer-name = p\n"
+		"crl = /l\nocsp-staple = /o\nocsp-required = yes\n"
 		"groups = X25519MLKEM768:x25519\nciphers = TLS_AES_128_GCM_SHA256\n"
 		"allow-classical-groups = yes\nallow-simulated = yes\nhandshake-timeout = 600\n"
 		"key-timeout = 0\nmax-connections = 1\n[service b]\n" BASE CERTIFICATE
@@ -103,6 +107,9 @@ static void reads_every_setting(void **state)
 	assert_string_equal(s->certificate, "/c");
 	assert_string_equal(s->private_key, "/k");
 	assert_string_equal(s->trust, "/t");
+	assert_string_equal(s->crl, "/l");
+	assert_string_equal(s->ocsp_staple, "/o");
+	assert_true(s->ocsp_required);
 	assert_string_equal(s->peer_name, "p");
 	assert_string_equal(s->groups, "X25519MLKEM768:x25519");
 	assert_string_equal(s->ciphers, "TLS_AES_128_GCM_SHA256");
@@ -215,8 +222,8 @@ static const struct bad {
 	  ":2: service \"web\" has no \"private-key\": give the file of the certificate's private key "
 	  "(PEM)" },
 	{ SERVER,
-	  ":2: service \"web\" has no \"trust\": give the file of the CA certificates that the "
-	  "peer is checked against (PEM)" },
+	  ":2: service \"web\" has no \"trust\": give the file of the CA certificates or public "
+	  "keys that the peer is checked against (PEM)" },
 	{ SERVER "trust = t\n",
 	  ":2: service \"web\" has no \"peer-name\": give the name in the peer's "
 	  "certificate, or \"remote-sae\" if that is the name" },
@@ -227,6 +234,16 @@ static const struct bad {
 	  "peer-name = p\nprivate-key = k\n",
 	  ":2: service \"c\" has no \"certificate\": give the file of this end's certificate chain "
 	  "(PEM)" },
+	{ SERVER "verify-client = no\ncrl = l\n",
+	  ":2: service \"web\": \"crl\" is for peers that are checked; remove it or "
+	  "\"verify-client = no\"" },
+	{ SERVER "verify-client = no\nocsp-required = yes\n",
+	  ":2: service \"web\": \"ocsp-required\" is for peers that are checked; remove it or "
+	  "\"verify-client = no\"" },
+	{ "[service c]\nmode = client\nlisten = h:1\nconnect = h:2\nlink = l\ntrust = t\n"
+	  "peer-name = p\nocsp-staple = o\n",
+	  ":2: service \"c\" has no \"certificate\": give the file of the certificate that "
+	  "\"ocsp-staple\" is about (PEM)" },
 	{ "[service c]\nmode = client\nlisten = h:1\nconnect = h:0\n",
 	  ":4: \"connect = h:0\": give HOST:PORT, ADDRESS:PORT or [IPV6-ADDRESS]:PORT" },
 };
@@ -261,6 +278,9 @@ static void every_setting_may_stand_once_only(void **state)
 					     "certificate = c",
 					     "private-key = k",
 					     "trust = t",
+					     "crl = l",
+					     "ocsp-staple = o",
+					     "ocsp-required = no",
 					     "peer-name = p",
 					     "local-sae = s",
 					     "remote-sae = s",

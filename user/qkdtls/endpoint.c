@@ -127,6 +127,17 @@ static const char *peer_name(const struct options *o, const struct saes *saes)
 	return saes->peer[0] ? saes->peer : o->address.host;
 }
 
+static int revocation_set(struct qkdtls_config *config, const struct options *o)
+{
+	int ret = 0;
+
+	if (o->ocsp_staple && o->policy != QKDTLS_PSK_ONLY)
+		ret = qkdtls_config_set_ocsp_staple(config, o->ocsp_staple);
+	if (!ret && o->crl)
+		ret = qkdtls_config_set_crl(config, o->crl);
+	return ret ? ret : qkdtls_config_set_ocsp_required(config, o->ocsp_required);
+}
+
 static int identity_set(struct endpoint *e, const struct saes *saes)
 {
 	const struct options *o = e->options;
@@ -141,7 +152,7 @@ static int identity_set(struct endpoint *e, const struct saes *saes)
 		ret = qkdtls_config_set_peer_name(e->config, peer_name(o, saes));
 	if (!ret && o->verify_client)
 		ret = qkdtls_config_set_verify_client(e->config, true);
-	return ret;
+	return ret ? ret : revocation_set(e->config, o);
 }
 
 static int config_set(struct endpoint *e, const struct saes *saes)

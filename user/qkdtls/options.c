@@ -107,7 +107,13 @@ static const struct option_row {
 	{ "peer-sae", "ID", "SAE ID of the other end (default: the link's)", TEXT(peer_sae) },
 	{ "cert", "FILE", "own certificate chain, PEM", TEXT(cert) },
 	{ "key", "FILE", "its private key, PEM, readable by the owner only", TEXT(key) },
-	{ "ca", "FILE", "certificates that the peer's chain must end in, PEM", TEXT(ca) },
+	{ "ca", "FILE", "certificates or bare keys that the peer's chain must end in, PEM",
+	  TEXT(ca) },
+	{ "crl", "FILE", "revocation lists of the CAs in the peer's chain, PEM", TEXT(crl) },
+	{ "ocsp-staple", "FILE", "OCSP response about the own certificate, DER",
+	  TEXT(ocsp_staple) },
+	{ "ocsp-required", NULL, "insist on an OCSP response beside the peer's certificate",
+	  FLAG(ocsp_required) },
 	{ "name", "NAME", "name the peer's certificate must carry (default: its SAE ID, else HOST)",
 	  TEXT(name) },
 	{ "verify-client", NULL, "ask for a client certificate and insist on it",
@@ -217,6 +223,20 @@ static const char *source_problem(const struct options *o)
 	return NULL;
 }
 
+/* A check of the peer that would never be made must not look as if it were. */
+static const char *revocation_problem(const struct options *o)
+{
+	const bool checks = o->role == QKDTLS_CLIENT || o->verify_client;
+
+	if (o->ocsp_staple && !o->cert)
+		return "--ocsp-staple needs --cert and --key";
+	if ((o->crl || o->ocsp_required) && o->policy == QKDTLS_PSK_ONLY)
+		return "--crl and --ocsp-required: --policy psk-only has no certificates";
+	if ((o->crl || o->ocsp_required) && !checks)
+		return "--crl and --ocsp-required need --verify-client";
+	return NULL;
+}
+
 static const char *certificate_problem(const struct options *o)
 {
 	if (!!o->cert != !!o->key)
@@ -244,6 +264,8 @@ static enum options_result options_check(struct options *options)
 	problem = source_problem(options);
 	if (!problem)
 		problem = certificate_problem(options);
+	if (!problem)
+		problem = revocation_problem(options);
 	if (!problem && options->allow_classical && !options->groups)
 		problem = "--allow-classical-groups needs --groups with the group meant";
 	if (!problem && options->role == QKDTLS_CLIENT && !options->address.host[0])

@@ -37,6 +37,9 @@ struct options {
 	const char *cert;
 	const char *key;
 	const char *ca;
+	const char *crl;
+	const char *ocsp_staple;
+	bool ocsp_required;
 	const char *name;
 	bool verify_client;
 	/* what is negotiated */

@@ -201,6 +201,9 @@ enum {
 	S_CERTIFICATE,
 	S_PRIVATE_KEY,
 	S_TRUST,
+	S_CRL,
+	S_OCSP_STAPLE,
+	S_OCSP_REQUIRED,
 	S_PEER_NAME,
 	S_LOCAL_SAE,
 	S_REMOTE_SAE,
@@ -224,6 +227,10 @@ static const struct setting settings[S_COUNT] = {
 	[S_CERTIFICATE] = { "certificate", set_text, FIELD(certificate), 1, INI_MAX_LINE },
 	[S_PRIVATE_KEY] = { "private-key", set_text, FIELD(private_key), 1, INI_MAX_LINE },
 	[S_TRUST] = { "trust", set_text, FIELD(trust), 1, INI_MAX_LINE },
+	[S_CRL] = { "crl", set_text, FIELD(crl), 1, INI_MAX_LINE },
+	[S_OCSP_STAPLE] = { "ocsp-staple", set_text, FIELD(ocsp_staple), 1, INI_MAX_LINE },
+	[S_OCSP_REQUIRED] = { "ocsp-required", set_bool, FIELD(ocsp_required),
+			      .words = bool_words },
 	[S_PEER_NAME] = { "peer-name", set_text, FIELD(peer_name), 1, 253 },
 	[S_LOCAL_SAE] = { "local-sae", set_text, FIELD(local_sae), 1, QKD_SAE_ID_LEN_MAX },
 	[S_REMOTE_SAE] = { "remote-sae", set_text, FIELD(remote_sae), 1, QKD_SAE_ID_LEN_MAX },
@@ -421,8 +428,24 @@ static const struct need with_certificate[] = {
 };
 
 static const struct need with_verified_peer[] = {
-	{ S_TRUST, "give the file of the CA certificates that the peer is checked against (PEM)" },
+	{ S_TRUST, "give the file of the CA certificates or public keys that the peer is checked "
+		   "against (PEM)" },
 };
+
+static const struct need with_staple[] = {
+	{ S_CERTIFICATE, "give the file of the certificate that \"ocsp-staple\" is about (PEM)" },
+};
+
+/* A check of the peer that would never be made must not look as if it were. */
+static int unchecked_peer(struct loader *loader, const struct service_config *service)
+{
+	if (!service->crl && !service->ocsp_required)
+		return 0;
+	return mistake(loader, service->line,
+		       "service \"%s\": \"%s\" is for peers that are checked; remove it or "
+		       "\"verify-client = no\"",
+		       service->name, settings[service->crl ? S_CRL : S_OCSP_REQUIRED].name);
+}
 
 static int service_check(struct loader *loader, struct service_config *service)
 {
@@ -436,8 +459,12 @@ static int service_check(struct loader *loader, struct service_config *service)
 			loader, service->line,
 			"service \"%s\" is a client: \"verify-client\" is for servers; remove it",
 			service->name);
-	if (ret || (server && !service->verify_client))
+	if (!ret && service->ocsp_staple)
+		ret = NEED(loader, service, with_staple);
+	if (ret)
 		return ret;
+	if (server && !service->verify_client)
+		return unchecked_peer(loader, service);
 	ret = NEED(loader, service, with_verified_peer);
 	if (ret || service->peer_name)
 		return ret;

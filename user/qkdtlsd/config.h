@@ -40,6 +40,9 @@ struct service_config {
 	char *certificate;
 	char *private_key;
 	char *trust;
+	char *crl;
+	char *ocsp_staple;
+	bool ocsp_required;
 	char *peer_name;
 	char *groups;
 	char *ciphers;

@@ -37,6 +37,17 @@ struct listener {
 
 /* Engine configuration */
 
+static int revocation_setup(struct qkdtls_config *tls, const struct service_config *config)
+{
+	int ret = 0;
+
+	if (config->ocsp_staple)
+		ret = qkdtls_config_set_ocsp_staple(tls, config->ocsp_staple);
+	if (!ret && config->crl)
+		ret = qkdtls_config_set_crl(tls, config->crl);
+	return ret ? ret : qkdtls_config_set_ocsp_required(tls, config->ocsp_required);
+}
+
 static int tls_setup(struct qkdtls_config *tls, const struct service_config *config)
 {
 	int ret = qkdtls_config_set_policy(tls, config->policy);
@@ -45,6 +56,8 @@ static int tls_setup(struct qkdtls_config *tls, const struct service_config *con
 		ret = qkdtls_config_set_certificate(tls, config->certificate, config->private_key);
 	if (!ret && config->trust)
 		ret = qkdtls_config_set_trust(tls, config->trust);
+	if (!ret)
+		ret = revocation_setup(tls, config);
 	if (!ret && config->peer_name)
 		ret = qkdtls_config_set_peer_name(tls, config->peer_name);
 	if (!ret && config->mode == QKDTLS_SERVER)

@@ -30,6 +30,7 @@ static const struct {
 	{ QKDTLS_ALERT_MISSING_EXTENSION, "missing_extension" },
 	{ QKDTLS_ALERT_UNSUPPORTED_EXTENSION, "unsupported_extension" },
 	{ QKDTLS_ALERT_UNRECOGNIZED_NAME, "unrecognized_name" },
+	{ QKDTLS_ALERT_BAD_CERTIFICATE_STATUS_RESPONSE, "bad_certificate_status_response" },
 	{ QKDTLS_ALERT_UNKNOWN_PSK_IDENTITY, "unknown_psk_identity" },
 	{ QKDTLS_ALERT_CERTIFICATE_REQUIRED, "certificate_required" },
 	{ QKDTLS_ALERT_GENERAL_ERROR, "general_error" },
