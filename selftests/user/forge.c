@@ -23,7 +23,7 @@ static void must(bool ok, const char *what)
 
 struct forged_ext {
 	uint16_t type;
-	uint8_t body[4096];
+	uint8_t body[6000];
 	size_t len;
 };
 

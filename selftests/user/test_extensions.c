@@ -54,6 +54,12 @@ static const struct place_row places[] = {
 	{ "signature_algorithms in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 13 },
 	{ "signature_algorithms in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 13 },
 
+	{ "ALPN in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 16 },
+	{ "ALPN in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 16 },
+	{ "ALPN in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 16 },
+	{ "ALPN in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 16 },
+	{ "ALPN in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 16 },
+
 	{ "padding in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 21 },
 	{ "padding in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 21 },
 	{ "padding in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 21 },

@@ -692,6 +692,26 @@ static void client_returns_a_cookie_once(void **state)
 	loopback_free(&lb);
 }
 
+/* More than a cookie may hold here; an answer to it would not fit into a hello of ours. */
+static void a_cookie_too_long_is_refused(void **state)
+{
+	static uint8_t bytes[4099] = { 4097 >> 8, 4097 & 0xff };
+	const struct forge change[] = {
+		DROP(SHARE),
+		{ .op = FORGE_FIRST, .type = COOKIE, .bytes = bytes, .len = sizeof(bytes) },
+	};
+	static struct forged_message hello;
+	struct loopback lb;
+
+	site_link(*state, &lb, &plain, &plain);
+	take_server_hello(&lb, &hello);
+	forge_hello(&hello, retry_base, sizeof(retry_base) / sizeof(retry_base[0]));
+	forge_hello(&hello, change, 2);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_CLIENT], &hello), QKDTLS_FAILED);
+	assert_alert(lb.end[QKDTLS_CLIENT], "long cookie", ALERT(HANDSHAKE_FAILURE));
+	loopback_free(&lb);
+}
+
 /* Messages that cannot be the first */
 static void strange_first_messages_are_unexpected(void **state)
 {
@@ -732,6 +752,7 @@ int main(void)
 		cmocka_unit_test(client_keeps_extension_33_over_a_retry),
 		cmocka_unit_test(client_refuses_to_lose_its_key),
 		cmocka_unit_test(client_returns_a_cookie_once),
+		cmocka_unit_test(a_cookie_too_long_is_refused),
 		cmocka_unit_test(strange_first_messages_are_unexpected),
 		cmocka_unit_test(too_long_a_hello_is_refused_by_its_header),
 	};

@@ -519,6 +519,52 @@ static void without_a_session_id_there_is_no_change_cipher_spec(void **state)
 	loopback_free(&lb);
 }
 
+/* Under the next key before a KeyUpdate has said so: what was cut out between must be noticed. */
+static void a_key_does_not_change_unsaid(void **state)
+{
+	struct loopback lb;
+	const uint8_t *data;
+	size_t len;
+
+	for (int from = QKDTLS_CLIENT; from <= QKDTLS_SERVER; from++) {
+		struct qkdtls_conn *sender;
+
+		site_link(*state, &lb, &plain, &plain);
+		assert_true(loopback_run(&lb));
+		sender = lb.end[from];
+		assert_int_equal(qkdtls_schedule_update(sender->schedule, from), 0);
+		assert_int_equal(qkdtls_keys_set(sender, QKDTLS_EPOCH_APPLICATION, from), 0);
+		assert_int_equal(qkdtls_send(sender, "data", 4), 4);
+		data = qkdtls_output(sender, &len);
+		feed(lb.end[!from], data, len);
+		judge(lb.end[!from], ALERT(BAD_RECORD_MAC), ALERT(NONE));
+		loopback_free(&lb);
+	}
+}
+
+/* Data of the handshake is not for the application, and none of its goes out early. */
+static void no_data_goes_before_finished(void **state)
+{
+	static struct stage stage;
+
+	stage_server_flight(*state, &stage, &plain);
+	assert_int_equal(qkdtls_send(stage.lb.end[QKDTLS_CLIENT], "early", 5), -EPERM);
+	assert_int_equal(qkdtls_send(stage.lb.end[QKDTLS_SERVER], "early", 5), -EPERM);
+	loopback_free(&stage.lb);
+}
+
+static void every_alert_has_its_name(void **state)
+{
+	static const int alerts[] = { 0,  10, 20, 22, 40, 42,  43,  44,	 45,  46,  47,	48,  49, 50,
+				      51, 70, 71, 80, 90, 109, 110, 112, 113, 115, 116, 117, 120 };
+
+	for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++)
+		if (!strncmp(qkdtls_alert_name(alerts[i]), "alert ", 6))
+			fail_msg("alert %d has no name", alerts[i]);
+	assert_string_equal(qkdtls_alert_name(200), "alert 200");
+	assert_string_equal(qkdtls_alert_name(QKDTLS_ALERT_NONE), "none");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -528,6 +574,9 @@ int main(void)
 		cmocka_unit_test(a_hello_in_many_records_is_put_together),
 		cmocka_unit_test(records_are_sent_in_their_order),
 		cmocka_unit_test(without_a_session_id_there_is_no_change_cipher_spec),
+		cmocka_unit_test(a_key_does_not_change_unsaid),
+		cmocka_unit_test(no_data_goes_before_finished),
+		cmocka_unit_test(every_alert_has_its_name),
 	};
 
 	ROWS(judges_record, records);

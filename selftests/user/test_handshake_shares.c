@@ -213,6 +213,19 @@ static void shares_are_used_once(void **state)
 	/* Randoms and session IDs are new as well. */
 	assert_memory_not_equal(first.body + 2, second.body + 2, 32);
 	assert_memory_not_equal(first.body + 35, second.body + 35, 32);
+
+	/* So it is with two servers, even for one and the same hello. */
+	forge_feed_record(a.end[SERVER], &first);
+	forge_feed_record(b.end[SERVER], &first);
+	assert_int_equal(qkdtls_handshake(a.end[SERVER]), QKDTLS_WANT_WRITE);
+	data = qkdtls_output(a.end[SERVER], &len);
+	forge_read_plain(data, len, &first);
+	assert_int_equal(qkdtls_handshake(b.end[SERVER]), QKDTLS_WANT_WRITE);
+	data = qkdtls_output(b.end[SERVER], &len);
+	forge_read_plain(data, len, &second);
+	assert_memory_not_equal(find_share(&first, X25519, 32), find_share(&second, X25519, 32),
+				32);
+	assert_memory_not_equal(first.body + 2, second.body + 2, 32);
 	loopback_free(&a);
 	loopback_free(&b);
 }
