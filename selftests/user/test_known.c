@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
@@ -177,6 +178,45 @@ static void chain_with_revocation_lists_is_never_known(void **state)
 	authority_free(&root);
 }
 
+#define THREADS	   4
+#define HANDSHAKES 25
+
+static void *shake_often(void *arg)
+{
+	const struct sites *sites = arg;
+	uintptr_t failed = 0;
+	struct loopback lb;
+	int i;
+
+	for (i = 0; i < HANDSHAKES; i++) {
+		loopback_init(&lb, sites->client, sites->server);
+		failed += !loopback_run(&lb) || lb.want[QKDTLS_CLIENT] != QKDTLS_DONE ||
+			  lb.want[QKDTLS_SERVER] != QKDTLS_DONE;
+		loopback_free(&lb);
+	}
+	return (void *)failed;
+}
+
+static void threads_share_known_chains(void **state)
+{
+	const struct site_options options = { .verify_client = true };
+	pthread_t thread[THREADS];
+	struct sites sites;
+	void *failed;
+	int i;
+
+	sites_init(&sites, *state, &options);
+	for (i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, shake_often, &sites), 0);
+	for (i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(thread[i], &failed), 0);
+		assert_null(failed);
+	}
+	assert_int_equal(count_known(sites.client), 1);
+	assert_int_equal(count_known(sites.server), 1);
+	sites_free(&sites);
+}
+
 /* ---- The list itself ---- */
 
 static struct qkdtls_cursor bytes(const char *text)
@@ -266,6 +306,7 @@ int main(void)
 		cmocka_unit_test(known_chain_is_checked_for_new_anchors),
 		cmocka_unit_test(known_chain_says_nothing_of_another),
 		cmocka_unit_test(chain_with_revocation_lists_is_never_known),
+		cmocka_unit_test(threads_share_known_chains),
 		cmocka_unit_test(list_compares_all_bytes_and_the_sender),
 		cmocka_unit_test(list_is_bounded_and_forgets_the_oldest),
 		cmocka_unit_test(list_takes_no_chain_that_was_not_checked),
