@@ -225,9 +225,11 @@ int qkdtls_config_set_chain_signatures(struct qkdtls_config *config, const char 
 int qkdtls_config_set_alpn(struct qkdtls_config *config, const char *names);
 
 /*
- * The largest protected record (RFC 8449: content, type and padding, 64..16385 bytes) that this end takes:
- * a larger one is record_overflow. Default 16385; a client then does not send the extension. The peer's limit
- * is always kept, by kTLS where the kernel can (since 6.19), otherwise qkdtls_ktls_install() says -EOPNOTSUPP.
+ * The largest protected record (RFC 8449: content, type and padding, 64..16385 bytes) that this end takes, else
+ * -EINVAL. Default 16385; a client then does not send the extension. A peer that knows the extension keeps the
+ * limit, or it is record_overflow; one that does not know it, and what comes through kTLS, is not held to it.
+ * The peer's own limit is always kept, by kTLS where the kernel can (since 6.19), otherwise
+ * qkdtls_ktls_install() says -EOPNOTSUPP.
  */
 int qkdtls_config_set_record_size_limit(struct qkdtls_config *config, unsigned int limit);
 
@@ -477,8 +479,8 @@ int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
 
 /*
  * Puts both keys on the connected TCP socket @fd by the kernel's TLS. 0; nothing was changed: -EOPNOTSUPP,
- * this kernel has no TLS or lacks the cipher, or the peer has closed its side already (the engine's own
- * records can be used), -EAGAIN and -EPERM as qkdtls_take_traffic_keys();
+ * this kernel has no TLS or lacks the cipher, cannot keep the peer's record size limit, or the peer has closed
+ * its side already (the engine's own records can be used), -EAGAIN and -EPERM as qkdtls_take_traffic_keys();
  * any other errno: after the ULP was attached a key could not be set. Then the socket would send plain
  * text: it has been shut down and must be closed.
  */

@@ -17,6 +17,7 @@ enum site_psk {
 /**
  * struct site_options - what differs from the default: policy require, imported PSK, x25519
  * @groups, @ciphers, @alpn: NULL: the default
+ * @record_limit: 0: the default
  * @certificate: server's, NULL: "server"
  * @verify_client: the server asks; the client has a certificate unless @bare_client
  * @ocsp_required: by role: the peer must staple an OCSP response
@@ -28,6 +29,7 @@ struct site_options {
 	const char *groups;
 	const char *ciphers;
 	const char *alpn;
+	unsigned int record_limit;
 	const char *certificate;
 	const char *client_certificate;
 	const char *peer_name;

@@ -13,13 +13,17 @@
 
 #include "tls/ktls.h"
 
-#define FD	      77
-#define SOL_TLS_VALUE 282
+#define FD		   77
+#define SOL_TLS_VALUE	   282
+#define FULL		   16384
+#define TX_MAX_PAYLOAD_LEN 5
 
 enum step {
 	STEP_ULP,
+	STEP_PROBE,
 	STEP_TAKE,
 	STEP_TX,
+	STEP_LIMIT,
 	STEP_RX,
 	STEP_SHUTDOWN,
 	STEP_COUNT,
@@ -33,6 +37,7 @@ static struct {
 	uint8_t rx[64];
 	socklen_t tx_len;
 	socklen_t rx_len;
+	uint16_t payload_max;
 	struct qkdtls_traffic_key key_tx;
 	struct qkdtls_traffic_key key_rx;
 } fake;
@@ -55,6 +60,11 @@ static int fake_setsockopt(int fd, int level, int option, const void *value, soc
 		return answer(STEP_ULP);
 	}
 	assert_int_equal(level, SOL_TLS_VALUE);
+	if (option == TX_MAX_PAYLOAD_LEN) {
+		assert_int_equal(len, sizeof(fake.payload_max));
+		memcpy(&fake.payload_max, value, len);
+		return answer(fake.payload_max == FULL ? STEP_PROBE : STEP_LIMIT);
+	}
 	assert_true(len <= sizeof(fake.tx));
 	if (option == TLS_TX) {
 		memcpy(fake.tx, value, len);
@@ -112,9 +122,14 @@ static int setup(void **state)
 	return 0;
 }
 
+static int install_limited(size_t payload_max)
+{
+	return qkdtls_ktls_install_by(NULL, fake.key_tx.suite, payload_max, FD, &calls);
+}
+
 static int install(void)
 {
-	return qkdtls_ktls_install_by(NULL, fake.key_tx.suite, FD, &calls);
+	return install_limited(FULL);
 }
 
 static void assert_calls(const enum step *steps, size_t count)
@@ -208,7 +223,7 @@ static void kernel_without_tls_changes_nothing(void **state)
 
 static void unknown_cipher_changes_nothing(void **state)
 {
-	assert_int_equal(qkdtls_ktls_install_by(NULL, 0x1399, FD, &calls), -EOPNOTSUPP);
+	assert_int_equal(qkdtls_ktls_install_by(NULL, 0x1399, FULL, FD, &calls), -EOPNOTSUPP);
 	assert_int_equal(fake.count, 0);
 }
 
@@ -272,6 +287,28 @@ static void key_of_wrong_length_is_refused(void **state)
 	ASSERT_CALLS(STEP_ULP, STEP_TAKE, STEP_SHUTDOWN);
 }
 
+/* The peer's record_size_limit, without the byte for the type, known to the kernel before it could be broken */
+static void peers_limit_goes_on_before_the_way_in(void **state)
+{
+	assert_int_equal(install_limited(63), 0);
+	ASSERT_CALLS(STEP_ULP, STEP_PROBE, STEP_TAKE, STEP_TX, STEP_LIMIT, STEP_RX);
+	assert_int_equal(fake.payload_max, 63);
+}
+
+static void kernel_that_knows_no_limit_gets_no_key(void **state)
+{
+	fake.fail[STEP_PROBE] = ENOPROTOOPT;
+	assert_int_equal(install_limited(FULL - 1), -EOPNOTSUPP);
+	ASSERT_CALLS(STEP_ULP, STEP_PROBE);
+}
+
+static void limit_failure_shuts_down(void **state)
+{
+	fake.fail[STEP_LIMIT] = EBUSY;
+	assert_int_equal(install_limited(1000), -EBUSY);
+	ASSERT_CALLS(STEP_ULP, STEP_PROBE, STEP_TAKE, STEP_TX, STEP_LIMIT, STEP_SHUTDOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +323,9 @@ int main(void)
 		cmocka_unit_test_setup(tx_failure_shuts_down, setup),
 		cmocka_unit_test_setup(rx_failure_shuts_down, setup),
 		cmocka_unit_test_setup(late_failure_never_says_unsupported, setup),
+		cmocka_unit_test_setup(peers_limit_goes_on_before_the_way_in, setup),
+		cmocka_unit_test_setup(kernel_that_knows_no_limit_gets_no_key, setup),
+		cmocka_unit_test_setup(limit_failure_shuts_down, setup),
 		cmocka_unit_test_setup(key_of_another_suite_is_refused, setup),
 		cmocka_unit_test_setup(key_of_wrong_length_is_refused, setup),
 	};

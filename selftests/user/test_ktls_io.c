@@ -72,7 +72,7 @@ static int setsockopt_short(int fd, int level, int option, const void *value, so
 static int install(int i, const struct ktls_calls *calls)
 {
 	pair.second = i == 1;
-	return qkdtls_ktls_install_by(NULL, pair.suite, pair.fd[i], calls);
+	return qkdtls_ktls_install_by(NULL, pair.suite, KTLS_RECORD_MAX, pair.fd[i], calls);
 }
 
 static int setup(void **state)

@@ -125,7 +125,9 @@ static int stream_start(struct session *s, struct stream *stream)
 		return 0;
 	}
 	if (ret == -EOPNOTSUPP)
-		log_error("this kernel has no TLS: modprobe tls, or --records own");
+		log_error(
+			"this kernel has no TLS (modprobe tls), lacks the cipher, or cannot keep the "
+			"peer's record size limit: --records own does without");
 	else
 		log_error("the kernel did not take the traffic keys: %s; connection closed",
 			  strerror(-ret));

@@ -305,8 +305,8 @@ static void warn_own_records(void)
 
 	if (!warned)
 		log_warning(
-			"no TLS in this kernel (modprobe tls), or the peer closed early: records are "
-			"protected in user space");
+			"no TLS in this kernel (modprobe tls), one that cannot keep the peer's record "
+			"size limit, or the peer closed early: records are protected in user space");
 	warned = true;
 }
 

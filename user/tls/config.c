@@ -22,6 +22,7 @@ struct qkdtls_config *qkdtls_config_new(void)
 	config->refs = 1;
 	config->policy = QKDTLS_REQUIRE;
 	qkdtls_known_init(&config->known);
+	config->record_limit = QKDTLS_RECORD_INNER_MAX;
 	config->key_limits.records = RECORDS_MAX;
 	qkdtls_suite_list_default(&config->suites);
 	qkdtls_group_list_default(&config->groups);
@@ -232,6 +233,15 @@ int qkdtls_config_set_alpn(struct qkdtls_config *config, const char *names)
 			      "there twice, or the list is longer than %d bytes",
 			      QKDTLS_ALPN_MAX);
 	config->alpn = alpn;
+	return accept_setting(config);
+}
+
+int qkdtls_config_set_record_size_limit(struct qkdtls_config *config, unsigned int limit)
+{
+	if (limit < QKDTLS_RECORD_LIMIT_MIN || limit > QKDTLS_RECORD_INNER_MAX)
+		return refuse(config, -EINVAL, "record size limit: from %d to %d",
+			      QKDTLS_RECORD_LIMIT_MIN, QKDTLS_RECORD_INNER_MAX);
+	config->record_limit = (uint16_t)limit;
 	return accept_setting(config);
 }
 

@@ -31,6 +31,8 @@ static const struct ext_rule ext_rules[] = {
 	{ QKDTLS_EXT_SIGNATURE_ALGORITHMS, QKDTLS_IN_CH | QKDTLS_IN_CR, 0,
 	  &qkdtls_ext_signature_algorithms },
 	{ QKDTLS_EXT_ALPN, QKDTLS_IN_CH | QKDTLS_IN_EE, 0, &qkdtls_ext_alpn },
+	{ QKDTLS_EXT_RECORD_SIZE_LIMIT, QKDTLS_IN_CH | QKDTLS_IN_EE, 0,
+	  &qkdtls_ext_record_size_limit },
 	{ QKDTLS_EXT_COOKIE, QKDTLS_IN_CH | QKDTLS_IN_HRR, QKDTLS_IN_HRR, &qkdtls_ext_cookie },
 	{ QKDTLS_EXT_KEY_SHARE, QKDTLS_IN_CH | QKDTLS_IN_SH | QKDTLS_IN_HRR, 0,
 	  &qkdtls_ext_key_share },

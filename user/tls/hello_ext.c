@@ -11,7 +11,9 @@ int qkdtls_encrypted_extensions_send(struct qkdtls_conn *conn)
 	message = qkdtls_message_begin(conn, &w, QKDTLS_MSG_ENCRYPTED_EXTENSIONS);
 	qkdtls_ext_write(conn, QKDTLS_IN_EE, &w);
 	ret = qkdtls_message_end(conn, &w, message);
-	return ret ? ret : qkdtls_message_send(conn, &w);
+	if (!ret)
+		ret = qkdtls_message_send(conn, &w);
+	return ret ? ret : qkdtls_record_limits_start(conn);
 }
 
 int qkdtls_encrypted_extensions_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming *msg)
@@ -22,5 +24,5 @@ int qkdtls_encrypted_extensions_recv(struct qkdtls_conn *conn, const struct qkdt
 	if (!ret && !qkdtls_cursor_empty(&body))
 		ret = qkdtls_fail(conn, QKDTLS_ALERT_DECODE_ERROR,
 				  "bytes behind the end of EncryptedExtensions");
-	return ret;
+	return ret ? ret : qkdtls_record_limits_start(conn);
 }

@@ -114,6 +114,7 @@ struct qkdtls_config {
 	char peer_name[QKDTLS_NAME_LEN_MAX + 1];
 	bool verify_client;
 	struct qkdtls_alpn alpn;
+	uint16_t record_limit; /* content, type and padding that this end takes */
 	struct qkdtls_suite_list suites;
 	struct qkdtls_group_list groups;
 	struct qkdtls_scheme_list schemes;
@@ -144,6 +145,7 @@ struct qkdtls_hello {
 	struct qkdtls_cursor groups;
 	struct qkdtls_cursor schemes;
 	struct qkdtls_cursor protocols;
+	uint16_t record_limit;
 	struct qkdtls_cursor cookie;
 	struct qkdtls_cursor identities;
 	struct qkdtls_cursor binders;
@@ -363,6 +365,7 @@ enum qkdtls_ext_type {
 	QKDTLS_EXT_SIGNATURE_ALGORITHMS = 13,
 	QKDTLS_EXT_ALPN = 16,
 	QKDTLS_EXT_PADDING = 21,
+	QKDTLS_EXT_RECORD_SIZE_LIMIT = 28,
 	QKDTLS_EXT_CERT_WITH_EXTERN_PSK = 33,
 	QKDTLS_EXT_PRE_SHARED_KEY = 41,
 	QKDTLS_EXT_EARLY_DATA = 42,
@@ -399,6 +402,8 @@ extern const struct qkdtls_ext_ops qkdtls_ext_cookie;
 extern const struct qkdtls_ext_ops qkdtls_ext_status_request;
 /* ext_alpn.c */
 extern const struct qkdtls_ext_ops qkdtls_ext_alpn;
+/* ext_record_limit.c */
+extern const struct qkdtls_ext_ops qkdtls_ext_record_size_limit;
 /* ext_share.c */
 extern const struct qkdtls_ext_ops qkdtls_ext_supported_groups;
 extern const struct qkdtls_ext_ops qkdtls_ext_key_share;
@@ -412,6 +417,9 @@ extern const struct qkdtls_ext_ops qkdtls_ext_early_data;
 int qkdtls_alpn_parse(struct qkdtls_alpn *alpn, const char *names);
 /* Server: the first of ours that is on offer; it fails if there is none. */
 int qkdtls_alpn_select(struct qkdtls_conn *conn);
+
+/* ext_record_limit.c: both ends have named their limits, if they have: they hold from here on. */
+int qkdtls_record_limits_start(struct qkdtls_conn *conn);
 
 /* ext_share.c: the client's share of a group; false: none */
 bool qkdtls_share_find(const struct qkdtls_hello *hello, uint16_t group,

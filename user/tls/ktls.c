@@ -17,6 +17,11 @@
 #define TCP_ULP 31
 #endif
 
+/* Linux 6.19; older headers lack it. */
+#ifndef TLS_TX_MAX_PAYLOAD_LEN
+#define TLS_TX_MAX_PAYLOAD_LEN 5
+#endif
+
 #define IV_LEN	12
 #define SEQ_LEN 8
 
@@ -114,14 +119,26 @@ static int set_key(const struct ktls_cipher *cipher, const struct qkdtls_traffic
 	return ret;
 }
 
-static int set_keys(struct qkdtls_conn *conn, const struct ktls_cipher *cipher, int fd,
-		    const struct ktls_calls *calls)
+static int set_payload_max(size_t max, int fd, const struct ktls_calls *calls)
+{
+	const uint16_t value = (uint16_t)max;
+
+	return calls->setsockopt(fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &value, sizeof(value))
+		       ? -errno
+		       : 0;
+}
+
+static int set_keys(struct qkdtls_conn *conn, const struct ktls_cipher *cipher, size_t payload_max,
+		    int fd, const struct ktls_calls *calls)
 {
 	struct qkdtls_traffic_key tx = { 0 }, rx = { 0 };
 	int ret = calls->take_keys(conn, &tx, &rx);
 
 	if (!ret)
 		ret = set_key(cipher, &tx, fd, TLS_TX, calls);
+	/* The least that TLS 1.3 allows is taken only of a socket that knows its version. */
+	if (!ret && payload_max < QKDTLS_RECORD_PLAIN_MAX)
+		ret = set_payload_max(payload_max, fd, calls);
 	if (!ret)
 		ret = set_key(cipher, &rx, fd, TLS_RX, calls);
 	OPENSSL_cleanse(&tx, sizeof(tx));
@@ -146,7 +163,17 @@ static int ulp_attach(int fd, const struct ktls_calls *calls)
 	}
 }
 
-int qkdtls_ktls_install_by(struct qkdtls_conn *conn, uint16_t suite, int fd,
+/*
+ * Can it keep the peer's limit? Asked by setting what holds anyway, before a key is given away: a socket with
+ * the ULP but without keys is still a plain one, which the engine's own records can go over.
+ */
+static bool keeps_payload_max(size_t payload_max, int fd, const struct ktls_calls *calls)
+{
+	return payload_max == QKDTLS_RECORD_PLAIN_MAX ||
+	       !set_payload_max(QKDTLS_RECORD_PLAIN_MAX, fd, calls);
+}
+
+int qkdtls_ktls_install_by(struct qkdtls_conn *conn, uint16_t suite, size_t payload_max, int fd,
 			   const struct ktls_calls *calls)
 {
 	const struct ktls_cipher *cipher = ktls_cipher_find(suite);
@@ -156,10 +183,10 @@ int qkdtls_ktls_install_by(struct qkdtls_conn *conn, uint16_t suite, int fd,
 		return -EOPNOTSUPP;
 	/* The ULP first: where it is missing the engine keeps its keys and goes on by itself. */
 	ret = ulp_attach(fd, calls);
-	if (ret == -EOPNOTSUPP)
-		return ret;
+	if (ret == -EOPNOTSUPP || (!ret && !keeps_payload_max(payload_max, fd, calls)))
+		return -EOPNOTSUPP;
 	if (!ret)
-		ret = set_keys(conn, cipher, fd, calls);
+		ret = set_keys(conn, cipher, payload_max, fd, calls);
 	if (!ret)
 		return 0;
 	/*
@@ -182,5 +209,7 @@ int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd)
 
 	if (ret)
 		return ret;
-	return qkdtls_ktls_install_by(conn, qkdtls_info(conn)->suite, fd, &calls);
+	return qkdtls_ktls_install_by(conn, qkdtls_info(conn)->suite,
+				      qkdtls_record_writer_max(&conn->writer, QKDTLS_CONTENT_DATA),
+				      fd, &calls);
 }

@@ -14,8 +14,8 @@ struct ktls_calls {
 			 struct qkdtls_traffic_key *rx);
 };
 
-/* @conn is only handed to take_keys; @suite is what it negotiated. */
-int qkdtls_ktls_install_by(struct qkdtls_conn *conn, uint16_t suite, int fd,
+/* @conn is only handed to take_keys; @suite and @payload_max (of a record's content) are what it negotiated. */
+int qkdtls_ktls_install_by(struct qkdtls_conn *conn, uint16_t suite, size_t payload_max, int fd,
 			   const struct ktls_calls *calls);
 
 #endif /* _QKD_TLS_KTLS_H */

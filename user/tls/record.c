@@ -51,7 +51,7 @@ static void make_nonce(const struct qkdtls_protection *p, uint8_t nonce[QKDTLS_A
 
 void qkdtls_record_reader_init(struct qkdtls_record_reader *reader)
 {
-	*reader = (struct qkdtls_record_reader){ .given = 0 };
+	*reader = (struct qkdtls_record_reader){ .inner_max = QKDTLS_RECORD_INNER_MAX };
 	qkdtls_buf_init(&reader->body, QKDTLS_RECORD_HEADER + QKDTLS_RECORD_BODY_MAX);
 }
 
@@ -73,6 +73,12 @@ int qkdtls_record_reader_key(struct qkdtls_record_reader *reader,
 	if (qkdtls_record_reader_busy(reader))
 		return -EBUSY;
 	return protection_set(&reader->protection, key);
+}
+
+bool qkdtls_record_reader_limit(struct qkdtls_record_reader *reader, size_t limit)
+{
+	reader->inner_max = limit;
+	return reader->inner_seen <= limit;
 }
 
 /* Length of the body that the header in hand announces */
@@ -140,10 +146,13 @@ static int check_header(const struct qkdtls_record_reader *reader)
 }
 
 /* TLSInnerPlaintext: content, its type, zeros */
-static int strip_padding(const uint8_t *inner, size_t len, struct qkdtls_record *record)
+static int strip_padding(struct qkdtls_record_reader *reader, const uint8_t *inner, size_t len,
+			 struct qkdtls_record *record)
 {
-	if (len > QKDTLS_RECORD_PLAIN_MAX + 1)
+	if (len > reader->inner_max)
 		return QKDTLS_ALERT_RECORD_OVERFLOW;
+	if (len > reader->inner_seen)
+		reader->inner_seen = len;
 	while (len && !inner[len - 1])
 		len--;
 	if (!len)
@@ -184,7 +193,7 @@ static int open_record(struct qkdtls_record_reader *reader, struct qkdtls_record
 	p->seq++;
 	/* The peer has keys: its alerts come protected from here on. */
 	reader->allow_plain_alert = false;
-	return strip_padding(body, len - QKDTLS_AEAD_TAG_LEN, record);
+	return strip_padding(reader, body, len - QKDTLS_AEAD_TAG_LEN, record);
 }
 
 int qkdtls_record_reader_next(struct qkdtls_record_reader *reader, struct qkdtls_record *record)
@@ -226,7 +235,10 @@ int qkdtls_record_reader_next(struct qkdtls_record_reader *reader, struct qkdtls
 
 void qkdtls_record_writer_init(struct qkdtls_record_writer *writer)
 {
-	*writer = (struct qkdtls_record_writer){ .version = VERSION_TLS12 };
+	*writer = (struct qkdtls_record_writer){
+		.inner_max = QKDTLS_RECORD_INNER_MAX,
+		.version = VERSION_TLS12,
+	};
 }
 
 void qkdtls_record_writer_free(struct qkdtls_record_writer *writer)
@@ -250,9 +262,19 @@ uint64_t qkdtls_record_writer_left(const struct qkdtls_record_writer *writer)
 	return p->seq < p->limit ? p->limit - p->seq : 0;
 }
 
+void qkdtls_record_writer_limit(struct qkdtls_record_writer *writer, size_t limit)
+{
+	writer->inner_max = limit;
+}
+
 static bool is_protected(const struct qkdtls_record_writer *writer, uint8_t type)
 {
 	return writer->protection.key && type != QKDTLS_CONTENT_CCS;
+}
+
+size_t qkdtls_record_writer_max(const struct qkdtls_record_writer *writer, uint8_t type)
+{
+	return is_protected(writer, type) ? writer->inner_max - 1 : QKDTLS_RECORD_PLAIN_MAX;
 }
 
 /* One record into @out, which has room for it; its whole length by @written */
@@ -291,11 +313,12 @@ int qkdtls_record_write_padded(struct qkdtls_record_writer *writer, uint8_t type
 			       size_t len, size_t padding, struct qkdtls_buf *out)
 {
 	size_t size = QKDTLS_RECORD_HEADER + len + padding + 1 + QKDTLS_AEAD_TAG_LEN;
+	const size_t max = qkdtls_record_writer_max(writer, type);
 	size_t written;
 	uint8_t *room;
 	int err;
 
-	if (len > QKDTLS_RECORD_PLAIN_MAX || padding > QKDTLS_RECORD_PLAIN_MAX - len)
+	if (len > max || padding > max - len)
 		return -EMSGSIZE;
 	if ((!len && type != QKDTLS_CONTENT_DATA) || (padding && !is_protected(writer, type)))
 		return -EINVAL;
@@ -318,17 +341,19 @@ int qkdtls_record_write_padded(struct qkdtls_record_writer *writer, uint8_t type
 static size_t written_size(const struct qkdtls_record_writer *writer, uint8_t type, size_t len,
 			   size_t *records)
 {
+	const size_t max = qkdtls_record_writer_max(writer, type);
 	size_t overhead = QKDTLS_RECORD_HEADER;
 
 	if (is_protected(writer, type))
 		overhead += 1 + QKDTLS_AEAD_TAG_LEN;
-	*records = len ? (len - 1) / QKDTLS_RECORD_PLAIN_MAX + 1 : 1;
+	*records = len ? (len - 1) / max + 1 : 1;
 	return len + *records * overhead;
 }
 
 int qkdtls_record_write(struct qkdtls_record_writer *writer, uint8_t type, const void *data,
 			size_t len, struct qkdtls_buf *out)
 {
+	const size_t max = qkdtls_record_writer_max(writer, type);
 	size_t now, records, size, at = 0, before = out->len;
 	const uint8_t *from = data;
 	int err;
@@ -343,7 +368,7 @@ int qkdtls_record_write(struct qkdtls_record_writer *writer, uint8_t type, const
 	if (!qkdtls_buf_room(out, size))
 		return -ENOMEM;
 	do {
-		now = len - at < QKDTLS_RECORD_PLAIN_MAX ? len - at : QKDTLS_RECORD_PLAIN_MAX;
+		now = len - at < max ? len - at : max;
 		err = qkdtls_record_write_padded(writer, type, now ? from + at : NULL, now, 0, out);
 		at += now;
 	} while (!err && at < len);

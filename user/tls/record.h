@@ -22,7 +22,9 @@ enum qkdtls_content {
 
 #define QKDTLS_RECORD_HEADER	5
 #define QKDTLS_RECORD_PLAIN_MAX 16384
+#define QKDTLS_RECORD_INNER_MAX (QKDTLS_RECORD_PLAIN_MAX + 1) /* with type and padding */
 #define QKDTLS_RECORD_BODY_MAX	(QKDTLS_RECORD_PLAIN_MAX + 256)
+#define QKDTLS_RECORD_LIMIT_MIN 64 /* that an end may ask for (RFC 8449 section 4) */
 
 /* One direction's key and place in the sequence. All zero: plain text */
 struct qkdtls_protection {
@@ -41,12 +43,16 @@ struct qkdtls_protection {
  *	well-formed change_cipher_spec is dropped, otherwise it is unexpected_message
  * @allow_plain_alert: set by a server that has sent its ServerHello, until the first protected
  *	record: a client that cannot use that ServerHello has no keys for its alert
+ * @inner_max: content, type and padding of a protected record, by qkdtls_record_reader_limit()
+ * @inner_seen: the largest so far
  * @body: header and body of the record in hand
  */
 struct qkdtls_record_reader {
 	struct qkdtls_protection protection;
 	bool allow_ccs;
 	bool allow_plain_alert;
+	size_t inner_max;
+	size_t inner_seen;
 	struct qkdtls_buf body;
 	size_t given; /* bytes of the record that the caller is looking at */
 };
@@ -66,6 +72,12 @@ void qkdtls_record_reader_free(struct qkdtls_record_reader *reader); /* wipes */
  */
 int qkdtls_record_reader_key(struct qkdtls_record_reader *reader,
 			     const struct qkdtls_traffic_key *key);
+
+/*
+ * A protected record with more than @limit bytes of content, type and padding is record_overflow. false: one has
+ * been taken already.
+ */
+bool qkdtls_record_reader_limit(struct qkdtls_record_reader *reader, size_t limit);
 
 /* Bytes of this record still missing: the header first, then the body; never 0 before it is whole
  */
@@ -89,6 +101,7 @@ int qkdtls_record_reader_next(struct qkdtls_record_reader *reader, struct qkdtls
 
 struct qkdtls_record_writer {
 	struct qkdtls_protection protection;
+	size_t inner_max; /* as in the reader: what the peer takes */
 	uint16_t version; /* legacy_record_version of plain records; 0x0303 unless the caller sets
 			     0x0301 */
 };
@@ -100,11 +113,17 @@ void qkdtls_record_writer_free(struct qkdtls_record_writer *writer); /* wipes */
 int qkdtls_record_writer_key(struct qkdtls_record_writer *writer,
 			     const struct qkdtls_traffic_key *key);
 
+/* Protected records hold at most @limit bytes of content, type and padding. */
+void qkdtls_record_writer_limit(struct qkdtls_record_writer *writer, size_t limit);
+
+/* Content that fits into one record of this type */
+size_t qkdtls_record_writer_max(const struct qkdtls_record_writer *writer, uint8_t type);
+
 /* Records that this key may still protect (UINT64_MAX: plain) */
 uint64_t qkdtls_record_writer_left(const struct qkdtls_record_writer *writer);
 
 /*
- * Appends @data as records of at most QKDTLS_RECORD_PLAIN_MAX bytes to @out, all or nothing.
+ * Appends @data as records of at most qkdtls_record_writer_max() bytes to @out, all or nothing.
  * change_cipher_spec is always plain. No data gives one empty record for application data and
  * -EINVAL for anything else. -EKEYEXPIRED: more records than the key has left; -ENOBUFS, -ENOMEM,
  * -EIO.
@@ -112,7 +131,7 @@ uint64_t qkdtls_record_writer_left(const struct qkdtls_record_writer *writer);
 int qkdtls_record_write(struct qkdtls_record_writer *writer, uint8_t type, const void *data,
 			size_t len, struct qkdtls_buf *out);
 
-/* The same for one record of at most QKDTLS_RECORD_PLAIN_MAX bytes with @padding; -EMSGSIZE */
+/* The same for one record, which @padding counts to; -EMSGSIZE */
 int qkdtls_record_write_padded(struct qkdtls_record_writer *writer, uint8_t type, const void *data,
 			       size_t len, size_t padding, struct qkdtls_buf *out);
 

@@ -39,7 +39,7 @@ ssize_t qkdtls_send(struct qkdtls_conn *conn, const void *data, size_t len)
 		return -EPIPE;
 	if (!len || conn->out.len >= SEND_QUEUE_MAX)
 		return 0;
-	len = smaller(len, QKDTLS_RECORD_PLAIN_MAX);
+	len = smaller(len, qkdtls_record_writer_max(&conn->writer, QKDTLS_CONTENT_DATA));
 	if (qkdtls_key_age_over(conn, len) && qkdtls_key_update_send(conn, false))
 		return stream_failure(conn);
 	ret = qkdtls_record_write(&conn->writer, QKDTLS_CONTENT_DATA, data, len, &conn->out);
