@@ -525,7 +525,11 @@ ssize_t qkdtls_receive(struct qkdtls_conn *conn, void *buf, size_t len);
  */
 int qkdtls_key_update(struct qkdtls_conn *conn, bool peer_too);
 
-/* Queues close_notify: this end sends no more, but goes on receiving until the peer's close_notify. */
+/*
+ * Queues close_notify: this end sends no more, not even an alert, but goes on receiving until the peer's
+ * close_notify. After the peer's, this end may go on sending until it calls this; what the peer sends behind it is
+ * never delivered. Again, or after both: 0. -EPERM etc. as qkdtls_send()
+ */
 int qkdtls_close(struct qkdtls_conn *conn);
 
 #ifdef __cplusplus

@@ -34,8 +34,11 @@ int qkdtls_fail_errno(struct qkdtls_conn *conn, enum qkdtls_alert alert, int fai
 	conn->error.sent = alert;
 	conn->error.reason = reason;
 	qkdtls_buf_free(&conn->flight);
-	/* An alert that finds no room is lost; the connection has failed all the same. */
-	if (alert != QKDTLS_ALERT_NONE && !conn->keys_taken)
+	/*
+	 * An alert that finds no room is lost; the connection has failed all the same. Behind our close_notify
+	 * nothing may come.
+	 */
+	if (alert != QKDTLS_ALERT_NONE && !conn->keys_taken && !conn->closed)
 		(void)qkdtls_alert_queue(conn, alert);
 	return QKDTLS_ERROR;
 }
