@@ -134,13 +134,9 @@ static void judge_status(const struct status_row *row, enum qkdtls_role judge)
 	loopback_free(&stage.lb);
 }
 
-static void client_judges_status(void **state)
+static void both_judge_status(void **state)
 {
 	judge_status(*state, QKDTLS_CLIENT);
-}
-
-static void server_judges_status(void **state)
-{
 	judge_status(*state, QKDTLS_SERVER);
 }
 
@@ -316,8 +312,7 @@ int main(void)
 		cmocka_unit_test(another_certificate_drops_the_staple),
 	};
 
-	ROWS(client_judges_status, status_rows);
-	ROWS(server_judges_status, status_rows);
+	ROWS(both_judge_status, status_rows);
 	ROWS(client_judges_request, request_rows);
 	return rows_run(tests, sizeof(tests) / sizeof(tests[0]));
 }
