@@ -67,6 +67,12 @@ static const struct place_row places[] = {
 	{ "padding in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 21 },
 	{ "padding in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 21 },
 
+	{ "record_size_limit in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 28 },
+	{ "record_size_limit in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 28 },
+	{ "record_size_limit in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 28 },
+	{ "record_size_limit in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 28 },
+	{ "record_size_limit in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 28 },
+
 	{ "extension 33 in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 33 },
 	{ "extension 33 in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 33 },
 	{ "extension 33 in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 33 },
