@@ -241,6 +241,37 @@ test_a_key_changed_under_kernel_records_is_followed_or_closes_in_order() {
 	exec 6>&- 8>&-
 }
 
+# ---- OCSP ----
+
+test_openssl_server_staples() {
+	begin
+	needs_hybrid
+	make_staple foreign.staple zurich ca
+	openssl_server_start "${its_certificate[@]}" -status_file foreign.staple
+	talk_to_foreign_server "${plain[@]}" --ocsp-required
+	foreign_server_stop
+}
+
+test_openssl_server_without_a_staple_is_refused() {
+	begin
+	needs_hybrid
+	openssl_server_start "${its_certificate[@]}"
+	status_is 1 client "${plain[@]}" --ocsp-required </dev/null
+	say client.err "alert sent: bad_certificate_status_response"
+	foreign_server_stop
+}
+
+test_openssl_client_is_given_a_staple() {
+	begin
+	needs_hybrid
+	make_staple foreign.staple zurich ca
+	server_start_open "${plain[@]}" --ocsp-staple foreign.staple
+	openssl_client_is "${its_trust[@]}" -status
+	talk_with_foreign_client "${openssl_client[@]}"
+	says foreign.out 'OCSP Response Status: successful'
+	says foreign.out 'Cert Status: good'
+}
+
 # ---- refusals ----
 
 # Against a peer that knows nothing of QKD, with a key at hand: under prefer a plain handshake, never under require
