@@ -19,7 +19,8 @@ struct qkdtls_cursor qkdtls_cursor(const void *data, size_t len)
 
 size_t qkdtls_cursor_left(const struct qkdtls_cursor *c)
 {
-	return (size_t)(c->end - c->pos);
+	/* Nor NULL - NULL, of a cursor that was never set. */
+	return c->pos == c->end ? 0 : (size_t)(c->end - c->pos);
 }
 
 bool qkdtls_cursor_empty(const struct qkdtls_cursor *c)
