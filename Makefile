@@ -12,6 +12,7 @@ help:
 	@echo 'make check            set up all, run every test; ends in "N passed, N failed, N skipped"'
 	@echo 'make check-debug      kernel and end-to-end tests with KASAN, lockdep, kmemleak (builds a kernel the first time)'
 	@echo 'make bench-handshake  what a handshake with a QKD key costs beside libssl without one, in the Debian 13 root'
+	@echo 'make prove            have CBMC prove message parsers free of undefined behaviour (not a part of check)'
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
 	@echo 'make modules          build qkd.ko and qkd_sim.ko for KDIR ($(KDIR))'
 	@echo 'make modules_install  install them (then: depmod, modprobe qkd_sim demo=1)'
@@ -33,6 +34,9 @@ check-debug:
 bench-handshake:
 	tools/testbed/enter $(MAKE) -C user O=$(CURDIR)/build/bench bench-handshake
 
+prove:
+	selftests/run.sh prove
+
 demo:
 	tools/demo/run
 
@@ -49,4 +53,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: all help user modules modules_install check check-debug bench-handshake demo install clean
+.PHONY: prove all help user modules modules_install check check-debug bench-handshake demo install clean

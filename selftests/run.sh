@@ -13,8 +13,9 @@
 #	e2e         in a virtual machine, kernel 6.12: two sites, and the unit tests that need the kernel's TLS
 #	kmod-6.1, kmod-7.3
 #
-# and, only when asked for (make check-debug):
+# and, only when asked for (make prove; make check-debug):
 #
+#	prove       CBMC proofs of message parsers, selftests/prove, in the Debian 13 root
 #	kmod-debug  kernel self-tests with a kernel that looks for misuse of memory and locks (tools/testbed/debug-kernel)
 #	e2e-debug   two sites with that kernel
 #
@@ -89,6 +90,8 @@ part_ct() {
 	judge "$logs/ct.tap" tap_program ct "$bed/enter" selftests/ct/run "$top/build/ct/ct"
 }
 
+part_prove() { judge "$logs/prove.tap" tap_program prove "$bed/enter" selftests/prove/run -o "$top/build/prove"; }
+
 # The programs of the guest, built for its user space.
 build_for_guest() {
 	local log=$logs/guest.build.log source
@@ -149,6 +152,7 @@ run_part() {
 	unit) part_unit ;;
 	unit-host) part_unit_host ;;
 	ct) part_ct ;;
+	prove) part_prove ;;
 	e2e) part_e2e 6.12 e2e ;;
 	e2e-debug) part_e2e debug e2e-debug ;;
 	kmod-*) part_kmod "${1#kmod-}" ;;

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Stands for ext.c and ext_*.c, which have proofs of their own: a block is taken from the body, and what the hello
+ * keeps of it are parts of it, any parts.
+ */
+#include "prove.h"
+
+static void any_hello(struct qkdtls_hello *hello, struct qkdtls_cursor block)
+{
+	hello->extensions = block;
+	hello->seen = nondet_u32();
+	hello->selected_identity = nondet_u16();
+	hello->share_group = nondet_u16();
+	hello->share = any_part(block);
+	hello->shares = any_part(block);
+	hello->groups = any_part(block);
+	hello->schemes = any_part(block);
+	hello->cookie = any_part(block);
+	hello->identities = any_part(block);
+	hello->binders = any_part(block);
+	hello->binders_len = nondet_size();
+	hello->tls13 = nondet_bool();
+	hello->psk_dhe_ke = nondet_bool();
+	assume(hello->binders_len <= qkdtls_cursor_left(&block));
+}
+
+int qkdtls_ext_read(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
+		    struct qkdtls_cursor *body)
+{
+	struct qkdtls_cursor block;
+
+	check(sound(body), "extensions are read from a sound cursor");
+	if (!qkdtls_get_vec16(body, 0, UINT16_MAX, &block) || nondet_bool())
+		return qkdtls_fail(conn, QKDTLS_ALERT_DECODE_ERROR, "any");
+	if (conn->hs)
+		any_hello(&conn->hs->hello, block);
+	return 0;
+}
+
+bool qkdtls_ext_seen(const struct qkdtls_hello *hello, enum qkdtls_ext_type type)
+{
+	return nondet_bool();
+}
