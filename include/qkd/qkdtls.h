@@ -233,10 +233,14 @@ int qkdtls_config_set_alpn(struct qkdtls_config *config, const char *names);
  */
 int qkdtls_config_set_record_size_limit(struct qkdtls_config *config, unsigned int limit);
 
+/* Bounds of struct qkdtls_key_limits: before AES-GCM's limit (RFC 9846 section 5.5); a full record */
+#define QKDTLS_KEY_RECORDS_MAX ((1 << 24) - 1024)
+#define QKDTLS_KEY_BYTES_MIN   16384
+
 /**
  * struct qkdtls_key_limits - when this end's own records get a new key by KeyUpdate
- * @records: records under one key beside the KeyUpdate that ends it, 1..2^24 - 1024 (the default, before AES-GCM's limit in RFC 9846 section 5.5)
- * @bytes: plain text under one key, at least a full record (16384); 0: no limit
+ * @records: records under one key beside the KeyUpdate that ends it, 1..QKDTLS_KEY_RECORDS_MAX (the default)
+ * @bytes: plain text under one key, at least QKDTLS_KEY_BYTES_MIN; 0: no limit
  * @seconds: age of the key, looked at when something is sent; 0: no limit
  */
 struct qkdtls_key_limits {

@@ -133,6 +133,34 @@ test_a_server_serves_one_after_another_each_with_a_key_of_its_own() {
 	[[ $(sort -u server.keys.spent | wc -l) == 3 ]]
 }
 
+test_application_protocol_is_agreed_or_refused() {
+	begin
+	make_keys 3
+	server_start "${server_keys[@]}" --echo --alpn qkd/2,qkd/1
+	[[ $(echo hello | client "${client_keys[@]}" --alpn qkd/0,qkd/1,qkd/2) == hello ]]
+	say client.err "application protocol: qkd/2"
+	say server.err "application protocol: qkd/2"
+	[[ $(echo hello | client "${client_keys[@]}") == hello ]]
+	say client.err "application protocol: none"
+	echo hello | status_is 1 client "${client_keys[@]}" --alpn qkd/3
+	say client.err "alert received: no_application_protocol"
+	server_stop
+	# What is refused before a key is looked up spends none.
+	lines_in server.keys.spent 2
+}
+
+test_spare_key_serves_where_the_first_is_missing() {
+	begin
+	make_keys 2
+	sed -i 1d server.keys
+	server_start "${server_keys[@]}" --echo --once
+	[[ $(echo hello | client "${client_keys[@]}" --spare-key) == hello ]]
+	status_is 0 wait "$server_pid"
+	say client.err "key id: $(cut -d' ' -f1 server.keys)"
+	lines_in client.keys.spent 2
+	lines_in server.keys.spent 1
+}
+
 # ---- data ----
 
 echo_of_a_mebibyte() { # WHO PROTECTS RECORDS
@@ -152,6 +180,19 @@ test_1_mib_comes_back_as_it_went() {
 test_1_mib_comes_back_as_it_went_own_records() {
 	begin
 	echo_of_a_mebibyte own
+}
+
+test_1_mib_in_small_records_under_many_keys() {
+	begin
+	make_keys 1
+	openssl rand -out big 1048576
+	server_start "${server_keys[@]}" --echo --once --records own --record-size-limit 1000 --key-update-records 5
+	client "${client_keys[@]}" --records own --record-size-limit 64 --key-update-bytes 16384 --key-update-seconds 1 \
+		<big | sha256sum >sum
+	status_is 0 wait "$server_pid"
+	[[ $(cat sum) == $(sha256sum <big) ]]
+	says_not client.err 'error:'
+	says_not server.err 'error:'
 }
 
 test_data_goes_both_ways_at_once() {

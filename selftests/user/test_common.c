@@ -42,6 +42,18 @@ static void number_is_digits_in_range(void **state)
 	assert_int_equal(value, 10);
 }
 
+static void number_may_have_64_bits(void **state)
+{
+	uint64_t value = 7;
+
+	assert_int_equal(number_parse_u64("18446744073709551615", 0, UINT64_MAX, &value), 0);
+	assert_true(value == UINT64_MAX);
+	assert_int_equal(number_parse_u64("18446744073709551616", 0, UINT64_MAX, &value), -ERANGE);
+	assert_int_equal(number_parse_u64("184467440737095516150", 0, UINT64_MAX, &value), -ERANGE);
+	assert_int_equal(number_parse_u64("4", 5, UINT64_MAX, &value), -ERANGE);
+	assert_true(value == UINT64_MAX);
+}
+
 static void number_refuses_anything_else(void **state)
 {
 	static const char *const malformed[] = { "", " 1", "1 ", "+1", "-1", "0x1", "1s", "1.0" };
@@ -377,6 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(number_is_digits_in_range),
+		cmocka_unit_test(number_may_have_64_bits),
 		cmocka_unit_test(number_refuses_anything_else),
 		cmocka_unit_test(hex_is_read_in_either_case),
 		cmocka_unit_test(hex_refuses_anything_else),

@@ -40,7 +40,9 @@ static void full_client_is_understood(void **state)
 		parse("client zurich.example:443 --keys k --local-sae a --peer-sae b "
 		      "--ca ca.pem --crl l.pem --ocsp-staple o.der --ocsp-required --cert c.pem --key c.key --name n --policy prefer "
 		      "--groups x25519 --allow-classical-groups --ciphers c "
-		      "--timeout 600 --records own --keylog log",
+		      "--timeout 600 --records own --keylog log --alpn a,b --record-size-limit 64 "
+		      "--key-update-records 16776192 --key-update-bytes 18446744073709551615 "
+		      "--key-update-seconds 31536000 --spare-key",
 		      &o),
 		OPTIONS_RUN);
 	assert_int_equal(o.role, QKDTLS_CLIENT);
@@ -58,6 +60,12 @@ static void full_client_is_understood(void **state)
 	assert_string_equal(o.groups, "x25519");
 	assert_string_equal(o.ciphers, "c");
 	assert_string_equal(o.keylog, "log");
+	assert_string_equal(o.alpn, "a,b");
+	assert_int_equal(o.record_size_limit, 64);
+	assert_int_equal(o.key_records, 16776192);
+	assert_true(o.key_bytes == UINT64_MAX);
+	assert_int_equal(o.key_seconds, 31536000);
+	assert_true(o.spare_key);
 	assert_int_equal(o.policy, QKDTLS_PREFER);
 	assert_int_equal(o.psk_mode, PSK_MODE_IMPORTED);
 	assert_int_equal(o.timeout_s, 600);
@@ -78,6 +86,9 @@ static void defaults_are_the_strict_ones(void **state)
 	assert_int_equal(o.timeout_s, 10);
 	assert_false(o.allow_classical || o.verify_client || o.echo || o.once || o.psk_sha384);
 	assert_null(o.keylog);
+	assert_null(o.alpn);
+	assert_int_equal(o.record_size_limit | o.key_records | o.key_bytes | o.key_seconds, 0);
+	assert_false(o.spare_key);
 }
 
 static void psk_file_is_external_unless_imported(void **state)
@@ -125,6 +136,17 @@ static void wrong_usage_is_refused(void **state)
 		"client h:1 --link l --ca c --timeout 0",
 		"client h:1 --link l --ca c --timeout 601",
 		"client h:1 --link l --ca c --timeout 1s",
+		"client h:1 --link l --ca c --record-size-limit 63",
+		"client h:1 --link l --ca c --record-size-limit 16386",
+		"client h:1 --link l --ca c --key-update-records 0",
+		"client h:1 --link l --ca c --key-update-records 16776193",
+		"client h:1 --link l --ca c --key-update-bytes 16383",
+		"client h:1 --link l --ca c --key-update-bytes 18446744073709551616",
+		"client h:1 --link l --ca c --key-update-seconds 0",
+		"client h:1 --link l --ca c --key-update-seconds 31536001",
+		"client h:1 --link l --ca c --alpn=",
+		"server :1 --link l --cert c --key k --spare-key",
+		"client h:1 --ca c --psk-file f --psk-identity i --spare-key",
 		"client h:1 --link l --ca=",
 		"client h:1 --link l",
 		"client h:1 --link l --ca c --cert c",

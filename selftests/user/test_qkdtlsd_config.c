@@ -74,6 +74,12 @@ static void has_defaults(void **state)
 	assert_int_equal(s->max_connections, 256);
 	assert_null(s->groups);
 	assert_null(s->ciphers);
+	assert_null(s->alpn);
+	assert_int_equal(s->record_size_limit, 16385);
+	assert_int_equal(s->key_update_records, QKDTLS_KEY_RECORDS_MAX);
+	assert_int_equal(s->key_update_bytes, 0);
+	assert_int_equal(s->key_update_seconds, 0);
+	assert_false(s->spare_key);
 	assert_null(s->local_sae);
 	assert_null(s->crl);
 	assert_null(s->ocsp_staple);
@@ -91,6 +97,8 @@ static void reads_every_setting(void **state)
 		"certificate = /c\nprivate-key = /k\ntrust = /t\npeer-name = p\n"
 		"crl = /l\nocsp-staple = /o\nocsp-required = yes\n"
 		"groups = X25519MLKEM768:x25519\nciphers = TLS_AES_128_GCM_SHA256\n"
+		"alpn = h2,http/1.1\nrecord-size-limit = 64\nkey-update-records = 1\n"
+		"key-update-bytes = 5000000000\nkey-update-seconds = 60\nspare-key = yes\n"
 		"allow-classical-groups = yes\nallow-simulated = yes\nhandshake-timeout = 600\n"
 		"key-timeout = 0\nmax-connections = 1\n[service b]\n" BASE CERTIFICATE
 		"verify-client = no\n");
@@ -113,6 +121,12 @@ static void reads_every_setting(void **state)
 	assert_string_equal(s->peer_name, "p");
 	assert_string_equal(s->groups, "X25519MLKEM768:x25519");
 	assert_string_equal(s->ciphers, "TLS_AES_128_GCM_SHA256");
+	assert_string_equal(s->alpn, "h2,http/1.1");
+	assert_int_equal(s->record_size_limit, 64);
+	assert_int_equal(s->key_update_records, 1);
+	assert_int_equal(s->key_update_bytes, 5000000000);
+	assert_int_equal(s->key_update_seconds, 60);
+	assert_true(s->spare_key);
 	assert_true(s->allow_classical_groups);
 	assert_true(s->allow_simulated);
 	assert_int_equal(s->handshake_timeout_s, 600);
@@ -190,6 +204,16 @@ static const struct bad {
 	  ":2: \"handshake-timeout = -1\": give a whole number from 1 to 600" },
 	{ "[service a]\nkey-timeout = 601\n",
 	  ":2: \"key-timeout = 601\": give a whole number from 0 to 600" },
+	{ "[service a]\nrecord-size-limit = 63\n",
+	  ":2: \"record-size-limit = 63\": give a whole number from 64 to 16385" },
+	{ "[service a]\nkey-update-records = 16776193\n",
+	  ":2: \"key-update-records = 16776193\": give a whole number from 1 to 16776192" },
+	{ "[service a]\nkey-update-bytes = 16383\n",
+	  ":2: \"key-update-bytes = 16383\": give a whole number from 16384 to 1125899906842624" },
+	{ "[service a]\nkey-update-seconds = 0\n",
+	  ":2: \"key-update-seconds = 0\": give a whole number from 1 to 31536000" },
+	{ SERVER "trust = t\npeer-name = p\nspare-key = no\n",
+	  ":2: service \"web\" is a server: \"spare-key\" is for clients; remove it" },
 	{ "[service a]\nlisten = 127.0.0.1\n",
 	  ":2: \"listen = 127.0.0.1\": give HOST:PORT, ADDRESS:PORT or [IPV6-ADDRESS]:PORT" },
 	{ "[service a]\nlisten = ::1:443\n",
@@ -290,6 +314,12 @@ static void every_setting_may_stand_once_only(void **state)
 					     "allow-classical-groups = no",
 					     "allow-simulated = no",
 					     "verify-client = no",
+					     "alpn = a",
+					     "record-size-limit = 64",
+					     "key-update-records = 1",
+					     "key-update-bytes = 16384",
+					     "key-update-seconds = 1",
+					     "spare-key = no",
 					     "handshake-timeout = 1",
 					     "key-timeout = 1",
 					     "max-connections = 1" };

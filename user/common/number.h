@@ -8,6 +8,7 @@
  * @text is a decimal number, digits and nothing else: no sign, space, unit or base prefix. -EINVAL:
  * it is not; -ERANGE: below @min or above @max. @value is set on success only.
  */
+int number_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 int number_parse(const char *text, uint32_t min, uint32_t max, uint32_t *value);
 
 #endif /* _QKD_COMMON_NUMBER_H */

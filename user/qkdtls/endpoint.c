@@ -155,6 +155,25 @@ static int identity_set(struct endpoint *e, const struct saes *saes)
 	return ret ? ret : revocation_set(e->config, o);
 }
 
+/* What the stream is to be like once it is there */
+static int stream_set(struct endpoint *e)
+{
+	const struct options *o = e->options;
+	const struct qkdtls_key_limits limits = {
+		.records = o->key_records ? o->key_records : QKDTLS_KEY_RECORDS_MAX,
+		.bytes = o->key_bytes,
+		.seconds = (unsigned int)o->key_seconds,
+	};
+	int ret = qkdtls_config_set_key_limits(e->config, &limits);
+
+	if (!ret && o->alpn)
+		ret = qkdtls_config_set_alpn(e->config, o->alpn);
+	if (!ret && o->record_size_limit)
+		ret = qkdtls_config_set_record_size_limit(e->config,
+							  (unsigned int)o->record_size_limit);
+	return ret;
+}
+
 static int config_set(struct endpoint *e, const struct saes *saes)
 {
 	const struct options *o = e->options;
@@ -168,6 +187,10 @@ static int config_set(struct endpoint *e, const struct saes *saes)
 		ret = qkdtls_config_set_groups(e->config, o->groups, o->allow_classical);
 	if (!ret && o->ciphers)
 		ret = qkdtls_config_set_ciphers(e->config, o->ciphers);
+	if (!ret)
+		ret = stream_set(e);
+	if (!ret)
+		ret = qkdtls_config_set_spare_key(e->config, o->spare_key);
 	if (!ret && e->keylog)
 		ret = qkdtls_config_set_keylog(e->config, keylog_line, e->keylog);
 	if (!ret)

@@ -12,6 +12,7 @@
 
 #define TIMEOUT_DEFAULT_S 10
 #define TIMEOUT_MAX_S	  600
+#define SECONDS_MAX	  31536000 /* a year */
 
 /* A value out of a list of words, and what it sets the option to */
 struct word {
@@ -70,12 +71,15 @@ static int set_records(struct options *options, int value)
 }
 
 #define TEXT(member) .text = offsetof(struct options, member), .kind = OPTION_TEXT
+#define NUMBER(member, low, high) \
+	.text = offsetof(struct options, member), .kind = OPTION_NUMBER, .min = low, .max = high
 #define FLAG(member) .text = offsetof(struct options, member), .kind = OPTION_FLAG
 
 enum option_kind {
 	OPTION_TEXT,
 	OPTION_FLAG,
 	OPTION_WORD,
+	OPTION_NUMBER,
 	OPTION_TIMEOUT,
 };
 
@@ -92,6 +96,7 @@ static const struct option_row {
 	enum option_kind kind;
 	enum option_side side;
 	size_t text;
+	uint64_t min, max;
 	const struct word *words;
 	int (*set)(struct options *options, int value);
 } rows[] = {
@@ -124,6 +129,17 @@ static const struct option_row {
 	{ "ciphers", "LIST", "cipher suites, best first, separated by colons", TEXT(ciphers) },
 	{ "allow-classical-groups", NULL, "permit groups without post-quantum part in --groups",
 	  FLAG(allow_classical) },
+	{ "alpn", "LIST", "application protocols, best first, separated by commas", TEXT(alpn) },
+	{ "record-size-limit", "N", "largest record this end takes, 64 to 16385 bytes",
+	  NUMBER(record_size_limit, 64, 16385) },
+	{ "key-update-records", "N", "new key after N records",
+	  NUMBER(key_records, 1, QKDTLS_KEY_RECORDS_MAX) },
+	{ "key-update-bytes", "N", "new key after N bytes, at least 16384",
+	  NUMBER(key_bytes, QKDTLS_KEY_BYTES_MIN, UINT64_MAX) },
+	{ "key-update-seconds", "N", "new key after N seconds",
+	  NUMBER(key_seconds, 1, SECONDS_MAX) },
+	{ "spare-key", NULL, "offer a second key beside the first", FLAG(spare_key),
+	  .side = SIDE_CLIENT },
 	{ "timeout", "SECONDS", "longest handshake; half of it may be spent waiting for a key",
 	  .kind = OPTION_TIMEOUT },
 	{ "records", "WHO", "who protects data: kernel (kTLS), own, or auto (default)",
@@ -138,6 +154,12 @@ static const struct option_row {
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
+static const char *const side_words[] = {
+	[SIDE_BOTH] = "",
+	[SIDE_CLIENT] = "client: ",
+	[SIDE_SERVER] = "server: ",
+};
+
 static void usage(FILE *to)
 {
 	fputs("usage: qkdtls client HOST:PORT [OPTION]...\n"
@@ -148,8 +170,7 @@ static void usage(FILE *to)
 	for (size_t i = 0; i < ROWS; i++)
 		fprintf(to, "  --%s%s%-*s %s%s\n", rows[i].name, rows[i].value ? " " : "",
 			(int)(24 - strlen(rows[i].name) - (rows[i].value ? 1 : 0)),
-			rows[i].value ? rows[i].value : "",
-			rows[i].side == SIDE_SERVER ? "server: " : "", rows[i].help);
+			rows[i].value ? rows[i].value : "", side_words[rows[i].side], rows[i].help);
 	fputs("\nExit status: 0 success, 1 failure, 2 wrong usage. See qkdtls(1).\n", to);
 }
 
@@ -171,6 +192,17 @@ static int set_timeout(const char *value, struct options *options)
 	return -EINVAL;
 }
 
+static int set_number(const struct option_row *row, const char *value, struct options *options)
+{
+	uint64_t *number = (uint64_t *)((char *)options + row->text);
+
+	if (!number_parse_u64(value, row->min, row->max, number))
+		return 0;
+	log_error("--%s: must be a whole number from %llu to %llu", row->name,
+		  (unsigned long long)row->min, (unsigned long long)row->max);
+	return -EINVAL;
+}
+
 static int option_apply(const struct option_row *row, const char *value, struct options *options)
 {
 	switch (row->kind) {
@@ -186,6 +218,8 @@ static int option_apply(const struct option_row *row, const char *value, struct 
 		return 0;
 	case OPTION_WORD:
 		return set_word(row, value, options);
+	case OPTION_NUMBER:
+		return set_number(row, value, options);
 	default:
 		return set_timeout(value, options);
 	}
@@ -193,11 +227,12 @@ static int option_apply(const struct option_row *row, const char *value, struct 
 
 static int side_check(const struct option_row *row, enum qkdtls_role role)
 {
-	if (row->side == SIDE_SERVER && role != QKDTLS_SERVER) {
-		log_error("--%s is for servers", row->name);
-		return -EINVAL;
-	}
-	return 0;
+	const bool server = row->side == SIDE_SERVER;
+
+	if (row->side == SIDE_BOTH || server == (role == QKDTLS_SERVER))
+		return 0;
+	log_error("--%s is for %s", row->name, server ? "servers" : "clients");
+	return -EINVAL;
 }
 
 /* How the parts of a key source must come together; what is wrong, or NULL */
@@ -218,6 +253,8 @@ static const char *source_problem(const struct options *o)
 		return "--psk-hash is for external keys; imported ones use SHA-256";
 	if (o->psk_identity && strlen(o->psk_identity) > QKDTLS_PSK_ID_MAX)
 		return "--psk-identity is longer than 256 bytes";
+	if (o->spare_key && !o->link && !o->keys)
+		return "--spare-key needs --link or --keys";
 	if (!o->link && o->psk_mode == PSK_MODE_IMPORTED && (!o->local_sae || !o->peer_sae))
 		return "imported keys need --local-sae and --peer-sae";
 	return NULL;

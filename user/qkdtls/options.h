@@ -47,6 +47,12 @@ struct options {
 	const char *groups;
 	const char *ciphers;
 	bool allow_classical;
+	const char *alpn;
+	uint64_t record_size_limit; /* these four: 0 if they are not given */
+	uint64_t key_records;
+	uint64_t key_bytes;
+	uint64_t key_seconds;
+	bool spare_key;
 	/* how it runs */
 	enum records records;
 	uint32_t timeout_s;

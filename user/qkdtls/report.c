@@ -58,6 +58,7 @@ void report_negotiated(const struct qkdtls_info *info, enum qkdtls_policy policy
 	line("signature", info->signature ? qkdtls_signature_name(info->signature) : "none");
 	key_line(info, uuid);
 	line("peer", info->peer[0] ? info->peer : "not certified");
+	line("application protocol", info->alpn[0] ? info->alpn : "none");
 	line("hello retry", info->retried ? "yes" : "no");
 	if (!info->psk)
 		log_warning("NO QKD KEY is in this connection: the policy is prefer");

@@ -119,6 +119,18 @@ static int set_number(struct loader *loader, const struct setting *setting, cons
 		       setting->name, value, setting->min, setting->max);
 }
 
+/* More than any connection moves, so that the message has a bound to name */
+#define KEY_BYTES_MAX (1ULL << 50)
+
+static int set_volume(struct loader *loader, const struct setting *setting, const char *value,
+		      void *field)
+{
+	if (!number_parse_u64(value, setting->min, KEY_BYTES_MAX, field))
+		return 0;
+	return mistake(loader, loader->line, "\"%s = %s\": give a whole number from %u to %llu",
+		       setting->name, value, setting->min, KEY_BYTES_MAX);
+}
+
 static int set_address(struct loader *loader, const struct setting *setting, const char *value,
 		       void *field)
 {
@@ -213,6 +225,12 @@ enum {
 	S_ALLOW_CLASSICAL_GROUPS,
 	S_ALLOW_SIMULATED,
 	S_VERIFY_CLIENT,
+	S_ALPN,
+	S_RECORD_SIZE_LIMIT,
+	S_KEY_UPDATE_RECORDS,
+	S_KEY_UPDATE_BYTES,
+	S_KEY_UPDATE_SECONDS,
+	S_SPARE_KEY,
 	S_HANDSHAKE_TIMEOUT,
 	S_KEY_TIMEOUT,
 	S_MAX_CONNECTIONS,
@@ -243,6 +261,16 @@ static const struct setting settings[S_COUNT] = {
 				.words = bool_words },
 	[S_VERIFY_CLIENT] = { "verify-client", set_bool, FIELD(verify_client),
 			      .words = bool_words },
+	[S_ALPN] = { "alpn", set_text, FIELD(alpn), 1, INI_MAX_LINE },
+	[S_RECORD_SIZE_LIMIT] = { "record-size-limit", set_number, FIELD(record_size_limit), 64,
+				  16385 },
+	[S_KEY_UPDATE_RECORDS] = { "key-update-records", set_number, FIELD(key_update_records), 1,
+				   QKDTLS_KEY_RECORDS_MAX },
+	[S_KEY_UPDATE_BYTES] = { "key-update-bytes", set_volume, FIELD(key_update_bytes),
+				 QKDTLS_KEY_BYTES_MIN },
+	[S_KEY_UPDATE_SECONDS] = { "key-update-seconds", set_number, FIELD(key_update_seconds), 1,
+				   31536000 },
+	[S_SPARE_KEY] = { "spare-key", set_bool, FIELD(spare_key), .words = bool_words },
 	[S_HANDSHAKE_TIMEOUT] = { "handshake-timeout", set_number, FIELD(handshake_timeout_s), 1,
 				  600 },
 	[S_KEY_TIMEOUT] = { "key-timeout", set_number, FIELD(key_timeout_s), 0, 600 },
@@ -261,6 +289,8 @@ static bool given(const struct service_config *service, int setting)
 static const struct service_config service_default = {
 	.policy = QKDTLS_REQUIRE,
 	.verify_client = true,
+	.record_size_limit = 16385,
+	.key_update_records = QKDTLS_KEY_RECORDS_MAX,
 	.handshake_timeout_s = DEFAULT_HANDSHAKE_TIMEOUT_S,
 	.key_timeout_s = DEFAULT_KEY_TIMEOUT_S,
 	.max_connections = DEFAULT_MAX_CONNECTIONS,
@@ -447,6 +477,20 @@ static int unchecked_peer(struct loader *loader, const struct service_config *se
 		       service->name, settings[service->crl ? S_CRL : S_OCSP_REQUIRED].name);
 }
 
+/* Settings of the other side would do nothing. */
+static int check_side(struct loader *loader, const struct service_config *service)
+{
+	const bool server = service->mode == QKDTLS_SERVER;
+	const int setting = server ? S_SPARE_KEY : S_VERIFY_CLIENT;
+
+	if (!given(service, setting))
+		return 0;
+	return mistake(loader, service->line,
+		       "service \"%s\" is a %s: \"%s\" is for %ss; remove it", service->name,
+		       mode_words[service->mode], settings[setting].name,
+		       mode_words[!service->mode]);
+}
+
 static int service_check(struct loader *loader, struct service_config *service)
 {
 	bool server = service->mode == QKDTLS_SERVER;
@@ -454,11 +498,8 @@ static int service_check(struct loader *loader, struct service_config *service)
 
 	if (!ret && (server || given(service, S_CERTIFICATE) || given(service, S_PRIVATE_KEY)))
 		ret = NEED(loader, service, with_certificate);
-	if (!ret && !server && given(service, S_VERIFY_CLIENT))
-		ret = mistake(
-			loader, service->line,
-			"service \"%s\" is a client: \"verify-client\" is for servers; remove it",
-			service->name);
+	if (!ret)
+		ret = check_side(loader, service);
 	if (!ret && service->ocsp_staple)
 		ret = NEED(loader, service, with_staple);
 	if (ret)

@@ -49,6 +49,12 @@ struct service_config {
 	bool allow_classical_groups;
 	bool allow_simulated;
 	bool verify_client;
+	char *alpn;
+	uint32_t record_size_limit;
+	uint32_t key_update_records;
+	uint64_t key_update_bytes; /* 0: not given; so are seconds */
+	uint32_t key_update_seconds;
+	bool spare_key;
 	uint32_t handshake_timeout_s;
 	uint32_t key_timeout_s;
 	uint32_t max_connections;

@@ -48,6 +48,22 @@ static int revocation_setup(struct qkdtls_config *tls, const struct service_conf
 	return ret ? ret : qkdtls_config_set_ocsp_required(tls, config->ocsp_required);
 }
 
+static int stream_setup(struct qkdtls_config *tls, const struct service_config *config)
+{
+	const struct qkdtls_key_limits limits = {
+		.records = config->key_update_records,
+		.bytes = config->key_update_bytes,
+		.seconds = config->key_update_seconds,
+	};
+	int ret = qkdtls_config_set_key_limits(tls, &limits);
+
+	if (!ret)
+		ret = qkdtls_config_set_record_size_limit(tls, config->record_size_limit);
+	if (!ret && config->alpn)
+		ret = qkdtls_config_set_alpn(tls, config->alpn);
+	return ret ? ret : qkdtls_config_set_spare_key(tls, config->spare_key);
+}
+
 static int tls_setup(struct qkdtls_config *tls, const struct service_config *config)
 {
 	int ret = qkdtls_config_set_policy(tls, config->policy);
@@ -66,7 +82,7 @@ static int tls_setup(struct qkdtls_config *tls, const struct service_config *con
 		ret = qkdtls_config_set_groups(tls, config->groups, config->allow_classical_groups);
 	if (!ret && config->ciphers)
 		ret = qkdtls_config_set_ciphers(tls, config->ciphers);
-	return ret;
+	return ret ? ret : stream_setup(tls, config);
 }
 
 static struct qkdtls_config *tls_new(const struct service_config *config, char *message)

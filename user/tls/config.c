@@ -9,10 +9,6 @@
 #include "tls/crypto_random.h"
 #include "tls/internal.h"
 
-/* Room for what is written after a limit is reached, before the record layer refuses */
-#define RECORDS_MAX   ((UINT64_C(1) << 24) - 1024)
-#define KEY_BYTES_MIN QKDTLS_RECORD_PLAIN_MAX
-
 struct qkdtls_config *qkdtls_config_new(void)
 {
 	struct qkdtls_config *config = calloc(1, sizeof(*config));
@@ -23,7 +19,7 @@ struct qkdtls_config *qkdtls_config_new(void)
 	config->policy = QKDTLS_REQUIRE;
 	qkdtls_known_init(&config->known);
 	config->record_limit = QKDTLS_RECORD_INNER_MAX;
-	config->key_limits.records = RECORDS_MAX;
+	config->key_limits.records = QKDTLS_KEY_RECORDS_MAX;
 	qkdtls_suite_list_default(&config->suites);
 	qkdtls_group_list_default(&config->groups);
 	qkdtls_scheme_list_default(&config->schemes);
@@ -269,12 +265,12 @@ int qkdtls_config_set_spare_key(struct qkdtls_config *config, bool spare)
 int qkdtls_config_set_key_limits(struct qkdtls_config *config,
 				 const struct qkdtls_key_limits *limits)
 {
-	if (!limits->records || limits->records > RECORDS_MAX)
-		return refuse(config, -EINVAL, "key limits: 1 to %llu records",
-			      (unsigned long long)RECORDS_MAX);
-	if (limits->bytes && limits->bytes < KEY_BYTES_MIN)
+	if (!limits->records || limits->records > QKDTLS_KEY_RECORDS_MAX)
+		return refuse(config, -EINVAL, "key limits: 1 to %d records",
+			      QKDTLS_KEY_RECORDS_MAX);
+	if (limits->bytes && limits->bytes < QKDTLS_KEY_BYTES_MIN)
 		return refuse(config, -EINVAL, "key limits: at least %d bytes, or 0",
-			      KEY_BYTES_MIN);
+			      QKDTLS_KEY_BYTES_MIN);
 	config->key_limits = *limits;
 	return accept_setting(config);
 }
