@@ -156,6 +156,49 @@ test_gnutls_client_changes_its_key() {
 	gnutls_client_ends
 }
 
+# More than one record
+talk_at_length() { # DESCRIPTOR FILE
+	local line
+	line=$(openssl rand -hex 1500)
+	echo "$line" >&"$1"
+	wait_for 10 heard "$2" "$line"
+}
+
+test_gnutls_server_keeps_to_small_records() {
+	begin
+	classical x25519
+	gnutls_server_with_psk_start
+	client_start "${psk[@]}" --records own --record-size-limit 600
+	talk_at_length 9 client.out
+	client_end
+	foreign_server_stop
+	says_not client.err 'error:'
+}
+
+test_gnutls_client_is_sent_small_records() {
+	begin
+	classical x25519
+	server_start_open "${psk[@]}" --records own --record-size-limit 700
+	gnutls_client_with_psk_is "$psk_priority" --recordsize 512
+	foreign_client_start "${gnutls_client[@]}"
+	# It would send only what fits into one record of what it reads at once.
+	echo short >&6
+	wait_for 10 heard server.out short
+	talk_at_length 8 foreign.out
+	gnutls_client_ends
+	says_not server.err 'error:'
+}
+
+test_gnutls_agrees_on_an_application_protocol() {
+	begin
+	classical x25519
+	echo "Client_identity:$psk_hex" >foreign.psk
+	gnutls_server_start "$psk_priority" --pskpasswd foreign.psk --alpn qkd/1
+	talk_to_foreign_echo "${psk[@]}" --alpn qkd/0,qkd/1
+	foreign_server_stop
+	say client.err "application protocol: qkd/1"
+}
+
 # ---- refusals ----
 
 test_gnutls_client_with_a_wrong_key_is_refused() {

@@ -28,6 +28,29 @@ its_psk=(-psk "$psk_hex" -psk_identity Client_identity)
 its_certificate=(-cert zurich.pem -key zurich.key)
 its_trust=(-CAfile ca.pem -verify_return_error -verify_hostname zurich.example)
 
+# ---- application protocols ----
+
+test_openssl_server_chooses_a_protocol() {
+	begin
+	make_psk
+	geneva=()
+	openssl_server_start -nocert "${its_psk[@]}" -groups x25519 -alpn qkd/1
+	talk_to_foreign_server "${psk[@]}" --groups x25519 --allow-classical-groups --alpn qkd/0,qkd/1
+	foreign_server_stop
+	say client.err "application protocol: qkd/1"
+}
+
+test_openssl_client_is_given_a_protocol() {
+	begin
+	make_psk
+	zurich=()
+	server_start_open "${psk[@]}" --groups x25519 --allow-classical-groups --alpn qkd/2,qkd/1
+	openssl_client_is "${its_psk[@]}" -groups x25519 -alpn qkd/1,qkd/2
+	talk_with_foreign_client "${openssl_client[@]}"
+	say server.err "application protocol: qkd/2"
+	says foreign.out 'ALPN protocol: qkd/2'
+}
+
 # ---- groups, each with an external key; the hybrid ones with a certificate too ----
 
 openssl_server_external_psk() { # GROUP

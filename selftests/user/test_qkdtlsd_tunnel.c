@@ -40,13 +40,29 @@ static void make_pair(int *one, int *other)
 	*other = pair[1];
 }
 
-static struct rig *rig_new(void **state)
+/* Both ends with these limits of a key's life, and of a record's size unless 0 */
+static void link_limited(struct pki *pki, struct loopback *lb,
+			 const struct qkdtls_key_limits *limits, unsigned int record_limit)
 {
-	static const struct site_options options = { .policy = QKDTLS_REQUIRE };
+	const struct site_options options = { .record_limit = record_limit };
+	struct qkdtls_config *config[2];
+
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		config[role] = site_config(pki, role, &options);
+		assert_int_equal(qkdtls_config_set_key_limits(config[role], limits), 0);
+	}
+	loopback_init(lb, config[QKDTLS_CLIENT], config[QKDTLS_SERVER]);
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
+		qkdtls_config_unref(config[role]);
+}
+
+static struct rig *rig_new_limited(void **state, const struct qkdtls_key_limits *limits,
+				   unsigned int record_limit)
+{
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	assert_non_null(rig);
-	site_link(*state, &rig->lb, &options, &options);
+	link_limited(*state, &rig->lb, limits, record_limit);
 	assert_true(loopback_run(&rig->lb));
 	assert_int_equal(rig->lb.want[QKDTLS_CLIENT], QKDTLS_DONE);
 	assert_int_equal(rig->lb.want[QKDTLS_SERVER], QKDTLS_DONE);
@@ -58,6 +74,13 @@ static struct rig *rig_new(void **state)
 				 0);
 	}
 	return rig;
+}
+
+static struct rig *rig_new(void **state)
+{
+	static const struct qkdtls_key_limits none = { .records = QKDTLS_KEY_RECORDS_MAX };
+
+	return rig_new_limited(state, &none, 0);
 }
 
 static void rig_free(struct rig *rig)
@@ -116,9 +139,8 @@ static void traffic_check(struct traffic *traffic)
 	free(traffic->copy);
 }
 
-static void both_directions_at_once(void **state)
+static void run_both_directions(struct rig *rig)
 {
-	struct rig *rig = rig_new(state);
 	struct traffic out, in;
 
 	traffic_init(&out, 1);
@@ -136,6 +158,20 @@ static void both_directions_at_once(void **state)
 	assert_int_equal(rig->pump[0].in.bytes, BULK);
 	assert_int_equal(rig->pump[1].out.bytes, BULK);
 	rig_free(rig);
+}
+
+static void both_directions_at_once(void **state)
+{
+	run_both_directions(rig_new(state));
+}
+
+/* The application notices nothing of it. */
+static void both_directions_in_small_records_under_many_keys(void **state)
+{
+	static const struct qkdtls_key_limits limits = { .records = 100, .bytes = 16384 };
+	struct rig *rig = rig_new_limited(state, &limits, 1000);
+
+	run_both_directions(rig);
 }
 
 static void half_close_goes_through(void **state)
@@ -256,6 +292,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_directions_at_once),
+		cmocka_unit_test(both_directions_in_small_records_under_many_keys),
 		cmocka_unit_test(half_close_goes_through),
 		cmocka_unit_test(cut_off_stream_is_not_ended),
 		cmocka_unit_test(forged_record_ends_with_an_alert),
