@@ -227,6 +227,12 @@ openssl_client_changes_its_key() { # LINE
 	status_is 0 wait "$server_pid"
 }
 
+# s_server drops what it reads together with the command.
+says_after() {
+	echo after >&6
+	heard client.out after
+}
+
 openssl_server_changes_its_key() { # LINE
 	begin
 	needs_hybrid
@@ -235,8 +241,7 @@ openssl_server_changes_its_key() { # LINE
 	echo before >&9
 	wait_for 10 heard foreign.out before
 	echo "$1" >&6
-	echo after >&6
-	wait_for 10 heard client.out after
+	wait_for 10 says_after
 	echo back >&9
 	wait_for 10 heard foreign.out back
 	client_end
