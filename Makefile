@@ -13,6 +13,7 @@ help:
 	@echo 'make check-debug      kernel and end-to-end tests with KASAN, lockdep, kmemleak (builds a kernel the first time)'
 	@echo 'make bench-handshake  what a handshake with a QKD key costs beside libssl without one, in the Debian 13 root'
 	@echo 'make prove            have CBMC prove message parsers free of undefined behaviour (not a part of check)'
+	@echo 'make fuzz             attack everything that reads foreign bytes: TIME=SECONDS for each target [TARGET=fuzz_...]'
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
 	@echo 'make modules          build qkd.ko and qkd_sim.ko for KDIR ($(KDIR))'
 	@echo 'make modules_install  install them (then: depmod, modprobe qkd_sim demo=1)'
@@ -37,6 +38,12 @@ bench-handshake:
 prove:
 	selftests/run.sh prove
 
+TIME ?= 60
+
+fuzz:
+	tools/testbed/enter $(MAKE) -C user O=$(CURDIR)/build/fuzz FUZZ=1 fuzzers
+	tools/testbed/enter selftests/fuzz/run.sh $(CURDIR)/build/fuzz $(TIME) $(TARGET)
+
 demo:
 	tools/demo/run
 
@@ -53,4 +60,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: prove all help user modules modules_install check check-debug bench-handshake demo install clean
+.PHONY: all help user modules modules_install check check-debug bench-handshake prove fuzz demo install clean

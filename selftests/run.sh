@@ -7,6 +7,7 @@
 #
 #	static      tools/check.sh: format, layers, builds by two compilers, sparse, ...; and the test bed's own tests
 #	unit        user-space tests in the Debian 13 root (OpenSSL 3.5), with ASan and UBSan
+#	fuzz        every fuzz target, a fixed number of runs (in the same root)
 #	unit-host   the same tests with this machine's OpenSSL 3.0, without sanitizers
 #	ct          that time does not tell secrets: selftests/ct under valgrind, in the Debian 13 root
 #	kmod-6.12   kernel self-tests in a virtual machine with Debian's kernel of that series
@@ -72,6 +73,14 @@ part_unit() {
 	}
 	judge "$logs/unit.tap" "$bed/enter" ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 selftests/unit.sh "$top/build/unit"
+}
+
+part_fuzz() {
+	"$bed/enter" make -j2 -C user O="$top/build/fuzz" FUZZ=1 fuzzers >"$logs/fuzz.build.log" 2>&1 || {
+		tail -n 40 "$logs/fuzz.build.log"
+		return 1
+	}
+	judge "$logs/fuzz.tap" "$bed/enter" selftests/fuzz/run.sh "$top/build/fuzz" check
 }
 
 part_unit_host() {
@@ -150,6 +159,7 @@ run_part() {
 	case $1 in
 	static) part_static ;;
 	unit) part_unit ;;
+	fuzz) part_fuzz ;;
 	unit-host) part_unit_host ;;
 	ct) part_ct ;;
 	prove) part_prove ;;
@@ -183,7 +193,7 @@ count() {
 "$bed/host"
 mkdir -p "$logs"
 parts=("$@")
-((${#parts[@]})) || parts=(static unit unit-host ct kmod-6.12 e2e kmod-6.1 kmod-7.3)
+((${#parts[@]})) || parts=(static unit fuzz unit-host ct kmod-6.12 e2e kmod-6.1 kmod-7.3)
 for part in "${parts[@]}"; do
 	printf '== %s\n' "$part"
 	begin=$SECONDS

@@ -148,7 +148,7 @@ check_spdx() {
 			echo "$file:$line: not $(licence_of "$file")"
 			bad=1
 		fi
-	done < <(files_but '\.(md|json|pem|bin|txt|hex)$|^COPYING|^LICENSES/|(^|/)README$' '*')
+	done < <(files_but '\.(md|json|pem|bin|txt|hex)$|^COPYING|^LICENSES/|(^|/)README$|^selftests/fuzz/corpus/' '*')
 	return "$bad"
 }
 
@@ -160,7 +160,7 @@ check_shell() {
 		if head -n 3 "$file" | grep -qE '^#!.*/(ba)?sh|shellcheck shell='; then
 			scripts+=("$file")
 		fi
-	done < <(files_but '\.(c|h|md|json)$' '*')
+	done < <(files_but '\.(c|h|md|json)$|^selftests/fuzz/corpus/' '*')
 	shellcheck -x "${scripts[@]}"
 }
 

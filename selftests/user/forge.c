@@ -325,8 +325,8 @@ enum qkdtls_want forge_feed_plain(struct qkdtls_conn *conn, const struct forged_
 
 /* ---- Flights ---- */
 
-static void make_key(const struct qkdtls_suite *suite, const uint8_t *secret,
-		     struct qkdtls_traffic_key *key)
+void forge_traffic_key(const struct qkdtls_suite *suite, const uint8_t *secret,
+		       struct qkdtls_traffic_key *key)
 {
 	memset(key, 0, sizeof(*key));
 	key->suite = suite->number;
@@ -344,7 +344,7 @@ size_t forge_seal(const struct qkdtls_suite *suite, const uint8_t *secret, const
 	struct qkdtls_traffic_key key;
 	struct qkdtls_aead_key *aead;
 
-	make_key(suite, secret, &key);
+	forge_traffic_key(suite, secret, &key);
 	memcpy(record, (uint8_t[]){ 23, 3, 3, (uint8_t)(body >> 8), (uint8_t)body },
 	       QKDTLS_RECORD_HEADER);
 	must(!qkdtls_aead_new(&aead, suite->aead, key.key) &&
@@ -383,7 +383,7 @@ void forge_open_flight(const struct qkdtls_suite *suite, const uint8_t *secret, 
 	struct qkdtls_cursor c;
 	struct qkdtls_buf plain;
 
-	make_key(suite, secret, &key);
+	forge_traffic_key(suite, secret, &key);
 	qkdtls_record_reader_init(&reader);
 	qkdtls_buf_init(&plain, 4 * FORGE_MESSAGE_MAX);
 	reader.allow_ccs = true;
@@ -409,7 +409,7 @@ static void sealer_init(struct sealer *sealer, const struct qkdtls_suite *suite,
 {
 	struct qkdtls_traffic_key key;
 
-	make_key(suite, secret, &key);
+	forge_traffic_key(suite, secret, &key);
 	qkdtls_record_writer_init(&sealer->writer);
 	qkdtls_buf_init(&sealer->messages, 8 * FORGE_MESSAGE_MAX);
 	qkdtls_buf_init(&sealer->records, 8 * FORGE_MESSAGE_MAX);

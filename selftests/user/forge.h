@@ -142,6 +142,10 @@ struct forged_flight {
 	size_t count;
 };
 
+/* The first key of a traffic secret */
+void forge_traffic_key(const struct qkdtls_suite *suite, const uint8_t *secret,
+		       struct qkdtls_traffic_key *key);
+
 /* Opens the protected records at @data with a traffic secret. */
 void forge_open_flight(const struct qkdtls_suite *suite, const uint8_t *secret, const uint8_t *data,
 		       size_t len, struct forged_flight *flight);
