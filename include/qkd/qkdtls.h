@@ -83,6 +83,9 @@ enum qkdtls_want {
 #define QKDTLS_GROUP_SECP256R1MLKEM768	0x11eb
 #define QKDTLS_GROUP_X25519MLKEM768	0x11ec
 #define QKDTLS_GROUP_SECP384R1MLKEM1024 0x11ed
+#define QKDTLS_SIG_RSA_PKCS1_SHA256	0x0401 /* PKCS#1 v1.5: in chains only */
+#define QKDTLS_SIG_RSA_PKCS1_SHA384	0x0501
+#define QKDTLS_SIG_RSA_PKCS1_SHA512	0x0601
 #define QKDTLS_SIG_ECDSA_P256_SHA256	0x0403
 #define QKDTLS_SIG_ECDSA_P384_SHA384	0x0503
 #define QKDTLS_SIG_RSA_PSS_RSAE_SHA256	0x0804
@@ -209,9 +212,12 @@ int qkdtls_config_set_ciphers(struct qkdtls_config *config, const char *names);
 
 /*
  * Signature schemes, as above ("mldsa65:ecdsa_secp256r1_sha256"): those of CertificateVerify
- * (signature_algorithms), and those in the peer's chain (signature_algorithms_cert, sent only if it was set).
- * Defaults: all that this libcrypto has, ML-DSA first; for chains the same. A chain that is signed otherwise:
- * unsupported_certificate. The anchor's own signature does not count.
+ * (signature_algorithms; default: all that this libcrypto has, ML-DSA first), and those in the peer's chain
+ * (signature_algorithms_cert), where rsa_pkcs1_sha256, _sha384 and _sha512 may stand too. The latter is sent, and
+ * the peer's chain held to it, only if it was set: a chain that is signed otherwise is unsupported_certificate.
+ * The anchor's own signature does not count. Without it every signature of at least 112 bits will do (no SHA-1).
+ * Keys are of the type rsaEncryption, not RSASSA-PSS, and have at least 2048 bits. What the peer says about our
+ * own chain is not looked at: there is no other to send.
  */
 int qkdtls_config_set_signatures(struct qkdtls_config *config, const char *names);
 int qkdtls_config_set_chain_signatures(struct qkdtls_config *config, const char *names);

@@ -12,6 +12,7 @@
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #define PKI_DAY 86400L
@@ -111,12 +112,23 @@ static EVP_PKEY *pki_key(const char *type)
 }
 
 /* Algorithms with a digest of their own take none. */
-static void pki_sign(X509 *cert, EVP_PKEY *key)
+static void pki_sign(X509 *cert, EVP_PKEY *key, const struct pki_leaf *leaf)
 {
-	const EVP_MD *md =
-		EVP_PKEY_is_a(key, "EC") || EVP_PKEY_is_a(key, "RSA") ? EVP_sha256() : NULL;
+	const bool classic = EVP_PKEY_is_a(key, "EC") || EVP_PKEY_is_a(key, "RSA");
+	const EVP_MD *digest = EVP_get_digestbyname(leaf->digest ? leaf->digest : "SHA256");
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *params;
 
-	must(X509_sign(cert, key, md), "sign");
+	must(ctx && EVP_DigestSignInit(ctx, &params, classic ? digest : NULL, NULL, key) == 1,
+	     "start a signature");
+	if (leaf->pss)
+		must(EVP_PKEY_CTX_set_rsa_padding(params, RSA_PKCS1_PSS_PADDING) == 1 &&
+			     EVP_PKEY_CTX_set_rsa_pss_saltlen(
+				     params,
+				     leaf->pss_salt ? leaf->pss_salt : RSA_PSS_SALTLEN_DIGEST) == 1,
+		     "RSASSA-PSS");
+	must(X509_sign_ctx(cert, ctx), "sign");
+	EVP_MD_CTX_free(ctx);
 }
 
 static void pki_make_ca(struct pki *pki, struct pki_ca *ca, const char *type, const char *file,
@@ -131,7 +143,7 @@ static void pki_make_ca(struct pki *pki, struct pki_ca *ca, const char *type, co
 	pki_extension(ca->cert, ca->cert, NID_basic_constraints, "critical,CA:TRUE");
 	pki_extension(ca->cert, ca->cert, NID_key_usage, "critical,keyCertSign");
 	pki_extension(ca->cert, ca->cert, NID_subject_key_identifier, "hash");
-	pki_sign(ca->cert, ca->key);
+	pki_sign(ca->cert, ca->key, &(struct pki_leaf){ 0 });
 	out = pki_create(pki, file, ".pem", 0644);
 	must(PEM_write_X509(out, ca->cert) && fclose(out) == 0, "write CA");
 }
@@ -147,16 +159,35 @@ bool pki_has_type(const char *type)
 	return ctx;
 }
 
+static void pki_make_intermediate(struct pki *pki, struct pki_ca *ca, const char *type)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "Test CA %s", type);
+	ca->key = pki_key(type);
+	must(ca->key, "intermediate CA key");
+	ca->cert = pki_cert(pki, ca->key, name, -PKI_DAY, 365 * PKI_DAY);
+	must(X509_set_issuer_name(ca->cert, X509_get_subject_name(pki->ca.cert)), "issuer");
+	pki_extension(ca->cert, pki->ca.cert, NID_basic_constraints, "critical,CA:TRUE");
+	pki_extension(ca->cert, pki->ca.cert, NID_key_usage, "critical,keyCertSign");
+	pki_sign(ca->cert, pki->ca.key, &(struct pki_leaf){ 0 });
+}
+
 void pki_issue(struct pki *pki, const struct pki_leaf *leaf)
 {
 	struct pki_ca own = { NULL, NULL };
 	const struct pki_ca *ca = leaf->other_ca ? &pki->other : &pki->ca;
+	struct pki_ca between = { NULL, NULL };
 	EVP_PKEY *key = pki_key(leaf->type ? leaf->type : "P-256");
 	char san[128], ca_file[64];
 	X509 *cert;
 	FILE *out;
 
 	must(key, "leaf key");
+	if (leaf->issuer_type) {
+		pki_make_intermediate(pki, &between, leaf->issuer_type);
+		ca = &between;
+	}
 	if (leaf->ca_type) {
 		snprintf(ca_file, sizeof(ca_file), "%s-ca", leaf->file);
 		pki_make_ca(pki, &own, leaf->ca_type, ca_file, ca_file);
@@ -171,14 +202,18 @@ void pki_issue(struct pki *pki, const struct pki_leaf *leaf)
 		      leaf->no_sign ? "critical,keyAgreement" : "critical,digitalSignature");
 	pki_extension(cert, ca->cert, NID_ext_key_usage,
 		      leaf->client_only ? "clientAuth" : "serverAuth,clientAuth");
-	pki_sign(cert, ca->key);
+	pki_sign(cert, ca->key, leaf);
 
 	out = pki_create(pki, leaf->file, ".pem", 0644);
-	must(PEM_write_X509(out, cert) && fclose(out) == 0, "write leaf");
+	must(PEM_write_X509(out, cert), "write leaf");
+	must((!between.cert || PEM_write_X509(out, between.cert)) && fclose(out) == 0,
+	     "write chain");
 	out = pki_create(pki, leaf->file, ".key", 0600);
 	must(PEM_write_PKCS8PrivateKey(out, key, NULL, NULL, 0, NULL, NULL) && fclose(out) == 0,
 	     "write key");
 	X509_free(cert);
+	X509_free(between.cert);
+	EVP_PKEY_free(between.key);
 	EVP_PKEY_free(key);
 	X509_free(own.cert);
 	EVP_PKEY_free(own.key);

@@ -21,6 +21,10 @@ struct pki;
  * @no_sign: key usage without digitalSignature
  * @client_only: extended key usage clientAuth instead of both
  * @ca_type: signed by a CA of its own with a key of this type, FILE-ca.pem; NULL: by ca.pem
+ * @issuer_type: signed by an intermediate CA with a key of this type, which stands in NAME.pem too
+ * @digest: by which it is signed; NULL: SHA256, or none if the CA's key has its own
+ * @pss: signed by RSASSA-PSS instead of PKCS#1 v1.5
+ * @pss_salt: its salt; 0: as long as the digest
  * @type: of its key: a curve, "RSA", "RSA-1024", "ED25519", "ML-DSA-65"; NULL: P-256
  */
 struct pki_leaf {
@@ -33,6 +37,10 @@ struct pki_leaf {
 	bool client_only;
 	const char *ca_type;
 	const char *type;
+	const char *issuer_type;
+	const char *digest;
+	bool pss;
+	int pss_salt;
 };
 
 /*

@@ -108,6 +108,12 @@ static const struct place_row places[] = {
 	{ "psk_key_exchange_modes in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 45 },
 	{ "psk_key_exchange_modes in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 45 },
 
+	{ "signature_algorithms_cert in ServerHello", ALERT(ILLEGAL_PARAMETER), IN_SH, 50 },
+	{ "signature_algorithms_cert in HelloRetryRequest", ALERT(ILLEGAL_PARAMETER), IN_HRR, 50 },
+	{ "signature_algorithms_cert in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 50 },
+	{ "signature_algorithms_cert in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 50 },
+	{ "signature_algorithms_cert in NewSessionTicket", ALERT(ILLEGAL_PARAMETER), IN_NST, 50 },
+
 	{ "key_share in EncryptedExtensions", ALERT(ILLEGAL_PARAMETER), IN_EE, 51 },
 	{ "key_share in CertificateRequest", ALERT(ILLEGAL_PARAMETER), IN_CR, 51 },
 	{ "key_share in Certificate", ALERT(ILLEGAL_PARAMETER), IN_CT, 51 },
@@ -278,7 +284,8 @@ static void judges_place(void **state)
 		break;
 	case IN_CT: /* both ends send certificates */
 		judge_flight(row, QKDTLS_SERVER);
-		/* fall through */
+		judge_flight(row, QKDTLS_CLIENT);
+		break;
 	default:
 		judge_flight(row, QKDTLS_CLIENT);
 	}

@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "qkdtls/options.h"
 
-#define ARGS_MAX 48
+#define ARGS_MAX 64
 
 static enum options_result parse(const char *line, struct options *options)
 {
@@ -40,6 +40,7 @@ static void full_client_is_understood(void **state)
 		parse("client zurich.example:443 --keys k --local-sae a --peer-sae b "
 		      "--ca ca.pem --crl l.pem --ocsp-staple o.der --ocsp-required --cert c.pem --key c.key --name n --policy prefer "
 		      "--groups x25519 --allow-classical-groups --ciphers c "
+		      "--signatures ed25519 --chain-signatures mldsa65 "
 		      "--timeout 600 --records own --keylog log --alpn a,b --record-size-limit 64 "
 		      "--key-update-records 16776192 --key-update-bytes 18446744073709551615 "
 		      "--key-update-seconds 31536000 --spare-key",
@@ -59,6 +60,8 @@ static void full_client_is_understood(void **state)
 	assert_string_equal(o.name, "n");
 	assert_string_equal(o.groups, "x25519");
 	assert_string_equal(o.ciphers, "c");
+	assert_string_equal(o.signatures, "ed25519");
+	assert_string_equal(o.chain_signatures, "mldsa65");
 	assert_string_equal(o.keylog, "log");
 	assert_string_equal(o.alpn, "a,b");
 	assert_int_equal(o.record_size_limit, 64);

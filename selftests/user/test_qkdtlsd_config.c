@@ -80,6 +80,8 @@ static void has_defaults(void **state)
 	assert_int_equal(s->key_update_bytes, 0);
 	assert_int_equal(s->key_update_seconds, 0);
 	assert_false(s->spare_key);
+	assert_null(s->signatures);
+	assert_null(s->chain_signatures);
 	assert_null(s->local_sae);
 	assert_null(s->crl);
 	assert_null(s->ocsp_staple);
@@ -99,6 +101,7 @@ static void reads_every_setting(void **state)
 		"groups = X25519MLKEM768:x25519\nciphers = TLS_AES_128_GCM_SHA256\n"
 		"alpn = h2,http/1.1\nrecord-size-limit = 64\nkey-update-records = 1\n"
 		"key-update-bytes = 5000000000\nkey-update-seconds = 60\nspare-key = yes\n"
+		"signatures = mldsa65\nchain-signatures = ed25519:rsa_pkcs1_sha256\n"
 		"allow-classical-groups = yes\nallow-simulated = yes\nhandshake-timeout = 600\n"
 		"key-timeout = 0\nmax-connections = 1\n[service b]\n" BASE CERTIFICATE
 		"verify-client = no\n");
@@ -127,6 +130,8 @@ static void reads_every_setting(void **state)
 	assert_int_equal(s->key_update_bytes, 5000000000);
 	assert_int_equal(s->key_update_seconds, 60);
 	assert_true(s->spare_key);
+	assert_string_equal(s->signatures, "mldsa65");
+	assert_string_equal(s->chain_signatures, "ed25519:rsa_pkcs1_sha256");
 	assert_true(s->allow_classical_groups);
 	assert_true(s->allow_simulated);
 	assert_int_equal(s->handshake_timeout_s, 600);
@@ -311,6 +316,8 @@ static void every_setting_may_stand_once_only(void **state)
 					     "policy = prefer",
 					     "groups = g",
 					     "ciphers = c",
+					     "signatures = s",
+					     "chain-signatures = s",
 					     "allow-classical-groups = no",
 					     "allow-simulated = no",
 					     "verify-client = no",

@@ -187,6 +187,10 @@ static int config_set(struct endpoint *e, const struct saes *saes)
 		ret = qkdtls_config_set_groups(e->config, o->groups, o->allow_classical);
 	if (!ret && o->ciphers)
 		ret = qkdtls_config_set_ciphers(e->config, o->ciphers);
+	if (!ret && o->signatures)
+		ret = qkdtls_config_set_signatures(e->config, o->signatures);
+	if (!ret && o->chain_signatures)
+		ret = qkdtls_config_set_chain_signatures(e->config, o->chain_signatures);
 	if (!ret)
 		ret = stream_set(e);
 	if (!ret)

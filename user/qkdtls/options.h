@@ -46,6 +46,8 @@ struct options {
 	enum qkdtls_policy policy;
 	const char *groups;
 	const char *ciphers;
+	const char *signatures;
+	const char *chain_signatures;
 	bool allow_classical;
 	const char *alpn;
 	uint64_t record_size_limit; /* these four: 0 if they are not given */

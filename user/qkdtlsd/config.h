@@ -46,6 +46,8 @@ struct service_config {
 	char *peer_name;
 	char *groups;
 	char *ciphers;
+	char *signatures;
+	char *chain_signatures;
 	bool allow_classical_groups;
 	bool allow_simulated;
 	bool verify_client;

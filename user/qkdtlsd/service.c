@@ -82,6 +82,10 @@ static int tls_setup(struct qkdtls_config *tls, const struct service_config *con
 		ret = qkdtls_config_set_groups(tls, config->groups, config->allow_classical_groups);
 	if (!ret && config->ciphers)
 		ret = qkdtls_config_set_ciphers(tls, config->ciphers);
+	if (!ret && config->signatures)
+		ret = qkdtls_config_set_signatures(tls, config->signatures);
+	if (!ret && config->chain_signatures)
+		ret = qkdtls_config_set_chain_signatures(tls, config->chain_signatures);
 	return ret ? ret : stream_setup(tls, config);
 }
 

@@ -77,6 +77,7 @@ static int check_chain(struct qkdtls_conn *conn)
 		.trust = config->trust,
 		.name = config->peer_name[0] ? config->peer_name : NULL,
 		.server = conn->role == QKDTLS_CLIENT,
+		.schemes = config->chain_schemes.count ? &config->chain_schemes : NULL,
 		.crls = config->crls,
 		.status_required = config->ocsp_required,
 		.status = conn->hs->status.pos,

@@ -211,11 +211,23 @@ int qkdtls_config_set_signatures(struct qkdtls_config *config, const char *names
 {
 	char bad[QKDTLS_NAME_MAX] = "";
 	struct qkdtls_scheme_list schemes;
-	const int ret = qkdtls_scheme_list_parse(&schemes, names, bad);
+	const int ret = qkdtls_scheme_list_parse(&schemes, names, false, bad);
 
 	if (ret)
 		return refuse_name(config, ret, "signatures", bad);
 	config->schemes = schemes;
+	return accept_setting(config);
+}
+
+int qkdtls_config_set_chain_signatures(struct qkdtls_config *config, const char *names)
+{
+	char bad[QKDTLS_NAME_MAX] = "";
+	struct qkdtls_scheme_list schemes;
+	const int ret = qkdtls_scheme_list_parse(&schemes, names, true, bad);
+
+	if (ret)
+		return refuse_name(config, ret, "chain-signatures", bad);
+	config->chain_schemes = schemes;
 	return accept_setting(config);
 }
 

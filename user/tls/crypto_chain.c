@@ -254,6 +254,11 @@ static int verify_path(struct qkdtls_chain *chain, const struct qkdtls_chain_che
 		*reason = X509_verify_cert_error_string(code);
 		err = code == X509_V_ERR_OUT_OF_MEM ? -ENOMEM : (int)verdict_alert(code);
 	}
+	if (!err && check->schemes &&
+	    !qkdtls_x509_signed_by(X509_STORE_CTX_get0_chain(ctx), check->schemes)) {
+		*reason = "a certificate is signed in a way that is not allowed";
+		err = QKDTLS_ALERT_UNSUPPORTED_CERTIFICATE;
+	}
 	if (!err && !leaf_is_anchor) {
 		*issuer = sk_X509_value(X509_STORE_CTX_get0_chain(ctx), 1);
 		if (*issuer)

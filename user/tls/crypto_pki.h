@@ -99,6 +99,7 @@ size_t qkdtls_chain_count(const struct qkdtls_chain *chain);
  * @name: dNSName of the leaf's subjectAltName, byte for byte but ASCII case: no wildcards, no
  * common name; NULL: any (a server that knows its clients only by their issuer)
  * @server: the leaf is a server's (extendedKeyUsage serverAuth, if it has any), else a client's
+ * @schemes: how each certificate but the anchor must be signed; NULL: anyhow
  * @crls: each certificate but the anchor needs a list; NULL: none does
  * @status_required: a good OCSP response about the leaf must have come
  * @status, @status_len: that response in DER
@@ -108,6 +109,7 @@ struct qkdtls_chain_check {
 	const struct qkdtls_trust *trust;
 	const char *name;
 	bool server;
+	const struct qkdtls_scheme_list *schemes;
 	const struct qkdtls_crls *crls;
 	bool status_required;
 	const uint8_t *status;

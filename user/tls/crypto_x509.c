@@ -80,20 +80,64 @@ const OSSL_PARAM *qkdtls_x509_signature_params(const struct qkdtls_scheme *schem
 	return scheme->pss ? pss : NULL;
 }
 
-bool qkdtls_x509_key_fits(const EVP_PKEY *key, const struct qkdtls_scheme *scheme)
+static bool key_is_of(const EVP_PKEY *key, const struct qkdtls_scheme *scheme)
 {
 	char curve[64];
 	size_t len;
 
 	if (!EVP_PKEY_is_a(key, scheme->key_type))
 		return false;
-	if (scheme->pss)
+	if (!strcmp(scheme->key_type, "RSA"))
 		return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
 	if (!scheme->curve)
 		return true;
 	if (EVP_PKEY_get_group_name(key, curve, sizeof(curve), &len) != 1)
 		return qkdtls_lib_error(false);
 	return !strcmp(curve, scheme->curve);
+}
+
+bool qkdtls_x509_key_fits(const EVP_PKEY *key, const struct qkdtls_scheme *scheme)
+{
+	return !scheme->chain_only && key_is_of(key, scheme);
+}
+
+/* RSASSA-PSS has its hashes and its salt in parameters; libcrypto says if they are those of TLS. */
+static bool pss_fits(X509 *cert, const struct qkdtls_scheme *scheme)
+{
+	const EVP_MD *digest;
+	uint32_t flags;
+	int nid;
+
+	if (X509_get_signature_info(cert, &nid, NULL, NULL, &flags) != 1)
+		return false;
+	digest = EVP_get_digestbynid(nid);
+	return flags & X509_SIG_INFO_TLS && digest && EVP_MD_is_a(digest, scheme->digest);
+}
+
+static bool signed_so(X509 *cert, X509 *issuer, const struct qkdtls_scheme *scheme)
+{
+	const int algorithm = OBJ_txt2nid(scheme->x509);
+	const EVP_PKEY *key = X509_get0_pubkey(issuer);
+
+	return algorithm != NID_undef && algorithm == X509_get_signature_nid(cert) && key &&
+	       key_is_of(key, scheme) && (!scheme->pss || pss_fits(cert, scheme));
+}
+
+bool qkdtls_x509_signed_by(const STACK_OF(X509) * path, const struct qkdtls_scheme_list *schemes)
+{
+	size_t j;
+	int i;
+
+	for (i = 0; i + 1 < sk_X509_num(path); i++) {
+		for (j = 0; j < schemes->count; j++) {
+			if (signed_so(sk_X509_value(path, i), sk_X509_value(path, i + 1),
+				      schemes->item[j]))
+				break;
+		}
+		if (j == schemes->count)
+			return qkdtls_lib_error(false);
+	}
+	return true;
 }
 
 bool qkdtls_x509_may_sign(X509 *cert)

@@ -13,8 +13,11 @@
 int qkdtls_x509_read(STACK_OF(X509) * *certs, const char *file,
 		     char message[QKDTLS_PKI_MESSAGE_MAX]);
 
-/* Is this a key of the scheme's type, on its curve, and long enough? */
+/* May this key sign CertificateVerify so: of the scheme's type, on its curve, and long enough? */
 bool qkdtls_x509_key_fits(const EVP_PKEY *key, const struct qkdtls_scheme *scheme);
+
+/* Is each certificate of this path but the last, the anchor, signed by a scheme of the list? */
+bool qkdtls_x509_signed_by(const STACK_OF(X509) * path, const struct qkdtls_scheme_list *schemes);
 
 /* What a signature of this scheme needs beside its digest; NULL: nothing */
 const OSSL_PARAM *qkdtls_x509_signature_params(const struct qkdtls_scheme *scheme);

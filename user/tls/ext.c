@@ -30,6 +30,8 @@ static const struct ext_rule ext_rules[] = {
 	  &qkdtls_ext_supported_groups },
 	{ QKDTLS_EXT_SIGNATURE_ALGORITHMS, QKDTLS_IN_CH | QKDTLS_IN_CR, 0,
 	  &qkdtls_ext_signature_algorithms },
+	{ QKDTLS_EXT_SIGNATURE_ALGORITHMS_CERT, QKDTLS_IN_CH | QKDTLS_IN_CR, 0,
+	  &qkdtls_ext_signature_algorithms_cert },
 	{ QKDTLS_EXT_ALPN, QKDTLS_IN_CH | QKDTLS_IN_EE, 0, &qkdtls_ext_alpn },
 	{ QKDTLS_EXT_RECORD_SIZE_LIMIT, QKDTLS_IN_CH | QKDTLS_IN_EE, 0,
 	  &qkdtls_ext_record_size_limit },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Contents of supported_versions, server_name, signature_algorithms and cookie */
+/* Contents of supported_versions, server_name, signature_algorithms(_cert) and cookie */
 #include <string.h>
 
 #include "tls/internal.h"
@@ -148,10 +148,8 @@ static bool schemes_want(const struct qkdtls_conn *conn, enum qkdtls_ext_place p
 	return conn->config->policy != QKDTLS_PSK_ONLY;
 }
 
-static void schemes_write(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
-			  struct qkdtls_writer *w)
+static void write_list(const struct qkdtls_scheme_list *schemes, struct qkdtls_writer *w)
 {
-	const struct qkdtls_scheme_list *schemes = &conn->config->schemes;
 	const struct qkdtls_mark list = qkdtls_put_open(w, 2);
 
 	for (size_t i = 0; i < schemes->count; i++)
@@ -159,10 +157,46 @@ static void schemes_write(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
 	qkdtls_put_close(w, list);
 }
 
+static void schemes_write(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
+			  struct qkdtls_writer *w)
+{
+	write_list(&conn->config->schemes, w);
+}
+
 const struct qkdtls_ext_ops qkdtls_ext_signature_algorithms = {
 	.read = schemes_read,
 	.want = schemes_want,
 	.write = schemes_write,
+};
+
+/* ---- signature_algorithms_cert ---- */
+
+/* This end has one chain: if the peer does not list how it is signed, it is sent all the same (RFC 9846 section 4.5.2). */
+static int chain_schemes_read(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
+			      struct qkdtls_cursor *body)
+{
+	struct qkdtls_cursor list;
+
+	if (!qkdtls_get_vec16(body, 2, UINT16_MAX - 1, &list) || qkdtls_cursor_left(&list) % 2)
+		return malformed(conn, "malformed signature_algorithms_cert");
+	return 0;
+}
+
+static bool chain_schemes_want(const struct qkdtls_conn *conn, enum qkdtls_ext_place place)
+{
+	return conn->config->chain_schemes.count && schemes_want(conn, place);
+}
+
+static void chain_schemes_write(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
+				struct qkdtls_writer *w)
+{
+	write_list(&conn->config->chain_schemes, w);
+}
+
+const struct qkdtls_ext_ops qkdtls_ext_signature_algorithms_cert = {
+	.read = chain_schemes_read,
+	.want = chain_schemes_want,
+	.write = chain_schemes_write,
 };
 
 /* ---- cookie ---- */

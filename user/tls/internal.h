@@ -118,6 +118,7 @@ struct qkdtls_config {
 	struct qkdtls_suite_list suites;
 	struct qkdtls_group_list groups;
 	struct qkdtls_scheme_list schemes;
+	struct qkdtls_scheme_list chain_schemes; /* empty: any */
 	enum qkdtls_psk_mode psk_mode;
 	enum qkdtls_hash psk_hash; /* of external PSKs */
 	uint8_t context[QKDTLS_LINK_CONTEXT_LEN];
@@ -372,6 +373,7 @@ enum qkdtls_ext_type {
 	QKDTLS_EXT_SUPPORTED_VERSIONS = 43,
 	QKDTLS_EXT_COOKIE = 44,
 	QKDTLS_EXT_PSK_KEY_EXCHANGE_MODES = 45,
+	QKDTLS_EXT_SIGNATURE_ALGORITHMS_CERT = 50,
 	QKDTLS_EXT_KEY_SHARE = 51,
 };
 
@@ -397,6 +399,7 @@ struct qkdtls_ext_ops {
 extern const struct qkdtls_ext_ops qkdtls_ext_server_name;
 extern const struct qkdtls_ext_ops qkdtls_ext_supported_versions;
 extern const struct qkdtls_ext_ops qkdtls_ext_signature_algorithms;
+extern const struct qkdtls_ext_ops qkdtls_ext_signature_algorithms_cert;
 extern const struct qkdtls_ext_ops qkdtls_ext_cookie;
 /* ext_status.c */
 extern const struct qkdtls_ext_ops qkdtls_ext_status_request;

@@ -5,7 +5,8 @@
 
 void qkdtls_known_init(struct qkdtls_known *known)
 {
-	*known = (struct qkdtls_known){ .lock = PTHREAD_MUTEX_INITIALIZER };
+	memset(known, 0, sizeof(*known));
+	pthread_mutex_init(&known->lock, NULL); /* cannot fail without attributes */
 }
 
 static void forget(struct qkdtls_known_chain *place)

@@ -80,17 +80,94 @@ static const struct qkdtls_group groups[] = {
 };
 
 static const struct qkdtls_scheme schemes[] = {
-	{ QKDTLS_SIG_MLDSA65, "mldsa65", "ML-DSA-65", NULL, NULL, false },
-	{ QKDTLS_SIG_MLDSA87, "mldsa87", "ML-DSA-87", NULL, NULL, false },
-	{ QKDTLS_SIG_MLDSA44, "mldsa44", "ML-DSA-44", NULL, NULL, false },
-	{ QKDTLS_SIG_ECDSA_P256_SHA256, "ecdsa_secp256r1_sha256", "EC", "prime256v1", "SHA2-256",
-	  false },
-	{ QKDTLS_SIG_ECDSA_P384_SHA384, "ecdsa_secp384r1_sha384", "EC", "secp384r1", "SHA2-384",
-	  false },
-	{ QKDTLS_SIG_ED25519, "ed25519", "ED25519", NULL, NULL, false },
-	{ QKDTLS_SIG_RSA_PSS_RSAE_SHA256, "rsa_pss_rsae_sha256", "RSA", NULL, "SHA2-256", true },
-	{ QKDTLS_SIG_RSA_PSS_RSAE_SHA384, "rsa_pss_rsae_sha384", "RSA", NULL, "SHA2-384", true },
-	{ QKDTLS_SIG_RSA_PSS_RSAE_SHA512, "rsa_pss_rsae_sha512", "RSA", NULL, "SHA2-512", true },
+	{
+		.number = QKDTLS_SIG_MLDSA65,
+		.name = "mldsa65",
+		.key_type = "ML-DSA-65",
+		.x509 = "ML-DSA-65",
+	},
+	{
+		.number = QKDTLS_SIG_MLDSA87,
+		.name = "mldsa87",
+		.key_type = "ML-DSA-87",
+		.x509 = "ML-DSA-87",
+	},
+	{
+		.number = QKDTLS_SIG_MLDSA44,
+		.name = "mldsa44",
+		.key_type = "ML-DSA-44",
+		.x509 = "ML-DSA-44",
+	},
+	{
+		.number = QKDTLS_SIG_ECDSA_P256_SHA256,
+		.name = "ecdsa_secp256r1_sha256",
+		.key_type = "EC",
+		.curve = "prime256v1",
+		.digest = "SHA2-256",
+		.x509 = "ecdsa-with-SHA256",
+	},
+	{
+		.number = QKDTLS_SIG_ECDSA_P384_SHA384,
+		.name = "ecdsa_secp384r1_sha384",
+		.key_type = "EC",
+		.curve = "secp384r1",
+		.digest = "SHA2-384",
+		.x509 = "ecdsa-with-SHA384",
+	},
+	{
+		.number = QKDTLS_SIG_ED25519,
+		.name = "ed25519",
+		.key_type = "ED25519",
+		.x509 = "ED25519",
+	},
+	{
+		.number = QKDTLS_SIG_RSA_PSS_RSAE_SHA256,
+		.name = "rsa_pss_rsae_sha256",
+		.key_type = "RSA",
+		.digest = "SHA2-256",
+		.pss = true,
+		.x509 = "RSASSA-PSS",
+	},
+	{
+		.number = QKDTLS_SIG_RSA_PSS_RSAE_SHA384,
+		.name = "rsa_pss_rsae_sha384",
+		.key_type = "RSA",
+		.digest = "SHA2-384",
+		.pss = true,
+		.x509 = "RSASSA-PSS",
+	},
+	{
+		.number = QKDTLS_SIG_RSA_PSS_RSAE_SHA512,
+		.name = "rsa_pss_rsae_sha512",
+		.key_type = "RSA",
+		.digest = "SHA2-512",
+		.pss = true,
+		.x509 = "RSASSA-PSS",
+	},
+	{
+		.number = QKDTLS_SIG_RSA_PKCS1_SHA256,
+		.name = "rsa_pkcs1_sha256",
+		.key_type = "RSA",
+		.digest = "SHA2-256",
+		.x509 = "RSA-SHA256",
+		.chain_only = true,
+	},
+	{
+		.number = QKDTLS_SIG_RSA_PKCS1_SHA384,
+		.name = "rsa_pkcs1_sha384",
+		.key_type = "RSA",
+		.digest = "SHA2-384",
+		.x509 = "RSA-SHA384",
+		.chain_only = true,
+	},
+	{
+		.number = QKDTLS_SIG_RSA_PKCS1_SHA512,
+		.name = "rsa_pkcs1_sha512",
+		.key_type = "RSA",
+		.digest = "SHA2-512",
+		.x509 = "RSA-SHA512",
+		.chain_only = true,
+	},
 };
 
 _Static_assert(ARRAY_SIZE(suites) <= QKDTLS_LIST_MAX && ARRAY_SIZE(groups) <= QKDTLS_LIST_MAX &&
@@ -213,8 +290,13 @@ static bool scheme_row_available(size_t i)
 
 static const struct names suite_names = { ARRAY_SIZE(suites), suite_row_name, suite_row_available };
 static const struct names group_names = { ARRAY_SIZE(groups), group_row_name, group_row_available };
-static const struct names scheme_names = { ARRAY_SIZE(schemes), scheme_row_name,
+/* The rows that are for chains only come last in their table. */
+#define SCHEME_CHAIN_ROWS 3
+
+static const struct names scheme_names = { ARRAY_SIZE(schemes) - SCHEME_CHAIN_ROWS, scheme_row_name,
 					   scheme_row_available };
+static const struct names chain_scheme_names = { ARRAY_SIZE(schemes), scheme_row_name,
+						 scheme_row_available };
 
 static void copy_name(char bad[QKDTLS_NAME_MAX], const char *name, size_t len)
 {
@@ -302,14 +384,14 @@ int qkdtls_group_list_parse(struct qkdtls_group_list *list, const char *names, b
 	return 0;
 }
 
-int qkdtls_scheme_list_parse(struct qkdtls_scheme_list *list, const char *names,
+int qkdtls_scheme_list_parse(struct qkdtls_scheme_list *list, const char *names, bool chain,
 			     char bad[QKDTLS_NAME_MAX])
 {
 	size_t rows[QKDTLS_LIST_MAX];
 	int count, i;
 
 	list->count = 0;
-	count = parse_names(&scheme_names, names, rows, bad);
+	count = parse_names(chain ? &chain_scheme_names : &scheme_names, names, rows, bad);
 	if (count < 0)
 		return count;
 	for (i = 0; i < count; i++)
@@ -345,7 +427,7 @@ void qkdtls_scheme_list_default(struct qkdtls_scheme_list *list)
 
 	list->count = 0;
 	for (i = 0; i < ARRAY_SIZE(schemes); i++) {
-		if (qkdtls_scheme_available(&schemes[i]))
+		if (!schemes[i].chain_only && qkdtls_scheme_available(&schemes[i]))
 			list->item[list->count++] = &schemes[i];
 	}
 }

@@ -62,6 +62,8 @@ struct qkdtls_group {
  * @curve: of an EC key, or NULL
  * @digest: libcrypto's name, or NULL if the algorithm has its own
  * @pss: RSASSA-PSS, with MGF1 and a salt as long as the digest
+ * @x509: libcrypto's name of the algorithm in the signature of a certificate
+ * @chain_only: for certificates alone, never for CertificateVerify
  */
 struct qkdtls_scheme {
 	uint16_t number;
@@ -70,6 +72,8 @@ struct qkdtls_scheme {
 	const char *curve;
 	const char *digest;
 	bool pss;
+	const char *x509;
+	bool chain_only;
 };
 
 #define QKDTLS_LIST_MAX 16
@@ -110,12 +114,13 @@ int qkdtls_suite_list_parse(struct qkdtls_suite_list *list, const char *names,
 			    char bad[QKDTLS_NAME_MAX]);
 int qkdtls_group_list_parse(struct qkdtls_group_list *list, const char *names, bool allow_classical,
 			    char bad[QKDTLS_NAME_MAX]);
-int qkdtls_scheme_list_parse(struct qkdtls_scheme_list *list, const char *names,
+/* @chain: for the signatures of certificates; otherwise names of chain-only schemes are unknown */
+int qkdtls_scheme_list_parse(struct qkdtls_scheme_list *list, const char *names, bool chain,
 			     char bad[QKDTLS_NAME_MAX]);
 
 /*
  * The defaults, as far as this libcrypto has them (an empty list is possible): every suite; every group
- * with a post-quantum part; every signature scheme.
+ * with a post-quantum part; every signature scheme but the chain-only ones.
  */
 void qkdtls_suite_list_default(struct qkdtls_suite_list *list);
 void qkdtls_group_list_default(struct qkdtls_group_list *list);
