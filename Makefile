@@ -12,7 +12,7 @@ help:
 	@echo 'make check            set up all, run every test; ends in "N passed, N failed, N skipped"'
 	@echo 'make check-debug      kernel and end-to-end tests with KASAN, lockdep, kmemleak (builds a kernel the first time)'
 	@echo 'make bench-handshake  what a handshake with a QKD key costs beside libssl without one, in the Debian 13 root'
-	@echo 'make prove            have CBMC prove message parsers free of undefined behaviour (not a part of check)'
+	@echo 'make prove            have CBMC prove message parsers free of undefined behaviour (a part of check)'
 	@echo 'make fuzz             attack everything that reads foreign bytes: TIME=SECONDS for each target [TARGET=fuzz_...]'
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
 	@echo 'make modules          build qkd.ko and qkd_sim.ko for KDIR ($(KDIR))'

@@ -10,13 +10,13 @@
 #	fuzz        every fuzz target, a fixed number of runs (in the same root)
 #	unit-host   the same tests with this machine's OpenSSL 3.0, without sanitizers
 #	ct          that time does not tell secrets: selftests/ct under valgrind, in the Debian 13 root
+#	prove       CBMC proofs of message parsers, selftests/prove, in the Debian 13 root
 #	kmod-6.12   kernel self-tests in a virtual machine with Debian's kernel of that series
 #	e2e         in a virtual machine, kernel 6.12: two sites, and the unit tests that need the kernel's TLS
 #	kmod-6.1, kmod-7.3
 #
-# and, only when asked for (make prove; make check-debug):
+# and, only when asked for (make check-debug):
 #
-#	prove       CBMC proofs of message parsers, selftests/prove, in the Debian 13 root
 #	kmod-debug  kernel self-tests with a kernel that looks for misuse of memory and locks (tools/testbed/debug-kernel)
 #	e2e-debug   two sites with that kernel
 #
@@ -193,7 +193,7 @@ count() {
 "$bed/host"
 mkdir -p "$logs"
 parts=("$@")
-((${#parts[@]})) || parts=(static unit fuzz unit-host ct kmod-6.12 e2e kmod-6.1 kmod-7.3)
+((${#parts[@]})) || parts=(static unit fuzz unit-host ct prove kmod-6.12 e2e kmod-6.1 kmod-7.3)
 for part in "${parts[@]}"; do
 	printf '== %s\n' "$part"
 	begin=$SECONDS

@@ -159,8 +159,8 @@ uint8_t *qkdtls_put_room(struct qkdtls_writer *w, size_t len)
 
 static void store_uint(uint8_t *to, unsigned int width, uint32_t value)
 {
-	while (width--) {
-		to[width] = (uint8_t)value;
+	for (; width; width--) {
+		to[width - 1] = (uint8_t)value;
 		value >>= 8;
 	}
 }

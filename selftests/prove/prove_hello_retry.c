@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * SOURCES: tls/hello_retry.c tls/hello_server.c tls/ext_psk.c tls/buf.c stand_lists.c stand_engine.c stand_conn.c stand_ext.c stand_psk.c stand_crypto.c stand_hello.c
+ * UNWIND: 34
+ * BOUND: HelloRetryRequest of up to 80 bytes
+ */
+#include "prove.h"
+
+void harness(void)
+{
+	struct qkdtls_conn *conn = any_conn();
+	const struct qkdtls_incoming msg = any_message(80);
+
+	conn->hs->offer_count = nondet_size();
+	assume(conn->hs->offer_count <= QKDTLS_OFFERS_MAX);
+	REACHED(!qkdtls_hello_retry_recv(conn, &msg), "a HelloRetryRequest is taken");
+}
