@@ -39,7 +39,7 @@ int qkdtls_transcript_add(struct qkdtls_transcript *t, const void *message, size
 	return done_or_not();
 }
 
-int qkdtls_transcript_binder(const struct qkdtls_transcript *t, enum qkdtls_hash psk_hash,
+int qkdtls_transcript_binder(struct qkdtls_transcript *t, enum qkdtls_hash psk_hash,
 			     const void *truncated_hello, size_t len, uint8_t *out)
 {
 	check(__CPROVER_r_ok(truncated_hello, len), "what is hashed is there");

@@ -36,8 +36,10 @@ int hkdf_expand(enum qkdtls_hash hash, const uint8_t *prk, size_t prk_len, const
 		size_t info_len, uint8_t *out, size_t out_len)
 {
 	struct qkdtls_hkdf *hkdf = hkdf_open(hash);
-	const int ret = qkdtls_hkdf_expand(hkdf, prk, prk_len, info, info_len, out, out_len);
+	int ret = qkdtls_hkdf_set_prk(hkdf, prk, prk_len);
 
+	if (!ret)
+		ret = qkdtls_hkdf_expand(hkdf, info, info_len, out, out_len);
 	qkdtls_hkdf_free(hkdf);
 	return ret;
 }
@@ -46,9 +48,10 @@ int hkdf_expand_label(enum qkdtls_hash hash, const uint8_t *secret, const char *
 		      const uint8_t *context, size_t context_len, uint8_t *out, size_t out_len)
 {
 	struct qkdtls_hkdf *hkdf = hkdf_open(hash);
-	const int ret =
-		qkdtls_hkdf_expand_label(hkdf, secret, label, context, context_len, out, out_len);
+	int ret = qkdtls_hkdf_set_prk(hkdf, secret, qkdtls_hash_len(hash));
 
+	if (!ret)
+		ret = qkdtls_hkdf_expand_label(hkdf, label, context, context_len, out, out_len);
 	qkdtls_hkdf_free(hkdf);
 	return ret;
 }

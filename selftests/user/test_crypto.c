@@ -67,6 +67,30 @@ static void expand_label_keeps_its_lengths(void **state)
 	assert_int_equal(hkdf_expand(QKDTLS_SHA384, secret, 32, NULL, 0, out, 32), -EINVAL);
 }
 
+/* A PRK serves any number of expansions, and no other key does. */
+static void expansions_need_a_prk(void **state)
+{
+	uint8_t prk[48], first[100], again[100];
+	struct qkdtls_hkdf *hkdf;
+
+	memset(prk, 0x70, sizeof(prk));
+	assert_int_equal(qkdtls_hkdf_new(&hkdf, QKDTLS_SHA384), 0);
+	assert_int_equal(qkdtls_hkdf_expand(hkdf, first, 1, again, 1), -EINVAL);
+	assert_int_equal(qkdtls_hkdf_set_prk(hkdf, prk, sizeof(prk)), 0);
+	assert_int_equal(qkdtls_hkdf_expand_label(hkdf, "l", NULL, 0, first, sizeof(first)), 0);
+	assert_int_equal(qkdtls_hkdf_expand_label(hkdf, "m", NULL, 0, again, sizeof(again)), 0);
+	assert_memory_not_equal(again, first, sizeof(first));
+	assert_int_equal(qkdtls_hkdf_expand_label(hkdf, "l", NULL, 0, again, sizeof(again)), 0);
+	assert_memory_equal(again, first, sizeof(first));
+	assert_int_equal(qkdtls_hmac(hkdf, prk, sizeof(prk), "x", 1, again), 0);
+	assert_int_equal(qkdtls_hkdf_expand(hkdf, first, 1, again, 1), -EINVAL);
+	assert_int_equal(qkdtls_hkdf_set_prk(hkdf, prk, sizeof(prk)), 0);
+	assert_int_equal(qkdtls_hkdf_forget(hkdf), 0);
+	assert_int_equal(qkdtls_hkdf_expand(hkdf, first, 1, again, 1), -EINVAL);
+	assert_int_equal(qkdtls_hkdf_set_prk(hkdf, prk, sizeof(prk) - 1), -EINVAL);
+	qkdtls_hkdf_free(hkdf);
+}
+
 static void equal_and_random(void **state)
 {
 	uint8_t a[32] = { 0 }, b[32] = { 0 };
@@ -479,6 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(digest_goes_on_after_a_peek),
 		cmocka_unit_test(expand_label_keeps_its_lengths),
+		cmocka_unit_test(expansions_need_a_prk),
 		cmocka_unit_test(equal_and_random),
 		cmocka_unit_test(aead_opens_only_what_was_sealed),
 		cmocka_unit_test(aead_leaves_no_forged_plain_text),

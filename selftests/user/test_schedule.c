@@ -465,6 +465,47 @@ static void binder_after_a_retry_has_two_hashes(void **state)
 	qkdtls_transcript_free(&t);
 }
 
+/* What a binder's hash has seen is not hashed again: nothing of the transcript may depend on that. */
+static void transcript_is_the_same_behind_any_binder(void **state)
+{
+	static const struct {
+		int binder; /* hash, -1: none */
+		size_t len; /* of "hello", that it covers */
+		bool retry;
+	} rows[] = {
+		{ -1, 0, false },	    { HASH, 0, false },		 { HASH, 3, false },
+		{ HASH, 5, false },	    { QKDTLS_SHA384, 3, false }, { HASH, 3, true },
+		{ QKDTLS_SHA384, 3, true },
+	};
+	uint8_t flat[4 + HASH_LEN + 5] = { 254, 0, 0, HASH_LEN }, want[HASH_LEN], got[48];
+	struct qkdtls_transcript t;
+	size_t i;
+
+	assert_int_equal(qkdtls_hash(HASH, "first", 5, flat + 4), 0);
+	memcpy(flat + 4 + HASH_LEN, "hello", 5);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].retry)
+			assert_int_equal(qkdtls_hash(HASH, flat, sizeof(flat), want), 0);
+		else
+			assert_int_equal(qkdtls_hash(HASH, "hello", 5, want), 0);
+		qkdtls_transcript_init(&t);
+		if (rows[i].retry) {
+			assert_int_equal(qkdtls_transcript_binder(&t, HASH, "fir", 3, got), 0);
+			assert_int_equal(qkdtls_transcript_add(&t, "first", 5), 0);
+			assert_int_equal(qkdtls_transcript_retry(&t, HASH), 0);
+		}
+		if (rows[i].binder >= 0)
+			assert_int_equal(qkdtls_transcript_binder(&t, rows[i].binder, "hello",
+								  rows[i].len, got),
+					 0);
+		assert_int_equal(qkdtls_transcript_add(&t, "hello", 5), 0);
+		assert_int_equal(qkdtls_transcript_start(&t, HASH), 0);
+		assert_int_equal(qkdtls_transcript_hash(&t, got), 0);
+		assert_memory_equal(got, want, sizeof(want));
+		qkdtls_transcript_free(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -479,6 +520,7 @@ int main(void)
 		cmocka_unit_test(transcript_keeps_its_order),
 		cmocka_unit_test(transcript_is_bounded_before_the_suite_is_known),
 		cmocka_unit_test(binder_after_a_retry_has_two_hashes),
+		cmocka_unit_test(transcript_is_the_same_behind_any_binder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

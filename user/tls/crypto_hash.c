@@ -99,6 +99,7 @@ int qkdtls_digest_peek(const struct qkdtls_digest *digest, uint8_t *out)
 struct qkdtls_hkdf {
 	enum qkdtls_hash hash;
 	EVP_MAC_CTX *ctx;
+	bool has_prk;
 };
 
 int qkdtls_hkdf_new(struct qkdtls_hkdf **hkdf, enum qkdtls_hash hash)
@@ -111,6 +112,7 @@ int qkdtls_hkdf_new(struct qkdtls_hkdf **hkdf, enum qkdtls_hash hash)
 	params[0] = OSSL_PARAM_construct_utf8_string(
 		OSSL_MAC_PARAM_DIGEST, (char *)EVP_MD_get0_name(qkdtls_lib_md(hash)), 0);
 	h->hash = hash;
+	h->has_prk = false;
 	h->ctx = EVP_MAC_CTX_new(qkdtls_lib_hmac());
 	if (!h->ctx || EVP_MAC_CTX_set_params(h->ctx, params) != 1) {
 		qkdtls_hkdf_free(h);
@@ -128,27 +130,30 @@ void qkdtls_hkdf_free(struct qkdtls_hkdf *hkdf)
 	free(hkdf);
 }
 
+static int set_key(struct qkdtls_hkdf *hkdf, const uint8_t *key, size_t len)
+{
+	hkdf->has_prk = false;
+	return EVP_MAC_init(hkdf->ctx, key, len, NULL) == 1 ? 0 : qkdtls_lib_error(-EIO);
+}
+
 int qkdtls_hkdf_forget(struct qkdtls_hkdf *hkdf)
 {
 	static const uint8_t zeros[QKDTLS_HASH_MAX];
 
-	if (EVP_MAC_init(hkdf->ctx, zeros, qkdtls_hash_len(hkdf->hash), NULL) == 1)
-		return 0;
-	return qkdtls_lib_error(-EIO);
+	return set_key(hkdf, zeros, qkdtls_hash_len(hkdf->hash));
 }
 
-/* HMAC over @count pieces, one behind the other */
-static int hmac_pieces(struct qkdtls_hkdf *hkdf, const uint8_t *key, size_t key_len,
-		       const struct bytes *pieces, size_t count, uint8_t *out)
+/* HMAC over @count pieces, one behind the other, under a key that was just set */
+static int hmac_pieces(struct qkdtls_hkdf *hkdf, const struct bytes *pieces, size_t count,
+		       uint8_t *out)
 {
 	size_t len = qkdtls_hash_len(hkdf->hash), i;
-	bool ok = EVP_MAC_init(hkdf->ctx, key, key_len, NULL) == 1;
+	bool ok = true;
 
 	for (i = 0; ok && i < count; i++)
 		ok = EVP_MAC_update(hkdf->ctx, pieces[i].data, pieces[i].len) == 1;
 	if (ok && EVP_MAC_final(hkdf->ctx, out, &len, len) == 1)
 		return 0;
-	qkdtls_wipe(out, qkdtls_hash_len(hkdf->hash));
 	return qkdtls_lib_error(-EIO);
 }
 
@@ -156,8 +161,14 @@ int qkdtls_hmac(struct qkdtls_hkdf *hkdf, const uint8_t *key, size_t key_len, co
 		size_t len, uint8_t *out)
 {
 	struct bytes piece = { data, len };
+	int err;
 
-	return hmac_pieces(hkdf, key, key_len, &piece, 1, out);
+	err = set_key(hkdf, key, key_len);
+	if (!err)
+		err = hmac_pieces(hkdf, &piece, 1, out);
+	if (err)
+		qkdtls_wipe(out, qkdtls_hash_len(hkdf->hash));
+	return err;
 }
 
 int qkdtls_hkdf_extract(struct qkdtls_hkdf *hkdf, const uint8_t *salt, size_t salt_len,
@@ -172,15 +183,26 @@ int qkdtls_hkdf_extract(struct qkdtls_hkdf *hkdf, const uint8_t *salt, size_t sa
 	return qkdtls_hmac(hkdf, salt, salt_len, ikm, ikm_len, out);
 }
 
-int qkdtls_hkdf_expand(struct qkdtls_hkdf *hkdf, const uint8_t *prk, size_t prk_len,
-		       const uint8_t *info, size_t info_len, uint8_t *out, size_t out_len)
+int qkdtls_hkdf_set_prk(struct qkdtls_hkdf *hkdf, const uint8_t *prk, size_t len)
+{
+	int err;
+
+	if (len < qkdtls_hash_len(hkdf->hash))
+		return -EINVAL;
+	err = set_key(hkdf, prk, len);
+	hkdf->has_prk = !err;
+	return err;
+}
+
+int qkdtls_hkdf_expand(struct qkdtls_hkdf *hkdf, const uint8_t *info, size_t info_len, uint8_t *out,
+		       size_t out_len)
 {
 	size_t hash_len = qkdtls_hash_len(hkdf->hash), done, now;
 	uint8_t block[QKDTLS_HASH_MAX];
 	uint8_t counter = 0;
 	int err = 0;
 
-	if (!out_len || out_len > HKDF_BLOCKS_MAX * hash_len || prk_len < hash_len)
+	if (!out_len || out_len > HKDF_BLOCKS_MAX * hash_len || !hkdf->has_prk)
 		return -EINVAL;
 	for (done = 0; !err && done < out_len; done += now) {
 		struct bytes pieces[] = {
@@ -190,7 +212,10 @@ int qkdtls_hkdf_expand(struct qkdtls_hkdf *hkdf, const uint8_t *prk, size_t prk_
 		};
 
 		counter++;
-		err = hmac_pieces(hkdf, prk, prk_len, pieces, 3, block);
+		/* From the start again, under the same key */
+		err = EVP_MAC_init(hkdf->ctx, NULL, 0, NULL) == 1
+			      ? hmac_pieces(hkdf, pieces, 3, block)
+			      : qkdtls_lib_error(-EIO);
 		now = out_len - done < hash_len ? out_len - done : hash_len;
 		if (!err)
 			memcpy(out + done, block, now);
@@ -201,9 +226,8 @@ int qkdtls_hkdf_expand(struct qkdtls_hkdf *hkdf, const uint8_t *prk, size_t prk_
 	return err;
 }
 
-int qkdtls_hkdf_expand_label(struct qkdtls_hkdf *hkdf, const uint8_t *secret, const char *label,
-			     const uint8_t *context, size_t context_len, uint8_t *out,
-			     size_t out_len)
+int qkdtls_hkdf_expand_label(struct qkdtls_hkdf *hkdf, const char *label, const uint8_t *context,
+			     size_t context_len, uint8_t *out, size_t out_len)
 {
 	uint8_t info[2 + 1 + LABEL_MAX + 1 + CONTEXT_MAX];
 	size_t label_len = strlen(label);
@@ -224,6 +248,5 @@ int qkdtls_hkdf_expand_label(struct qkdtls_hkdf *hkdf, const uint8_t *secret, co
 	qkdtls_put_close(&w, mark);
 	if (!qkdtls_writer_ok(&w))
 		return -EINVAL;
-	return qkdtls_hkdf_expand(hkdf, secret, qkdtls_hash_len(hkdf->hash), info, w.len, out,
-				  out_len);
+	return qkdtls_hkdf_expand(hkdf, info, w.len, out, out_len);
 }

@@ -42,30 +42,35 @@ static const char *const binder_labels[] = {
 	[QKDTLS_BINDER_IMPORTED] = "imp binder",
 };
 
+/* The secret that those below derive from */
+static int derive_from(const struct qkdtls_schedule *s, const uint8_t *secret)
+{
+	return qkdtls_hkdf_set_prk(s->hkdf, secret, qkdtls_hash_len(s->hash));
+}
+
 /* Derive-Secret, with the transcript hash given */
-static int derive(const struct qkdtls_schedule *s, const uint8_t *secret, const char *label,
+static int derive(const struct qkdtls_schedule *s, const char *label,
 		  const uint8_t *transcript_hash, uint8_t *out)
 {
 	size_t len = qkdtls_hash_len(s->hash);
 
-	return qkdtls_hkdf_expand_label(s->hkdf, secret, label, transcript_hash, len, out, len);
+	return qkdtls_hkdf_expand_label(s->hkdf, label, transcript_hash, len, out, len);
 }
 
 /* Derive-Secret of no messages */
-static int derive_empty(const struct qkdtls_schedule *s, const uint8_t *secret, const char *label,
-			uint8_t *out)
+static int derive_empty(const struct qkdtls_schedule *s, const char *label, uint8_t *out)
 {
-	return derive(s, secret, label, qkdtls_hash_empty(s->hash), out);
+	return derive(s, label, qkdtls_hash_empty(s->hash), out);
 }
 
 /* The step from one secret to the next: Extract(Derive-Secret(secret, "derived", ""), ikm) */
-static int next_secret(const struct qkdtls_schedule *s, const uint8_t *secret, const uint8_t *ikm,
-		       size_t ikm_len, uint8_t *out)
+static int next_secret(const struct qkdtls_schedule *s, const uint8_t *ikm, size_t ikm_len,
+		       uint8_t *out)
 {
 	uint8_t salt[QKDTLS_HASH_MAX];
 	int err;
 
-	err = derive_empty(s, secret, "derived", salt);
+	err = derive_empty(s, "derived", salt);
 	if (!err)
 		err = qkdtls_hkdf_extract(s->hkdf, salt, qkdtls_hash_len(s->hash), ikm, ikm_len,
 					  out);
@@ -137,8 +142,10 @@ static int import_psk(enum qkdtls_hash hash, const uint8_t *epsk, size_t epsk_le
 	if (!err)
 		err = qkdtls_hash(hash, identity, identity_len, hashed);
 	if (!err)
-		err = qkdtls_hkdf_expand_label(hkdf, epskx, "derived psk", hashed,
-					       qkdtls_hash_len(hash), ipskx, target_len);
+		err = qkdtls_hkdf_set_prk(hkdf, epskx, qkdtls_hash_len(hash));
+	if (!err)
+		err = qkdtls_hkdf_expand_label(hkdf, "derived psk", hashed, qkdtls_hash_len(hash),
+					       ipskx, target_len);
 	qkdtls_hkdf_free(hkdf);
 	qkdtls_wipe(epskx, sizeof(epskx));
 	return err;
@@ -169,7 +176,9 @@ static int finished_mac(const struct qkdtls_schedule *s, const uint8_t *base,
 	uint8_t key[QKDTLS_HASH_MAX];
 	int err;
 
-	err = qkdtls_hkdf_expand_label(s->hkdf, base, "finished", NULL, 0, key, len);
+	err = derive_from(s, base);
+	if (!err)
+		err = qkdtls_hkdf_expand_label(s->hkdf, "finished", NULL, 0, key, len);
 	if (!err)
 		err = qkdtls_hmac(s->hkdf, key, len, transcript_hash, len, mac);
 	qkdtls_wipe(key, sizeof(key));
@@ -192,7 +201,9 @@ int qkdtls_schedule_binder(const struct qkdtls_schedule *s, enum qkdtls_binder l
 
 	if (s->stage != STAGE_EARLY || !s->has_psk)
 		return -EINVAL;
-	err = derive_empty(s, s->early, binder_labels[label], key);
+	err = derive_from(s, s->early);
+	if (!err)
+		err = derive_empty(s, binder_labels[label], key);
 	if (!err)
 		err = finished_mac(s, key, transcript_hash, binder);
 	qkdtls_wipe(key, sizeof(key));
@@ -221,36 +232,39 @@ int qkdtls_schedule_handshake(struct qkdtls_schedule *s, const uint8_t *kex_secr
 
 	if (s->stage != STAGE_EARLY || !len)
 		return -EINVAL;
-	err = next_secret(s, s->early, kex_secret, len, secret);
-	for (role = QKDTLS_CLIENT; !err && role <= QKDTLS_SERVER; role++)
-		err = derive(s, secret, handshake_labels[role], transcript_hash,
-			     s->handshake[role]);
+	err = derive_from(s, s->early);
 	if (!err)
-		err = next_secret(s, secret, zeros, qkdtls_hash_len(s->hash), s->main);
+		err = next_secret(s, kex_secret, len, secret);
+	if (!err)
+		err = derive_from(s, secret);
+	for (role = QKDTLS_CLIENT; !err && role <= QKDTLS_SERVER; role++)
+		err = derive(s, handshake_labels[role], transcript_hash, s->handshake[role]);
+	if (!err)
+		err = next_secret(s, zeros, qkdtls_hash_len(s->hash), s->main);
 	qkdtls_wipe(secret, sizeof(secret));
 	if (err)
 		return err;
 	qkdtls_wipe(s->early, sizeof(s->early));
 	s->stage = STAGE_HANDSHAKE;
-	return qkdtls_hkdf_forget(s->hkdf);
+	return 0;
 }
 
 int qkdtls_schedule_application(struct qkdtls_schedule *s, const uint8_t *transcript_hash)
 {
-	int err = 0, role;
+	int err, role;
 
 	if (s->stage != STAGE_HANDSHAKE)
 		return -EINVAL;
+	err = derive_from(s, s->main);
 	for (role = QKDTLS_CLIENT; !err && role <= QKDTLS_SERVER; role++)
-		err = derive(s, s->main, application_labels[role], transcript_hash,
-			     s->application[role]);
+		err = derive(s, application_labels[role], transcript_hash, s->application[role]);
 	if (!err)
-		err = derive(s, s->main, "exp master", transcript_hash, s->exporter);
+		err = derive(s, "exp master", transcript_hash, s->exporter);
 	if (err)
 		return err;
 	qkdtls_wipe(s->main, sizeof(s->main));
 	s->stage = STAGE_APPLICATION;
-	return qkdtls_hkdf_forget(s->hkdf);
+	return 0; /* libcrypto knows main until the handshake is complete: as long as what comes from it */
 }
 
 int qkdtls_schedule_complete(struct qkdtls_schedule *s)
@@ -308,10 +322,11 @@ int qkdtls_schedule_traffic_key(const struct qkdtls_schedule *s, enum qkdtls_epo
 		.suite = suite->number,
 		.key_len = qkdtls_aead_key_len(suite->aead),
 	};
-	err = qkdtls_hkdf_expand_label(s->hkdf, secret, "key", NULL, 0, key->key, key->key_len);
+	err = derive_from(s, secret);
 	if (!err)
-		err = qkdtls_hkdf_expand_label(s->hkdf, secret, "iv", NULL, 0, key->iv,
-					       sizeof(key->iv));
+		err = qkdtls_hkdf_expand_label(s->hkdf, "key", NULL, 0, key->key, key->key_len);
+	if (!err)
+		err = qkdtls_hkdf_expand_label(s->hkdf, "iv", NULL, 0, key->iv, sizeof(key->iv));
 	if (err)
 		qkdtls_wipe(key, sizeof(*key));
 	return err;
@@ -325,8 +340,9 @@ int qkdtls_schedule_update(struct qkdtls_schedule *s, enum qkdtls_role sender)
 
 	if (s->stage != STAGE_COMPLETE)
 		return -EINVAL;
-	err = qkdtls_hkdf_expand_label(s->hkdf, s->application[sender], "traffic upd", NULL, 0,
-				       next, len);
+	err = derive_from(s, s->application[sender]);
+	if (!err)
+		err = qkdtls_hkdf_expand_label(s->hkdf, "traffic upd", NULL, 0, next, len);
 	if (!err)
 		memcpy(s->application[sender], next, len);
 	qkdtls_wipe(next, sizeof(next));
@@ -352,9 +368,13 @@ int qkdtls_schedule_export(const struct qkdtls_schedule *s, const char *label,
 		return -EINVAL;
 	err = qkdtls_hash(s->hash, context_len ? (const void *)context : "", context_len, hashed);
 	if (!err)
-		err = derive_empty(s, s->exporter, label, secret);
+		err = derive_from(s, s->exporter);
 	if (!err)
-		err = qkdtls_hkdf_expand_label(s->hkdf, secret, "exporter", hashed,
+		err = derive_empty(s, label, secret);
+	if (!err)
+		err = derive_from(s, secret);
+	if (!err)
+		err = qkdtls_hkdf_expand_label(s->hkdf, "exporter", hashed,
 					       qkdtls_hash_len(s->hash), out, out_len);
 	qkdtls_wipe(secret, sizeof(secret));
 	return err;

@@ -13,8 +13,15 @@ void qkdtls_transcript_init(struct qkdtls_transcript *t)
 	qkdtls_buf_init(&t->kept, KEPT_MAX);
 }
 
+static void forget_ahead(struct qkdtls_transcript *t)
+{
+	qkdtls_digest_free(t->ahead.digest);
+	t->ahead.digest = NULL;
+}
+
 void qkdtls_transcript_free(struct qkdtls_transcript *t)
 {
+	forget_ahead(t);
 	qkdtls_buf_free(&t->kept);
 	qkdtls_digest_free(t->digest);
 	qkdtls_transcript_init(t);
@@ -43,28 +50,47 @@ int qkdtls_transcript_retry(struct qkdtls_transcript *t, enum qkdtls_hash hash)
 	err = qkdtls_hash(hash, qkdtls_buf_data(&t->kept), t->kept.len, room);
 	if (err)
 		return err;
+	forget_ahead(t);
 	qkdtls_buf_free(&t->kept);
 	t->hash = hash;
 	t->retried = true;
 	return qkdtls_buf_add(&t->kept, synthetic, w.len);
 }
 
+/* A digest of all that is kept; the binder's goes on, if it is of the same hash. */
+static int digest_kept(struct qkdtls_transcript *t, enum qkdtls_hash hash,
+		       struct qkdtls_digest **digest)
+{
+	size_t done = 0;
+	int err;
+
+	if (t->ahead.digest && t->ahead.hash == hash && t->ahead.len <= t->kept.len) {
+		*digest = t->ahead.digest;
+		t->ahead.digest = NULL;
+		done = t->ahead.len;
+	} else {
+		err = qkdtls_digest_new(digest, hash);
+		if (err)
+			return err;
+	}
+	err = qkdtls_digest_add(*digest, qkdtls_buf_data(&t->kept) + done, t->kept.len - done);
+	if (err)
+		qkdtls_digest_free(*digest);
+	return err;
+}
+
 int qkdtls_transcript_start(struct qkdtls_transcript *t, enum qkdtls_hash hash)
 {
-	struct qkdtls_digest *digest;
 	int err;
 
 	if (t->digest || !t->kept.len || (t->retried && t->hash != hash))
 		return -EINVAL;
-	err = qkdtls_digest_new(&digest, hash);
-	if (err)
-		return err;
-	err = qkdtls_digest_add(digest, qkdtls_buf_data(&t->kept), t->kept.len);
+	err = digest_kept(t, hash, &t->digest);
 	if (err) {
-		qkdtls_digest_free(digest);
+		t->digest = NULL;
 		return err;
 	}
-	t->digest = digest;
+	forget_ahead(t);
 	t->hash = hash;
 	qkdtls_buf_free(&t->kept);
 	return 0;
@@ -75,7 +101,7 @@ int qkdtls_transcript_hash(const struct qkdtls_transcript *t, uint8_t *out)
 	return t->digest ? qkdtls_digest_peek(t->digest, out) : -EINVAL;
 }
 
-int qkdtls_transcript_binder(const struct qkdtls_transcript *t, enum qkdtls_hash psk_hash,
+int qkdtls_transcript_binder(struct qkdtls_transcript *t, enum qkdtls_hash psk_hash,
 			     const void *truncated_hello, size_t len, uint8_t *out)
 {
 	struct qkdtls_digest *digest;
@@ -92,6 +118,13 @@ int qkdtls_transcript_binder(const struct qkdtls_transcript *t, enum qkdtls_hash
 		err = qkdtls_digest_add(digest, truncated_hello, len);
 	if (!err)
 		err = qkdtls_digest_peek(digest, out);
-	qkdtls_digest_free(digest);
-	return err;
+	if (err) {
+		qkdtls_digest_free(digest);
+		return err;
+	}
+	forget_ahead(t);
+	t->ahead.digest = digest;
+	t->ahead.hash = psk_hash;
+	t->ahead.len = t->kept.len + len;
+	return 0;
 }

@@ -9,7 +9,8 @@
  *	CH, SH:			add CH; add SH; start
  *	CH1, HRR, CH2, SH:	add CH1; retry; add HRR; add CH2; add SH; start
  *
- * and qkdtls_transcript_binder() before the hello that carries the binder is added.
+ * and qkdtls_transcript_binder() before the hello that carries the binder is added: what it hashed is the beginning of
+ * the next message, and need not be hashed again.
  *
  * Functions return 0, -EINVAL (out of order, nothing changed), -ENOBUFS (too long), -ENOMEM, -EIO.
  */
@@ -25,6 +26,11 @@ struct qkdtls_transcript {
 	struct qkdtls_digest *digest;
 	enum qkdtls_hash hash; /* once retried or started */
 	bool retried;
+	struct {
+		struct qkdtls_digest *digest; /* what the last binder covers, or NULL */
+		enum qkdtls_hash hash;
+		size_t len;
+	} ahead;
 };
 
 void qkdtls_transcript_init(struct qkdtls_transcript *t);
@@ -47,7 +53,7 @@ int qkdtls_transcript_hash(const struct qkdtls_transcript *t, uint8_t *out);
  * its message header up to, and without, the binders list (whose length the header and the
  * extension count).
  */
-int qkdtls_transcript_binder(const struct qkdtls_transcript *t, enum qkdtls_hash psk_hash,
+int qkdtls_transcript_binder(struct qkdtls_transcript *t, enum qkdtls_hash psk_hash,
 			     const void *truncated_hello, size_t len, uint8_t *out);
 
 #endif /* QKDTLS_TRANSCRIPT_H */
