@@ -19,8 +19,16 @@ struct der {
 	size_t len;
 };
 
+/* Prepared once, copied for each signature: what the provider is asked is the same each time. */
+struct signer {
+	const struct qkdtls_scheme *scheme;
+	EVP_MD_CTX *ctx;
+};
+
 struct qkdtls_identity {
 	EVP_PKEY *key;
+	struct signer signers[QKDTLS_LIST_MAX];
+	size_t signer_count;
 	struct der certs[QKDTLS_CHAIN_MAX];
 	size_t count;
 };
@@ -114,17 +122,52 @@ out_fd:
 	return err;
 }
 
-static bool any_scheme_fits(const EVP_PKEY *key)
+static int add_signer(struct qkdtls_identity *identity, const struct qkdtls_scheme *scheme)
+{
+	struct signer *signer = &identity->signers[identity->signer_count];
+
+	signer->scheme = scheme;
+	signer->ctx = EVP_MD_CTX_new();
+	if (!signer->ctx)
+		return qkdtls_lib_error(-ENOMEM);
+	identity->signer_count++;
+	if (EVP_DigestSignInit_ex(signer->ctx, NULL, scheme->digest, NULL, NULL, identity->key,
+				  qkdtls_x509_signature_params(scheme)) != 1)
+		return qkdtls_lib_error(-EIO);
+	return 0;
+}
+
+/* One for each scheme that fits the key */
+static int make_signers(struct qkdtls_identity *identity, const char *file,
+			char message[QKDTLS_PKI_MESSAGE_MAX])
 {
 	struct qkdtls_scheme_list list;
+	int err = 0;
 	size_t i;
 
 	qkdtls_scheme_list_default(&list);
-	for (i = 0; i < list.count; i++) {
-		if (qkdtls_x509_key_fits(key, list.item[i]))
-			return true;
+	for (i = 0; !err && i < list.count; i++) {
+		if (qkdtls_x509_key_fits(identity->key, list.item[i]))
+			err = add_signer(identity, list.item[i]);
 	}
-	return false;
+	if (err)
+		return say(message, err, file, "libcrypto cannot sign with this key");
+	if (!identity->signer_count)
+		return say(message, -EOPNOTSUPP, file,
+			   "no signature scheme of this build fits this type of key");
+	return 0;
+}
+
+static const struct signer *find_signer(const struct qkdtls_identity *identity,
+					const struct qkdtls_scheme *scheme)
+{
+	size_t i;
+
+	for (i = 0; i < identity->signer_count; i++) {
+		if (identity->signers[i].scheme == scheme)
+			return &identity->signers[i];
+	}
+	return NULL;
 }
 
 static int copy_certs(struct qkdtls_identity *identity, const STACK_OF(X509) * certs)
@@ -158,9 +201,6 @@ static int check_pair(const EVP_PKEY *key, const STACK_OF(X509) * certs, const c
 	if (!qkdtls_x509_may_sign(leaf))
 		return say(message, -EINVAL, chain_file,
 			   "the first certificate's keyUsage lacks digitalSignature");
-	if (!any_scheme_fits(key))
-		return say(message, -EOPNOTSUPP, key_file,
-			   "no signature scheme of this build fits this type of key");
 	return 0;
 }
 
@@ -182,6 +222,8 @@ int qkdtls_identity_load(struct qkdtls_identity **identity, const char *chain_fi
 	err = load_key(&id->key, key_file, message);
 	if (!err)
 		err = check_pair(id->key, certs, chain_file, key_file, message);
+	if (!err)
+		err = make_signers(id, key_file, message);
 	if (!err && copy_certs(id, certs))
 		err = say(message, -ENOMEM, chain_file, "out of memory");
 out:
@@ -202,6 +244,8 @@ void qkdtls_identity_free(struct qkdtls_identity *identity)
 		return;
 	for (i = 0; i < identity->count; i++)
 		OPENSSL_free(identity->certs[i].data);
+	for (i = 0; i < identity->signer_count; i++)
+		EVP_MD_CTX_free(identity->signers[i].ctx);
 	EVP_PKEY_free(identity->key);
 	free(identity);
 }
@@ -223,18 +267,19 @@ const uint8_t *qkdtls_identity_certificate(const struct qkdtls_identity *identit
 bool qkdtls_identity_fits(const struct qkdtls_identity *identity,
 			  const struct qkdtls_scheme *scheme)
 {
-	return qkdtls_x509_key_fits(identity->key, scheme);
+	return find_signer(identity, scheme);
 }
 
 int qkdtls_identity_sign(const struct qkdtls_identity *identity, const struct qkdtls_scheme *scheme,
 			 const uint8_t *data, size_t data_len, uint8_t *signature, size_t size,
 			 size_t *len)
 {
+	const struct signer *signer = find_signer(identity, scheme);
 	const int most = EVP_PKEY_get_size(identity->key);
 	EVP_MD_CTX *ctx;
 	int err = 0;
 
-	if (!qkdtls_identity_fits(identity, scheme))
+	if (!signer)
 		return -EINVAL;
 	if (most <= 0 || (size_t)most > size)
 		return -EMSGSIZE;
@@ -243,8 +288,7 @@ int qkdtls_identity_sign(const struct qkdtls_identity *identity, const struct qk
 		return qkdtls_lib_error(-ENOMEM);
 	*len = size;
 	/* libcrypto is not asked for the length first: ML-DSA would sign for it. */
-	if (EVP_DigestSignInit_ex(ctx, NULL, scheme->digest, NULL, NULL, identity->key,
-				  qkdtls_x509_signature_params(scheme)) != 1 ||
+	if (EVP_MD_CTX_copy_ex(ctx, signer->ctx) != 1 ||
 	    EVP_DigestSign(ctx, signature, len, data, data_len) != 1)
 		err = qkdtls_lib_error(-EIO);
 	EVP_MD_CTX_free(ctx);

@@ -70,7 +70,10 @@ static int raw_public(const struct qkdtls_kex_part *part, const EVP_PKEY *pkey, 
 	return ok && n == len ? 0 : qkdtls_lib_error(-EIO);
 }
 
-/* A point that is not on its curve is refused by libcrypto. */
+/*
+ * A point that is not on its curve is refused by libcrypto. That is all there is to check: these curves have a prime
+ * order, and the encoding has no point at infinity (RFC 9846 section 4.3.8.2).
+ */
 static EVP_PKEY *peer_point(const struct qkdtls_kex_part *part, const uint8_t *share, size_t len)
 {
 	OSSL_PARAM params[] = { OSSL_PARAM_END, OSSL_PARAM_END, OSSL_PARAM_END };
@@ -130,7 +133,8 @@ static int derive(const struct qkdtls_kex_part *part, EVP_PKEY *own, const uint8
 	if (err)
 		return err;
 	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
-	if (!ctx || EVP_PKEY_derive_init(ctx) != 1 || EVP_PKEY_derive_set_peer(ctx, peer) != 1)
+	if (!ctx || EVP_PKEY_derive_init(ctx) != 1 ||
+	    EVP_PKEY_derive_set_peer_ex(ctx, peer, false) != 1)
 		err = qkdtls_lib_error(-EIO);
 	else
 		err = check_derived(EVP_PKEY_derive(ctx, secret, &len) == 1 && len == part->secret,
