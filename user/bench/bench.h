@@ -72,4 +72,19 @@ struct bench_floor {
 bool bench_floor_measure(struct bench_floor *floor);
 const char *bench_op_name(enum bench_op op);
 
+/* ---- beside.c: what no implementation on libcrypto does without, and the tool does not measure ---- */
+
+struct bench_beside {
+	double mlkem_import; /* microseconds: the peer's ML-KEM-768 key from its bytes */
+	double hmac; /* a short HMAC-SHA384 under a new key */
+	double transcript; /* SHA-384 of BENCH_TRANSCRIPT bytes */
+};
+
+/* Binder 3, import 2, early secret 1, the two steps behind it 4, traffic secrets 5, keys 8, Finished 4 */
+#define BENCH_HMACS	 27
+#define BENCH_TRANSCRIPT 3600 /* hellos 1.5 + 1.2 KB, a P-256 certificate and all else 0.9 KB */
+
+/* false: libcrypto failed */
+bool bench_beside_measure(struct bench_beside *beside);
+
 #endif /* QKD_BENCH_H */

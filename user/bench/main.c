@@ -200,6 +200,24 @@ static void print_floors(const struct bench_floor *floor)
 	}
 }
 
+static double sum_beside(const struct bench_beside *beside, int role)
+{
+	return (role == QKDTLS_SERVER ? beside->mlkem_import : 0) + BENCH_HMACS * beside->hmac +
+	       beside->transcript;
+}
+
+static void print_beside(const struct bench_beside *beside)
+{
+	printf("\n%-26s %12s\n", "beside it", "microseconds");
+	printf("%-26s %12.1f\n", "ML-KEM-768 key import", beside->mlkem_import);
+	printf("%-26s %12.2f\n", "HMAC-SHA384", beside->hmac);
+	printf("%-26s %12.1f\n", "SHA-384 of a transcript", beside->transcript);
+	printf("client.beside: %.1f = %d HMAC-SHA384 + transcript\n",
+	       sum_beside(beside, QKDTLS_CLIENT), BENCH_HMACS);
+	printf("server.beside: %.1f = %d HMAC-SHA384 + transcript + ML-KEM-768 key import\n",
+	       sum_beside(beside, QKDTLS_SERVER), BENCH_HMACS);
+}
+
 static void print_modes(double usec[MODES][2])
 {
 	size_t i;
@@ -212,7 +230,8 @@ static void print_modes(double usec[MODES][2])
 		       USEC_PER_SEC / usec[i][QKDTLS_SERVER]);
 }
 
-static void print_figures(const struct pair *pair, int role, double usec[MODES][2], double floor)
+static void print_figures(const struct pair *pair, int role, double usec[MODES][2], double floor,
+			  double beside)
 {
 	const double ours = usec[pair->ours][role], libssl = usec[pair->libssl][role];
 
@@ -221,9 +240,10 @@ static void print_figures(const struct pair *pair, int role, double usec[MODES][
 	printf("bench %s.%s.floor.usec %.1f\n", pair->name, ends[role], floor);
 	printf("bench %s.%s.ratio %.3f\n", pair->name, ends[role], ours / libssl);
 	printf("bench %s.%s.floor.ratio %.3f\n", pair->name, ends[role], ours / floor);
+	printf("bench %s.%s.beside.ratio %.3f\n", pair->name, ends[role], ours / (floor + beside));
 }
 
-static void report(const struct bench_floor *floor)
+static void report(const struct bench_floor *floor, const struct bench_beside *beside)
 {
 	double usec[MODES][2];
 	size_t i;
@@ -234,10 +254,12 @@ static void report(const struct bench_floor *floor)
 			usec[i][role] = median(modes[i].usec[role]);
 	print_modes(usec);
 	print_floors(floor);
+	print_beside(beside);
 	printf("\n");
 	for (i = 0; i < PAIRS; i++) {
 		for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
-			print_figures(&pairs[i], role, usec, sum_floor(floor, &pairs[i], role));
+			print_figures(&pairs[i], role, usec, sum_floor(floor, &pairs[i], role),
+				      sum_beside(beside, role));
 	}
 }
 
@@ -245,6 +267,7 @@ int main(void)
 {
 	struct pki *pki = pki_new();
 	struct bench_floor floor = { .usec = { 0 } };
+	struct bench_beside beside;
 	bool ok = true;
 	size_t i;
 
@@ -263,9 +286,10 @@ int main(void)
 	for (i = 0; ok && i < MODES; i++)
 		ok = set_up(&modes[i], pki);
 	/* Before and after: the machine may be busier during one of them. */
-	ok = ok && bench_floor_measure(&floor) && run_all() && bench_floor_measure(&floor);
+	ok = ok && bench_floor_measure(&floor) && run_all() && bench_floor_measure(&floor) &&
+	     bench_beside_measure(&beside);
 	if (ok)
-		report(&floor);
+		report(&floor, &beside);
 	for (i = 0; i < MODES; i++)
 		if (modes[i].stack)
 			modes[i].stack->free(modes[i].stack);
