@@ -73,14 +73,12 @@ int qkdtls_aead_open(struct qkdtls_aead_key *aead_key, const uint8_t nonce[QKDTL
 		     const uint8_t *aad, size_t aad_len, const uint8_t *in, size_t len,
 		     uint8_t *out)
 {
-	const size_t plain = len - QKDTLS_AEAD_TAG_LEN;
-
 	check(aead_key, "there is a key");
 	check(__CPROVER_r_ok(nonce, QKDTLS_AEAD_NONCE_LEN), "a nonce is there");
 	check(__CPROVER_r_ok(aad, aad_len) && __CPROVER_r_ok(in, len), "a record is there");
 	if (len < QKDTLS_AEAD_TAG_LEN)
 		return -EBADMSG;
-	return filled(out, plain) ? -EBADMSG : 0;
+	return filled(out, len - QKDTLS_AEAD_TAG_LEN) ? -EBADMSG : 0;
 }
 
 int qkdtls_kex_finish(const struct qkdtls_kex *kex, const uint8_t *server_share, size_t len,
