@@ -85,7 +85,7 @@ check_layers() {
 	mapfile -t common < <(files 'user/common/*.c' 'user/common/*.h')
 	mapfile -t qkdctl < <(files 'user/qkdctl/*.c' 'user/qkdctl/*.h')
 	mapfile -t engine_but_keys < <(files_but psk_qkd.c 'user/tls/*.c' 'user/tls/*.h')
-	mapfile -t but_crypto < <(files_but '^user/tls/crypto_|^user/bench/libssl.c' 'user/*.c' 'user/*.h' 'include/qkd/*.h')
+	mapfile -t but_crypto < <(files_but '^user/tls/crypto_|^user/bench/(libssl|beside)\.c' 'user/*.c' 'user/*.h' 'include/qkd/*.h')
 	mapfile -t but_ktls < <(files_but '^user/tls/ktls.c|^user/common/ktls_io.c' 'user/*.c' 'user/*.h')
 	mapfile -t but_netlink < <(files_but '^user/libqkd/' 'user/*.c' 'user/*.h')
 	mapfile -t but_compat < <(files_but '^kmod/compat.h' 'kmod/*.c' 'kmod/*.h')
