@@ -184,7 +184,8 @@ static X509_CRL *make_list(const struct authority_list *list)
 		must(ext && X509_CRL_add_ext(crl, ext, -1), list->ext.value);
 		X509_EXTENSION_free(ext);
 	}
-	must(X509_CRL_sort(crl) && X509_CRL_sign(crl, signer->key, EVP_sha256()), "sign CRL");
+	must(X509_CRL_sort(crl) && X509_CRL_sign(crl, signer->key, digest_for(signer->key)),
+	     "sign CRL");
 	ASN1_TIME_free(from);
 	ASN1_TIME_free(until);
 	return crl;
@@ -220,8 +221,8 @@ static OCSP_BASICRESP *make_basic(const struct authority_answer *answer)
 											: NULL,
 					    from, answer->endless ? NULL : until) &&
 		     OCSP_basic_sign(basic, signer->cert, signer->key,
-				     answer->digest ? answer->digest : EVP_sha256(), NULL,
-				     answer->signer_sent ? 0 : OCSP_NOCERTS),
+				     answer->digest ? answer->digest : digest_for(signer->key),
+				     NULL, answer->signer_sent ? 0 : OCSP_NOCERTS),
 	     "make OCSP response");
 	OCSP_CERTID_free(id);
 	ASN1_TIME_free(from);

@@ -93,7 +93,7 @@ void authority_write_list(struct pki *pki, const char *file, const struct author
  * @signer_sent: the signer's certificate is in the response
  * @status: V_OCSP_CERTSTATUS_...
  * @from, @until: as above; @endless: no nextUpdate
- * @digest: of the signature; NULL: SHA-256
+ * @digest: of the signature; NULL: SHA-256, or the one that the key brings along
  * @id_digest: of the certificate ID; NULL: SHA-1
  * @failure: a response of this status and nothing else
  */
