@@ -12,8 +12,8 @@
 #	ct          that time does not tell secrets: selftests/ct under valgrind, in the Debian 13 root
 #	prove       CBMC proofs of message parsers, selftests/prove, in the Debian 13 root
 #	kmod-6.12   kernel self-tests in a virtual machine with Debian's kernel of that series
-#	e2e         in a virtual machine, kernel 6.12: two sites, and the unit tests that need the kernel's TLS
-#	kmod-6.1, kmod-7.3
+#	e2e-6.12    the same for two sites, and the unit tests that need the kernel's TLS
+#	kmod-6.1, kmod-7.3, e2e-7.3
 #
 # and, only when asked for (make check-debug):
 #
@@ -153,7 +153,7 @@ part_kmod() {
 	in_guest "$1" "kmod-$1" "${programs[@]}" "$top"/selftests/kmod/test_*.sh
 }
 
-part_e2e() { in_guest "$1" "$2" "${ktls_tests[@]}" "$top"/selftests/e2e/qkd*.sh; }
+part_e2e() { in_guest "$1" "e2e-$1" "${ktls_tests[@]}" "$top"/selftests/e2e/qkd*.sh; }
 
 run_part() {
 	case $1 in
@@ -163,8 +163,7 @@ run_part() {
 	unit-host) part_unit_host ;;
 	ct) part_ct ;;
 	prove) part_prove ;;
-	e2e) part_e2e 6.12 e2e ;;
-	e2e-debug) part_e2e debug e2e-debug ;;
+	e2e-*) part_e2e "${1#e2e-}" ;;
 	kmod-*) part_kmod "${1#kmod-}" ;;
 	*)
 		echo "no such part: $1; see --help"
@@ -193,7 +192,8 @@ count() {
 "$bed/host"
 mkdir -p "$logs"
 parts=("$@")
-((${#parts[@]})) || parts=(static unit fuzz unit-host ct prove kmod-6.12 e2e kmod-6.1 kmod-7.3)
+((${#parts[@]})) || parts=(static unit fuzz unit-host ct prove kmod-6.12 e2e-6.12 kmod-6.1 kmod-7.3
+	e2e-7.3)
 for part in "${parts[@]}"; do
 	printf '== %s\n' "$part"
 	begin=$SECONDS

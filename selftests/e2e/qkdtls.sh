@@ -105,6 +105,20 @@ test_a_mebibyte_through_the_kernel() {
 	cmp big back
 }
 
+# The client's own reader refuses what is larger; kernels before 6.19 cannot be told.
+test_a_peer_that_wants_small_records() {
+	local who='kernel (kTLS)'
+	if [[ $(printf '6.19\n%s\n' "$(uname -r)" | sort -V | head -n 1) != 6.19 ]]; then
+		who='own'
+	fi
+	head -c 100000 /dev/urandom >big
+	server --once
+	client --records own --record-size-limit 200 <big >back
+	wait "$server_pid"
+	cmp big back
+	says server.err "^records: $who"
+}
+
 test_other_bytes_under_one_id_are_refused_and_put_back() {
 	# A key file that says of the server's next key what is not true
 	local spent
