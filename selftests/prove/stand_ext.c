@@ -32,7 +32,9 @@ int qkdtls_ext_read(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
 	check(sound(body), "extensions are read from a sound cursor");
 	if (!qkdtls_get_vec16(body, 0, UINT16_MAX, &block) || nondet_bool())
 		return qkdtls_fail(conn, QKDTLS_ALERT_DECODE_ERROR, "any");
-	if (conn->hs)
+	if (place == QKDTLS_IN_CT)
+		conn->hs->status = any_part(block);
+	else if (conn->hs)
 		any_hello(&conn->hs->hello, block);
 	return 0;
 }
