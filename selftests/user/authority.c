@@ -41,6 +41,20 @@ static const EVP_MD *digest_for(EVP_PKEY *key)
 	return EVP_PKEY_is_a(key, "EC") || EVP_PKEY_is_a(key, "RSA") ? EVP_sha256() : NULL;
 }
 
+/* To be freed by the caller */
+static EVP_MD_CTX *signature(EVP_PKEY *key, const EVP_MD *digest, bool pss)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *how;
+
+	must(ctx && EVP_DigestSignInit(ctx, &how, digest ? digest : digest_for(key), NULL, key),
+	     "EVP_DigestSignInit");
+	must(!pss || (EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1 &&
+		      EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST) == 1),
+	     "RSASSA-PSS");
+	return ctx;
+}
+
 /* ---- Certificates ---- */
 
 static void add_ext(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -169,10 +183,12 @@ static X509_CRL *make_list(const struct authority_list *list)
 	ASN1_TIME *until = X509_gmtime_adj(NULL, timed ? list->until : DAY);
 	X509_CRL *crl = X509_CRL_new();
 	X509_EXTENSION *ext;
+	EVP_MD_CTX *how;
 
 	must(crl && from && until && X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&
 		     X509_CRL_set_issuer_name(crl, X509_get_subject_name(list->issuer->cert)) &&
-		     X509_CRL_set1_lastUpdate(crl, from) && X509_CRL_set1_nextUpdate(crl, until),
+		     X509_CRL_set1_lastUpdate(crl, from) &&
+		     (list->endless || X509_CRL_set1_nextUpdate(crl, until)),
 	     "make CRL");
 	for (size_t i = 0; list->revoked[i]; i++)
 		revoke(crl, list->revoked[i]);
@@ -184,8 +200,9 @@ static X509_CRL *make_list(const struct authority_list *list)
 		must(ext && X509_CRL_add_ext(crl, ext, -1), list->ext.value);
 		X509_EXTENSION_free(ext);
 	}
-	must(X509_CRL_sort(crl) && X509_CRL_sign(crl, signer->key, digest_for(signer->key)),
-	     "sign CRL");
+	how = signature(signer->key, list->digest, list->pss);
+	must(X509_CRL_sort(crl) && X509_CRL_sign_ctx(crl, how), "sign CRL");
+	EVP_MD_CTX_free(how);
 	ASN1_TIME_free(from);
 	ASN1_TIME_free(until);
 	return crl;
@@ -211,6 +228,7 @@ static OCSP_BASICRESP *make_basic(const struct authority_answer *answer)
 	ASN1_TIME *from = X509_gmtime_adj(NULL, timed ? answer->from : -HOUR);
 	ASN1_TIME *until = X509_gmtime_adj(NULL, timed ? answer->until : DAY);
 	ASN1_TIME *revoked = X509_gmtime_adj(NULL, -2 * HOUR);
+	EVP_MD_CTX *how = signature(signer->key, answer->digest, answer->pss);
 	OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
 	OCSP_CERTID *id =
 		OCSP_cert_to_id(answer->id_digest, answer->about->cert, answer->issuer->cert);
@@ -220,10 +238,10 @@ static OCSP_BASICRESP *make_basic(const struct authority_answer *answer)
 					    answer->status == V_OCSP_CERTSTATUS_REVOKED ? revoked
 											: NULL,
 					    from, answer->endless ? NULL : until) &&
-		     OCSP_basic_sign(basic, signer->cert, signer->key,
-				     answer->digest ? answer->digest : digest_for(signer->key),
-				     NULL, answer->signer_sent ? 0 : OCSP_NOCERTS),
+		     OCSP_basic_sign_ctx(basic, signer->cert, how, NULL,
+					 answer->signer_sent ? 0 : OCSP_NOCERTS),
 	     "make OCSP response");
+	EVP_MD_CTX_free(how);
 	OCSP_CERTID_free(id);
 	ASN1_TIME_free(from);
 	ASN1_TIME_free(until);

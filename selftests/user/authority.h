@@ -69,6 +69,9 @@ void authority_write_pin(struct pki *pki, const char *file, const struct authori
  * @signer: whose key signs it; NULL: the issuer's
  * @revoked: serial numbers' owners, up to the first NULL
  * @from, @until: seconds from now; both 0: from an hour ago until in a day
+ * @endless: no nextUpdate
+ * @digest: of the signature; NULL: SHA-256, or the one that the key brings along
+ * @pss: signed by RSASSA-PSS
  * @ext: one extension more
  */
 struct authority_list {
@@ -77,6 +80,9 @@ struct authority_list {
 	const struct authority *revoked[4];
 	long from;
 	long until;
+	bool endless;
+	const EVP_MD *digest;
+	bool pss;
 	struct {
 		int nid;
 		const char *value;
@@ -94,6 +100,7 @@ void authority_write_list(struct pki *pki, const char *file, const struct author
  * @status: V_OCSP_CERTSTATUS_...
  * @from, @until: as above; @endless: no nextUpdate
  * @digest: of the signature; NULL: SHA-256, or the one that the key brings along
+ * @pss: signed by RSASSA-PSS
  * @id_digest: of the certificate ID; NULL: SHA-1
  * @failure: a response of this status and nothing else
  */
@@ -107,6 +114,7 @@ struct authority_answer {
 	long until;
 	bool endless;
 	const EVP_MD *digest;
+	bool pss;
 	const EVP_MD *id_digest;
 	int failure;
 };

@@ -371,6 +371,31 @@ static void a_second_hello_may_not_add_a_psk(void **state)
 	loopback_free(&lb);
 }
 
+static const struct forge only_ticket[] = { DROP(BOTH), SET(SHARE, 0, 0) };
+static const struct forge no_psk[] = { DROP(BOTH), DROP(PSK) };
+
+/* A ticket of somebody's: it does not fit the retry's suite, and with it goes the extension. */
+static void a_second_hello_may_drop_a_psk(void **state)
+{
+	static const struct site_options prefers = { .policy = QKDTLS_PREFER,
+						     .groups = SITE_HYBRID };
+	static struct forged_message hello, first;
+	struct loopback lb;
+
+	if (!site_has_group(SITE_HYBRID))
+		site_skip("this libcrypto has no ML-KEM");
+	site_link(*state, &lb, &prefers, &prefers);
+	take_client_hello(&lb, &hello);
+	first = hello;
+	forge_hello(&first, only_ticket, 2);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &first), QKDTLS_WANT_READ);
+	forge_hello(&hello, no_psk, 2);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &hello), QKDTLS_WANT_READ);
+	assert_false(qkdtls_info(lb.end[QKDTLS_SERVER])->psk);
+	assert_int_equal(lb.ring[QKDTLS_SERVER].asked, 0);
+	loopback_free(&lb);
+}
+
 /* ---- ServerHello and HelloRetryRequest ---- */
 
 #define SUITE_COMPRESSION_LEN 3
@@ -639,8 +664,6 @@ static void client_keeps_extension_33_over_a_retry(void **state)
 	loopback_free(&lb);
 }
 
-static const struct forge no_psk[] = { DROP(BOTH), DROP(PSK) };
-
 /* An answer without the PSK, in each policy: what it is refused for */
 static void client_refuses_to_lose_its_key(void **state)
 {
@@ -747,6 +770,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hello_changed_on_the_way_is_refused),
 		cmocka_unit_test(a_second_hello_may_not_add_a_psk),
+		cmocka_unit_test(a_second_hello_may_drop_a_psk),
 		cmocka_unit_test(client_refuses_what_it_did_not_offer),
 		cmocka_unit_test(a_server_without_certificate_does_not_answer_extension_33),
 		cmocka_unit_test(client_keeps_extension_33_over_a_retry),

@@ -192,6 +192,51 @@ static void requests_before_the_answer_has_left_get_one_answer(void **state)
 	loopback_free(&lb);
 }
 
+/* Where only one end has something to say, the other's answers are all that it sends. */
+static void answers_are_not_idle(void **state)
+{
+	struct loopback lb;
+	uint8_t buf[8];
+
+	connect_limited(*state, &lb, NULL);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(qkdtls_key_update(lb.end[QKDTLS_CLIENT], true), 0);
+		assert_int_equal(qkdtls_send(lb.end[QKDTLS_CLIENT], "data", 4), 4);
+		assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), 4);
+		assert_int_equal(loopback_deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), 0);
+		assert_false(lb.end[QKDTLS_CLIENT]->update_asked);
+	}
+	loopback_free(&lb);
+}
+
+/* An answer has left when its bytes have, not when there is nothing else to write. */
+static void each_request_is_answered_by_a_busy_sender(void **state)
+{
+	struct qkdtls_conn *client, *server;
+	uint8_t before[QKDTLS_HASH_MAX], after[QKDTLS_HASH_MAX];
+	static uint8_t data[1000];
+	struct loopback lb;
+	uint8_t buf[8];
+	size_t len;
+
+	connect_limited(*state, &lb, NULL);
+	client = lb.end[QKDTLS_CLIENT];
+	server = lb.end[QKDTLS_SERVER];
+	assert_int_equal(qkdtls_send(server, data, sizeof(data)), sizeof(data));
+	for (int i = 0; i < 3; i++) {
+		own_secret(server, before);
+		client->update_asked = false;
+		assert_int_equal(qkdtls_key_update(client, true), 0);
+		assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), 0);
+		own_secret(server, after);
+		assert_memory_not_equal(before, after, sizeof(before));
+		(void)qkdtls_output(server, &len);
+		assert_int_equal(qkdtls_send(server, data, sizeof(data)), sizeof(data));
+		qkdtls_output_sent(server, len);
+	}
+	loopback_free(&lb);
+}
+
 static void updates_without_data_are_bounded(void **state)
 {
 	struct loopback lb;
@@ -270,6 +315,8 @@ int main(void)
 		cmocka_unit_test(limits_are_checked),
 		cmocka_unit_test(update_can_ask_the_peer_once_at_a_time),
 		cmocka_unit_test(requests_before_the_answer_has_left_get_one_answer),
+		cmocka_unit_test(answers_are_not_idle),
+		cmocka_unit_test(each_request_is_answered_by_a_busy_sender),
 		cmocka_unit_test(updates_without_data_are_bounded),
 		cmocka_unit_test(nothing_is_updated_behind_close_notify),
 		cmocka_unit_test(updates_need_a_stream),

@@ -58,6 +58,8 @@ static void write_lists(struct pki *pki)
 		      .ext = { NID_issuing_distribution_point, "critical,onlyCA:TRUE" } } } },
 		{ "mute", { { ROOT }, { .issuer = &world.mute } } },
 		{ "delta", { { INTER, .ext = { NID_delta_crl, "critical,DER:020101" } } } },
+		{ "endless", { { INTER, .endless = true } } },
+		{ "sha1", { { INTER, .digest = EVP_sha1() } } },
 		{ "indirect",
 		  { { INTER,
 		      .ext = { NID_issuing_distribution_point, "critical,indirectCRL:TRUE" } } } },
@@ -174,6 +176,8 @@ static void bad_list_files_are_refused(void **state)
 		{ "delta", -EOPNOTSUPP, "delta: a delta CRL" },
 		{ "indirect", -EOPNOTSUPP, "indirect: an indirect CRL" },
 		{ "reasons", -EOPNOTSUPP, "reasons: a CRL for some reasons only" },
+		{ "endless", -EOPNOTSUPP, "endless: a CRL without an end" },
+		{ "sha1", -EOPNOTSUPP, "sha1: a CRL that is signed with a weak" },
 	};
 	struct qkdtls_config *config = qkdtls_config_new();
 

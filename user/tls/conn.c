@@ -133,8 +133,7 @@ const uint8_t *qkdtls_output(const struct qkdtls_conn *conn, size_t *len)
 void qkdtls_output_sent(struct qkdtls_conn *conn, size_t len)
 {
 	qkdtls_buf_drop(&conn->out, len < conn->out.len ? len : conn->out.len);
-	if (!conn->out.len)
-		conn->update_unsent = false;
+	conn->update_unsent -= len < conn->update_unsent ? len : conn->update_unsent;
 }
 
 void qkdtls_abort(struct qkdtls_conn *conn, enum qkdtls_alert alert, const char *reason)

@@ -22,12 +22,21 @@ static int say(char message[QKDTLS_PKI_MESSAGE_MAX], int err, const char *file, 
 	return qkdtls_lib_error(err);
 }
 
-/* Lists that say less than all about their issuer's certificates, or more */
+/*
+ * Lists that say less than all about their issuer's certificates, or more, or for ever. libcrypto asks for no
+ * strength of a list's signature.
+ */
 static const char *unsupported(const X509_CRL *crl)
 {
+	const X509_ALGOR *algorithm;
 	ISSUING_DIST_POINT *scope;
 	bool indirect, partial;
 
+	X509_CRL_get0_signature(crl, NULL, &algorithm);
+	if (!qkdtls_x509_is_strong(algorithm))
+		return "a CRL that is signed with a weak or unknown algorithm";
+	if (!X509_CRL_get0_nextUpdate(crl))
+		return "a CRL without an end (nextUpdate)";
 	if (X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0)
 		return "a delta CRL, which is not supported";
 	scope = X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, NULL, NULL);

@@ -105,15 +105,20 @@ struct qkdtls_hkdf {
 int qkdtls_hkdf_new(struct qkdtls_hkdf **hkdf, enum qkdtls_hash hash)
 {
 	OSSL_PARAM params[] = { OSSL_PARAM_END, OSSL_PARAM_END };
-	struct qkdtls_hkdf *h = malloc(sizeof(*h));
+	const EVP_MD *md = qkdtls_lib_md(hash);
+	EVP_MAC *hmac = qkdtls_lib_hmac();
+	struct qkdtls_hkdf *h;
 
+	if (!md || !hmac)
+		return -EIO;
+	h = malloc(sizeof(*h));
 	if (!h)
 		return -ENOMEM;
-	params[0] = OSSL_PARAM_construct_utf8_string(
-		OSSL_MAC_PARAM_DIGEST, (char *)EVP_MD_get0_name(qkdtls_lib_md(hash)), 0);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+						     (char *)EVP_MD_get0_name(md), 0);
 	h->hash = hash;
 	h->has_prk = false;
-	h->ctx = EVP_MAC_CTX_new(qkdtls_lib_hmac());
+	h->ctx = EVP_MAC_CTX_new(hmac);
 	if (!h->ctx || EVP_MAC_CTX_set_params(h->ctx, params) != 1) {
 		qkdtls_hkdf_free(h);
 		return qkdtls_lib_error(-EIO);

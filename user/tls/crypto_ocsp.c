@@ -194,28 +194,12 @@ err:
 	return NULL;
 }
 
-/* The digest of a signature algorithm; NULL: it has its own (Ed25519, ML-DSA) */
-static bool digest_is_strong(const X509_ALGOR *algorithm)
-{
-	const ASN1_OBJECT *object;
-	int digest, key;
-	const EVP_MD *md;
-
-	X509_ALGOR_get0(&object, NULL, NULL, algorithm);
-	if (OBJ_find_sigid_algs(OBJ_obj2nid(object), &digest, &key) != 1)
-		return false;
-	if (digest == NID_undef)
-		return key != NID_rsassaPss;
-	md = EVP_get_digestbynid(digest);
-	return md && EVP_MD_get_size(md) >= 28;
-}
-
 static const char *check_signature(OCSP_BASICRESP *basic, X509 *issuer, const time_t *when)
 {
 	STACK_OF(X509) * signers;
 	bool good;
 
-	if (!digest_is_strong(OCSP_resp_get0_tbs_sigalg(basic)))
+	if (!qkdtls_x509_is_strong(OCSP_resp_get0_tbs_sigalg(basic)))
 		return "the OCSP response is signed with a weak or unknown algorithm";
 	signers = find_signers(basic, issuer, when);
 	if (!signers)

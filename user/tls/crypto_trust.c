@@ -45,7 +45,6 @@ void qkdtls_trust_free(struct qkdtls_trust *trust)
 	free(trust);
 }
 
-/* The same certificate in the file: what the file says of it (TRUSTED CERTIFICATE) counts. */
 static X509 *find_listed(const struct qkdtls_trust *trust, const X509 *cert)
 {
 	for (int i = 0; i < sk_X509_num(trust->certs); i++)

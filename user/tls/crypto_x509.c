@@ -15,6 +15,9 @@
 /* A hash of 512 bits and as much salt must fit too. */
 #define RSA_BITS_MIN 2048
 
+/* 112 bits against collisions */
+#define DIGEST_LEN_MIN 28
+
 /* Certificates up to the end; false: something else stands in between, or memory */
 static bool read_all(BIO *bio, STACK_OF(X509) * certs)
 {
@@ -144,4 +147,37 @@ bool qkdtls_x509_may_sign(X509 *cert)
 {
 	/* All bits are set if the extension is absent, none if it cannot be read. */
 	return X509_get_key_usage(cert) & KU_DIGITAL_SIGNATURE;
+}
+
+static bool digest_is_strong(int nid)
+{
+	const EVP_MD *md = EVP_get_digestbynid(nid);
+
+	return md && EVP_MD_get_size(md) >= DIGEST_LEN_MIN;
+}
+
+/* RSASSA-PSS has its hash in parameters; without them it is SHA-1. */
+static bool pss_is_strong(const X509_ALGOR *algorithm)
+{
+	RSA_PSS_PARAMS *pss;
+	bool strong;
+
+	pss = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(RSA_PSS_PARAMS), algorithm->parameter);
+	strong = pss && pss->hashAlgorithm &&
+		 digest_is_strong(OBJ_obj2nid(pss->hashAlgorithm->algorithm));
+	RSA_PSS_PARAMS_free(pss);
+	return qkdtls_lib_error(strong);
+}
+
+bool qkdtls_x509_is_strong(const X509_ALGOR *algorithm)
+{
+	const ASN1_OBJECT *object;
+	int digest, key;
+
+	X509_ALGOR_get0(&object, NULL, NULL, algorithm);
+	if (OBJ_find_sigid_algs(OBJ_obj2nid(object), &digest, &key) != 1)
+		return false;
+	if (digest != NID_undef)
+		return digest_is_strong(digest);
+	return key != NID_rsassaPss || pss_is_strong(algorithm);
 }

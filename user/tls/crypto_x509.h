@@ -44,6 +44,9 @@ void qkdtls_pins_free(struct qkdtls_pins *pins);
 size_t qkdtls_pins_count(const struct qkdtls_pins *pins);
 bool qkdtls_pins_have(const struct qkdtls_pins *pins, const X509 *cert);
 
+/* Is a signature by it at least 112 bits strong? What checks a chain asks that itself. */
+bool qkdtls_x509_is_strong(const X509_ALGOR *algorithm);
+
 /* ---- crypto_crl.c ---- */
 
 /* Makes @ctx ask for a list for every certificate but the anchor. 0, -EIO */

@@ -136,8 +136,9 @@ int qkdtls_hello_compare(struct qkdtls_conn *conn, const struct qkdtls_hello *fi
 	    !same_extensions(first->extensions, second->extensions))
 		return qkdtls_fail(conn, QKDTLS_ALERT_ILLEGAL_PARAMETER,
 				   "the second ClientHello differs from the first");
-	if (qkdtls_ext_seen(first, QKDTLS_EXT_PRE_SHARED_KEY) !=
-		    qkdtls_ext_seen(second, QKDTLS_EXT_PRE_SHARED_KEY) ||
+	/* It may go: a client drops the PSKs that do not fit the suite (RFC 9846 section 4.2.2). */
+	if ((qkdtls_ext_seen(second, QKDTLS_EXT_PRE_SHARED_KEY) &&
+	     !qkdtls_ext_seen(first, QKDTLS_EXT_PRE_SHARED_KEY)) ||
 	    !keeps_identities(first->identities, second->identities))
 		return qkdtls_fail(conn, QKDTLS_ALERT_ILLEGAL_PARAMETER,
 				   "the second ClientHello offers other PSKs");

@@ -248,7 +248,7 @@ struct qkdtls_conn {
 		time_t since; /* CLOCK_MONOTONIC, if the configuration limits the age */
 	} key_age; /* of this end's key */
 	bool update_asked; /* of the peer, which has not answered */
-	bool update_unsent; /* this end's KeyUpdate is still in the output */
+	size_t update_unsent; /* output up to and with this end's last KeyUpdate */
 	bool keys_taken;
 	bool key_updated; /* the peer's, since qkdtls_control() last looked */
 	bool peer_closed;

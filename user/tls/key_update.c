@@ -74,7 +74,7 @@ int qkdtls_key_update_send(struct qkdtls_conn *conn, bool peer_too)
 
 	if (ret)
 		return qkdtls_fail_code(conn, ret, "cannot send KeyUpdate");
-	conn->update_unsent = true;
+	conn->update_unsent = conn->out.len;
 	return next_generation(conn, conn->role);
 }
 
@@ -97,6 +97,9 @@ int qkdtls_key_update_recv(struct qkdtls_conn *conn, const struct qkdtls_incomin
 	if (request > UPDATE_REQUESTED)
 		return qkdtls_fail(conn, QKDTLS_ALERT_ILLEGAL_PARAMETER, "malformed KeyUpdate");
 	conn->key_updated = true;
+	/* Who was asked for it is not idle: there may be nothing else to say. */
+	if (conn->update_asked)
+		conn->idle_records = 0;
 	conn->update_asked = false;
 	if (conn->keys_taken)
 		return 0; /* whoever has the keys has to act */
