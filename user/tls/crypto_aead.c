@@ -8,9 +8,14 @@
 #include "tls/crypto_lib.h"
 #include "tls/crypto_random.h"
 
-/* The key stays in the context; each record brings only its nonce. */
+/*
+ * The key goes into a context with the first record, and stays there; each record brings only its nonce. Many a
+ * connection's last two keys go to the kernel's TLS before that, so that a context would have been made for nothing.
+ */
 struct qkdtls_aead_key {
 	EVP_CIPHER_CTX *ctx;
+	EVP_CIPHER *cipher;
+	uint8_t key[QKDTLS_AEAD_KEY_MAX]; /* until there is a context */
 };
 
 size_t qkdtls_aead_key_len(enum qkdtls_aead aead)
@@ -25,17 +30,17 @@ bool qkdtls_aead_available(enum qkdtls_aead aead)
 
 int qkdtls_aead_new(struct qkdtls_aead_key **aead_key, enum qkdtls_aead aead, const uint8_t *key)
 {
-	struct qkdtls_aead_key *k = malloc(sizeof(*k));
+	EVP_CIPHER *cipher = qkdtls_lib_cipher(aead);
+	struct qkdtls_aead_key *k;
 
+	if (!cipher)
+		return -EIO;
+	k = malloc(sizeof(*k));
 	if (!k)
 		return -ENOMEM;
-	k->ctx = EVP_CIPHER_CTX_new();
-	if (!k->ctx ||
-	    EVP_CipherInit_ex2(k->ctx, qkdtls_lib_cipher(aead), key, NULL, 1, NULL) != 1 ||
-	    EVP_CIPHER_CTX_get_iv_length(k->ctx) != QKDTLS_AEAD_NONCE_LEN) {
-		qkdtls_aead_free(k);
-		return qkdtls_lib_error(-EIO);
-	}
+	k->ctx = NULL;
+	k->cipher = cipher;
+	memcpy(k->key, key, qkdtls_aead_key_len(aead));
 	*aead_key = k;
 	return 0;
 }
@@ -45,7 +50,26 @@ void qkdtls_aead_free(struct qkdtls_aead_key *aead_key)
 	if (!aead_key)
 		return;
 	EVP_CIPHER_CTX_free(aead_key->ctx);
+	qkdtls_wipe(aead_key, sizeof(*aead_key));
 	free(aead_key);
+}
+
+/* The context, made now if this is the first record; NULL: libcrypto failed, and may not the next time */
+static EVP_CIPHER_CTX *prepare(struct qkdtls_aead_key *k)
+{
+	EVP_CIPHER_CTX *ctx;
+
+	if (k->ctx)
+		return k->ctx;
+	ctx = EVP_CIPHER_CTX_new();
+	if (!ctx || EVP_CipherInit_ex2(ctx, k->cipher, k->key, NULL, 1, NULL) != 1 ||
+	    EVP_CIPHER_CTX_get_iv_length(ctx) != QKDTLS_AEAD_NONCE_LEN) {
+		EVP_CIPHER_CTX_free(ctx);
+		return NULL;
+	}
+	qkdtls_wipe(k->key, sizeof(k->key));
+	k->ctx = ctx;
+	return ctx;
 }
 
 /* One record through the cipher, but for its tag; false: libcrypto failed */
@@ -56,7 +80,7 @@ static bool aead_run(EVP_CIPHER_CTX *ctx, int encrypt, const uint8_t *nonce, con
 
 	if (len > INT_MAX || aad_len > INT_MAX)
 		return false;
-	return EVP_CipherInit_ex2(ctx, NULL, NULL, nonce, encrypt, NULL) == 1 &&
+	return ctx && EVP_CipherInit_ex2(ctx, NULL, NULL, nonce, encrypt, NULL) == 1 &&
 	       EVP_CipherUpdate(ctx, NULL, &n, aad, (int)aad_len) == 1 &&
 	       (!len || (EVP_CipherUpdate(ctx, out, &n, in, (int)len) == 1 && n == (int)len));
 }
@@ -65,7 +89,7 @@ int qkdtls_aead_seal(struct qkdtls_aead_key *aead_key, const uint8_t nonce[QKDTL
 		     const uint8_t *aad, size_t aad_len, const uint8_t *in, size_t len,
 		     uint8_t *out)
 {
-	EVP_CIPHER_CTX *ctx = aead_key->ctx;
+	EVP_CIPHER_CTX *ctx = prepare(aead_key);
 	int n;
 
 	if (aead_run(ctx, 1, nonce, aad, aad_len, in, len, out) &&
@@ -80,7 +104,7 @@ int qkdtls_aead_open(struct qkdtls_aead_key *aead_key, const uint8_t nonce[QKDTL
 		     const uint8_t *aad, size_t aad_len, const uint8_t *in, size_t len,
 		     uint8_t *out)
 {
-	EVP_CIPHER_CTX *ctx = aead_key->ctx;
+	EVP_CIPHER_CTX *ctx = prepare(aead_key);
 	uint8_t tag[QKDTLS_AEAD_TAG_LEN];
 	int n;
 
