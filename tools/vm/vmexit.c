@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/io.h>
+#include <unistd.h>
 
 #define DEBUG_EXIT_PORT 0xf4
+#define END_S		60
 
 int main(int argc, char **argv)
 {
@@ -16,5 +18,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	outb((unsigned char)atoi(argv[1]), DEBUG_EXIT_PORT);
+	/* QEMU ends in a thread of its own; until it does this process, which is the first, must not. */
+	sleep(END_S);
 	return 1;
 }
