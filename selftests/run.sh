@@ -20,8 +20,9 @@
 #	kmod-debug  kernel self-tests with a kernel that looks for misuse of memory and locks (tools/testbed/debug-kernel)
 #	e2e-debug   two sites with that kernel
 #
-# A part in which nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N skipped"; the exit
-# status is 0 only if nothing failed and something passed.
+# Parts that need a virtual machine run beside those that do not, and each is shown when it has ended. A part in which
+# nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N skipped"; the exit status is 0 only
+# if nothing failed and something passed.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -189,17 +190,47 @@ count() {
 	failed=$((failed + 1))
 }
 
+# The parts of one lane, one behind the other; a line "PART SECONDS" for each on standard output.
+run_lane() {
+	local part begin
+
+	for part; do
+		begin=$SECONDS
+		run_part "$part" >"$logs/$part.out" 2>&1 || :
+		printf '%s %d\n' "$part" "$((SECONDS - begin))"
+	done
+}
+
 "$bed/host"
 mkdir -p "$logs"
 parts=("$@")
 ((${#parts[@]})) || parts=(static unit fuzz unit-host ct prove kmod-6.12 e2e-6.12 kmod-6.1 kmod-7.3
 	e2e-7.3)
+# A machine in QEMU waits half of its time, and only one runs at once: what needs none runs beside it.
+native=() machines=()
 for part in "${parts[@]}"; do
+	case $part in
+	kmod-* | e2e-*) machines+=("$part") ;;
+	*) native+=("$part") ;;
+	esac
+done
+declare -A ended=()
+while read -r part seconds; do
 	printf '== %s\n' "$part"
-	begin=$SECONDS
-	run_part "$part" 2>&1 | tee "$logs/$part.out" || :
+	cat "$logs/$part.out"
 	count "$(tail -n 1 "$logs/$part.out")"
-	printf -- '-- %s: %d s\n' "$part" "$((SECONDS - begin))"
+	printf -- '-- %s: %d s\n' "$part" "$seconds"
+	ended[$part]=1
+done < <(
+	run_lane ${native[0]+"${native[@]}"} &
+	run_lane ${machines[0]+"${machines[@]}"} &
+	wait
+)
+for part in "${parts[@]}"; do
+	if [[ ! ${ended[$part]-} ]]; then
+		printf '== %s\n' "$part"
+		count ''
+	fi
 done
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 ((failed == 0 && passed > 0))
