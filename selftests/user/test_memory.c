@@ -23,7 +23,7 @@
 /* Each of one end */
 #define ENGINE_MAX	      (96 * 1024)
 #define LIBCRYPTO_MAX	      (32 * 1024)
-#define HOSTILE_ENGINE_MAX    (256 * 1024)
+#define HOSTILE_ENGINE_MAX    (224 * 1024)
 #define HOSTILE_LIBCRYPTO_MAX (2 * 1024 * 1024)
 
 /* From here on */

@@ -7,6 +7,7 @@
 #include "tls/internal.h"
 
 #define COOKIE_MAX 4096
+#define HELLO_MAX  (4 + QKDTLS_CLIENT_HELLO_MAX) /* with its header */
 
 int qkdtls_handshake_new(struct qkdtls_conn *conn)
 {
@@ -20,8 +21,8 @@ int qkdtls_handshake_new(struct qkdtls_conn *conn)
 		return -ENOMEM;
 	}
 	qkdtls_transcript_init(&hs->transcript);
-	qkdtls_buf_init(&hs->hello_raw, QKDTLS_MESSAGE_MAX);
-	qkdtls_buf_init(&hs->first_raw, QKDTLS_MESSAGE_MAX);
+	qkdtls_buf_init(&hs->hello_raw, HELLO_MAX);
+	qkdtls_buf_init(&hs->first_raw, HELLO_MAX);
 	qkdtls_buf_init(&hs->cookie, COOKIE_MAX);
 	hs->suites = conn->config->suites;
 	hs->groups = conn->config->groups;

@@ -235,7 +235,6 @@ int qkdtls_second_hello_recv(struct qkdtls_conn *conn, const struct qkdtls_incom
 	ret = hello_read(conn, msg);
 	if (!ret)
 		ret = qkdtls_hello_compare(conn, &hs->first, &hs->hello);
-	if (!ret)
-		ret = qkdtls_hello_select(conn);
-	return ret;
+	qkdtls_buf_free(&hs->first_raw);
+	return ret ? ret : qkdtls_hello_select(conn);
 }

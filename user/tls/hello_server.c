@@ -30,10 +30,22 @@ int qkdtls_server_hello_write(struct qkdtls_conn *conn, enum qkdtls_ext_place pl
 	return ret ? ret : qkdtls_message_ccs(conn);
 }
 
+/* Key and share have been found; all that is still to be answered is in these two. */
+static void forget_client_hello(struct qkdtls_handshake *hs)
+{
+	hs->hello = (struct qkdtls_hello){
+		.seen = hs->hello.seen,
+		.record_limit = hs->hello.record_limit,
+	};
+	hs->candidate_count = 0;
+	qkdtls_buf_free(&hs->hello_raw);
+}
+
 int qkdtls_server_hello_send(struct qkdtls_conn *conn)
 {
 	struct qkdtls_handshake *hs = conn->hs;
 
+	forget_client_hello(hs);
 	if (qkdtls_random(hs->random, sizeof(hs->random)))
 		return qkdtls_fail_code(conn, -EIO, "no randomness");
 	conn->reader.allow_plain_alert = true;
