@@ -221,6 +221,18 @@ void authority_write_list(struct pki *pki, const char *file, const struct author
 
 /* ---- OCSP ---- */
 
+static void add_critical(const struct authority_answer *answer, OCSP_BASICRESP *basic)
+{
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, "critical,x");
+	OCSP_SINGLERESP *status = OCSP_resp_get0(basic, 0);
+
+	must(ext && (answer->critical == AUTHORITY_CRITICAL_STATUS
+			     ? OCSP_SINGLERESP_add_ext(status, ext, -1)
+			     : OCSP_BASICRESP_add_ext(basic, ext, -1)),
+	     "critical extension");
+	X509_EXTENSION_free(ext);
+}
+
 static OCSP_BASICRESP *make_basic(const struct authority_answer *answer)
 {
 	const bool timed = answer->from || answer->until;
@@ -237,10 +249,13 @@ static OCSP_BASICRESP *make_basic(const struct authority_answer *answer)
 		     OCSP_basic_add1_status(basic, id, answer->status, OCSP_REVOKED_STATUS_NOSTATUS,
 					    answer->status == V_OCSP_CERTSTATUS_REVOKED ? revoked
 											: NULL,
-					    from, answer->endless ? NULL : until) &&
-		     OCSP_basic_sign_ctx(basic, signer->cert, how, NULL,
-					 answer->signer_sent ? 0 : OCSP_NOCERTS),
-	     "make OCSP response");
+					    from, answer->endless ? NULL : until),
+	     "make OCSP status");
+	if (answer->critical)
+		add_critical(answer, basic);
+	must(OCSP_basic_sign_ctx(basic, signer->cert, how, NULL,
+				 answer->signer_sent ? 0 : OCSP_NOCERTS),
+	     "sign OCSP response");
 	EVP_MD_CTX_free(how);
 	OCSP_CERTID_free(id);
 	ASN1_TIME_free(from);

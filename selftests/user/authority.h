@@ -102,6 +102,7 @@ void authority_write_list(struct pki *pki, const char *file, const struct author
  * @digest: of the signature; NULL: SHA-256, or the one that the key brings along
  * @pss: signed by RSASSA-PSS
  * @id_digest: of the certificate ID; NULL: SHA-1
+ * @critical: an extension that nobody knows and that may not be ignored, of the response or of what it says
  * @failure: a response of this status and nothing else
  */
 struct authority_answer {
@@ -116,6 +117,11 @@ struct authority_answer {
 	const EVP_MD *digest;
 	bool pss;
 	const EVP_MD *id_digest;
+	enum {
+		AUTHORITY_NOT_CRITICAL,
+		AUTHORITY_CRITICAL_RESPONSE,
+		AUTHORITY_CRITICAL_STATUS,
+	} critical;
 	int failure;
 };
 

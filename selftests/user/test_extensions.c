@@ -382,6 +382,45 @@ static void client_hello_carries_what_it_needs(void **state)
 	loopback_free(&lb);
 }
 
+/* The peer's name, if it can stand there (RFC 6066 section 3): a DNS name, and no address */
+static void server_name_is_a_host_name(void **state)
+{
+#define LABEL_63 "a23456789-123456789-123456789-123456789-123456789-123456789-123"
+	static const struct {
+		const char *name;
+		bool sent;
+	} rows[] = {
+		{ "zurich.example", true },    { "ZURICH", true },
+		{ "a-b.c--d.1e", true },       { "1.2.3.com", true },
+		{ LABEL_63 ".example", true }, { LABEL_63 "x.example", false },
+		{ "192.0.2.1", false },	       { "2001:db8::1", false },
+		{ "fe80::a", false },	       { "7", false },
+		{ ".example", false },	       { "zurich..example", false },
+		{ "zurich.example.", false },  { "-zurich.example", false },
+		{ "zurich-.example", false },  { "zurich.-example", false },
+		{ "zu_rich.example", false },  { "zurich/example", false },
+		{ "CN=zurich", false },
+	};
+	static struct forged_message hello;
+	struct loopback lb;
+	struct sent sent;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct site_options options = { .peer_name = rows[i].name };
+		const size_t len = strlen(rows[i].name);
+		uint8_t body[128] = { 0, (uint8_t)(len + 3), 0, 0, (uint8_t)len };
+
+		site_link(*state, &lb, &options, &options);
+		read_sent(lb.end[QKDTLS_CLIENT], &hello, &sent);
+		memcpy(body + 5, rows[i].name, len);
+		if (!rows[i].sent != !find_sent(&sent, 0))
+			fail_msg("server_name for %s", rows[i].name);
+		if (rows[i].sent)
+			assert_body(&sent, 0, body, 5 + len);
+		loopback_free(&lb);
+	}
+}
+
 /* Without a certificate there is neither extension 33 nor a signature scheme. */
 static void client_hello_without_certificate_asks_for_none(void **state)
 {
@@ -444,6 +483,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(client_hello_carries_what_it_needs),
+		cmocka_unit_test(server_name_is_a_host_name),
 		cmocka_unit_test(client_hello_without_certificate_asks_for_none),
 		cmocka_unit_test(server_hello_carries_only_what_it_may),
 		cmocka_unit_test(retry_carries_only_what_it_may),

@@ -235,6 +235,8 @@ static const struct bad_flight client_flights[] = {
 	{ "CertificateVerify twice", ALERT(UNEXPECTED_MESSAGE), CHANGE(.op = DOUBLE, .type = CV) },
 	{ "CertificateVerify of a scheme not asked for", ALERT(ILLEGAL_PARAMETER),
 	  CHANGE(.op = REPLACE, .type = CV, BYTES(0x2a, 0x2a, 0, 1, 0)) },
+	{ "CertificateVerify of another kind of key", ALERT(ILLEGAL_PARAMETER),
+	  CHANGE(.op = REPLACE, .type = CV, BYTES(0x08, 0x04, 0, 1, 0)) },
 	{ "CertificateVerify with SHA-1", ALERT(ILLEGAL_PARAMETER),
 	  CHANGE(.op = REPLACE, .type = CV, BYTES(0x02, 0x03, 0, 1, 0)) },
 	{ "CertificateVerify with PKCS 1", ALERT(ILLEGAL_PARAMETER),
@@ -243,6 +245,17 @@ static const struct bad_flight client_flights[] = {
 	  CHANGE(.op = REPLACE, .type = CV, BYTES(4, 3, 0, 0)) },
 	{ "a byte behind CertificateVerify", ALERT(DECODE_ERROR),
 	  CHANGE(.op = APPEND, .type = CV, BYTES(0)) },
+	{ "Certificate of no bytes", ALERT(DECODE_ERROR),
+	  CHANGE(.op = REPLACE, .type = CT, BYTES(0, 0, 0, 5, 0, 0, 0, 0, 0)) },
+	{ "a flipped bit in the certificate's signature", ALERT(BAD_CERTIFICATE),
+	  CHANGE(.op = FLIP, .type = CT, .at = -10) },
+	{ "truncated extension of a certificate", ALERT(DECODE_ERROR),
+	  CHANGE(.op = EXTEND, .type = CT, BYTES(0, 33, 0, 1)) },
+	{ "empty Finished", ALERT(DECODE_ERROR), CHANGE(.op = CUT_OFF, .type = FIN, .at = 48) },
+	{ "Finished wrong in its last byte", ALERT(DECRYPT_ERROR),
+	  CHANGE(.op = FLIP, .type = FIN, .at = -1) },
+	{ "Finished first", ALERT(UNEXPECTED_MESSAGE),
+	  CHANGE(.op = BEFORE, .type = CT, .other = FIN) },
 	{ "CertificateRequest", ALERT(UNEXPECTED_MESSAGE),
 	  CHANGE(.op = BEFORE, .type = CT, .other = CR, BYTES(REQUEST)) },
 	{ "ServerHello", ALERT(UNEXPECTED_MESSAGE),
@@ -405,38 +418,60 @@ static void fragments_are_put_together(void **state)
 	}
 }
 
-/* A record of another type between the parts of a message */
+/* A record of another type between the parts of a message: of the hellos here; test_stream has those of the stream. */
 static void nothing_may_come_inside_a_message(void **state)
 {
-	static const uint8_t part[] = { 22, 3, 1, 0, 5, 1, 0, 1, 0, 3 };
-	static const uint8_t canceled[] = { 21, 3, 3, 0, 2, 1, 90 };
+	static const uint8_t part[2][10] = {
+		[QKDTLS_CLIENT] = { 22, 3, 3, 0, 5, 2, 0, 1, 0, 3 },
+		[QKDTLS_SERVER] = { 22, 3, 1, 0, 5, 1, 0, 1, 0, 3 },
+	};
+	static const uint8_t alerts[][7] = {
+		{ 21, 3, 3, 0, 2, 1, 90 }, /* user_canceled */
+		{ 21, 3, 3, 0, 2, 1, 0 }, /* close_notify */
+	};
 	struct loopback lb;
+	size_t len;
 
-	site_link(*state, &lb, &plain, &plain);
-	assert_int_equal(forge_feed(lb.end[QKDTLS_SERVER], part, sizeof(part)), sizeof(part));
-	forge_feed(lb.end[QKDTLS_SERVER], canceled, sizeof(canceled));
-	(void)qkdtls_handshake(lb.end[QKDTLS_SERVER]);
-	assert_int_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->sent, ALERT(UNEXPECTED_MESSAGE));
-	loopback_free(&lb);
+	for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++) {
+		site_link(*state, &lb, &plain, &plain);
+		assert_int_equal(qkdtls_handshake(lb.end[QKDTLS_CLIENT]), QKDTLS_WANT_WRITE);
+		(void)qkdtls_output(lb.end[QKDTLS_CLIENT], &len);
+		qkdtls_output_sent(lb.end[QKDTLS_CLIENT], len);
+		for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+			forge_feed(lb.end[role], part[role], sizeof(part[role]));
+			forge_feed(lb.end[role], alerts[i], sizeof(alerts[i]));
+			(void)qkdtls_handshake(lb.end[role]);
+			assert_int_equal(qkdtls_error(lb.end[role])->sent,
+					 ALERT(UNEXPECTED_MESSAGE));
+			assert_string_equal(qkdtls_error(lb.end[role])->reason,
+					    "alert inside a handshake message");
+		}
+		loopback_free(&lb);
+	}
 }
 
-/* change_cipher_spec is dropped, but not for ever. */
+/* change_cipher_spec is dropped, but not for ever; nor do records of one byte come for ever. */
 static void a_handshake_is_bounded(void **state)
 {
 	static const uint8_t ccs[] = { 20, 3, 3, 0, 1, 1 };
 	struct loopback lb;
-	size_t sent = 0;
+	size_t sent;
 
-	site_link(*state, &lb, &plain, &plain);
-	stage_move(lb.end[QKDTLS_CLIENT], lb.end[QKDTLS_SERVER]);
-	while (forge_feed(lb.end[QKDTLS_SERVER], ccs, sizeof(ccs)) == sizeof(ccs))
-		sent += sizeof(ccs);
-	assert_in_range(sent, 200000, 300000);
-	(void)qkdtls_handshake(lb.end[QKDTLS_SERVER]);
-	assert_int_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->sent, ALERT(DECODE_ERROR));
-	assert_string_equal(qkdtls_error(lb.end[QKDTLS_SERVER])->reason,
-			    "the handshake is too long");
-	loopback_free(&lb);
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		struct qkdtls_conn *conn;
+
+		site_link(*state, &lb, &plain, &plain);
+		conn = lb.end[role];
+		if (role == QKDTLS_SERVER)
+			stage_move(lb.end[QKDTLS_CLIENT], conn);
+		for (sent = 0; forge_feed(conn, ccs, sizeof(ccs)) == sizeof(ccs);)
+			sent += sizeof(ccs);
+		assert_in_range(sent, 200000, 300000);
+		(void)qkdtls_handshake(conn);
+		assert_int_equal(qkdtls_error(conn)->sent, ALERT(DECODE_ERROR));
+		assert_string_equal(qkdtls_error(conn)->reason, "the handshake is too long");
+		loopback_free(&lb);
+	}
 }
 
 int main(void)

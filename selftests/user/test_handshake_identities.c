@@ -149,7 +149,8 @@ static void bind_offer(const struct loopback *lb, const struct offer *offer,
 /* One suite, so that a client's own offer would have one identity. */
 static const struct site_options options = { .ciphers = "TLS_AES_128_GCM_SHA256" };
 
-static enum qkdtls_want feed_offer(const struct loopback *lb, const struct offer *offer)
+/* The client's hello with this offer instead of its own, to the server, whose answer stays where it is */
+static enum qkdtls_want take_offer(const struct loopback *lb, const struct offer *offer)
 {
 	static struct forged_message hello;
 	static uint8_t bytes[1024];
@@ -166,7 +167,22 @@ static enum qkdtls_want feed_offer(const struct loopback *lb, const struct offer
 	changes[1].len = write_offer(offer, bytes, sizeof(bytes));
 	forge_hello(&hello, changes, 2);
 	bind_offer(lb, offer, &hello);
-	return forge_feed_plain(lb->end[QKDTLS_SERVER], &hello);
+	qkdtls_output_sent(lb->end[QKDTLS_CLIENT], len);
+	forge_feed_record(lb->end[QKDTLS_SERVER], &hello);
+	return qkdtls_handshake(lb->end[QKDTLS_SERVER]);
+}
+
+static enum qkdtls_want feed_offer(const struct loopback *lb, const struct offer *offer)
+{
+	enum qkdtls_want want = take_offer(lb, offer);
+	size_t len;
+
+	while (want == QKDTLS_WANT_WRITE) {
+		(void)qkdtls_output(lb->end[QKDTLS_SERVER], &len);
+		qkdtls_output_sent(lb->end[QKDTLS_SERVER], len);
+		want = qkdtls_handshake(lb->end[QKDTLS_SERVER]);
+	}
+	return want;
 }
 
 static void assert_accepted(const struct loopback *lb, const struct offer *offer)
@@ -270,6 +286,32 @@ static void a_wrong_binder_is_final(void **state)
 	assert_int_equal(lb.ring[QKDTLS_SERVER].released, 1);
 	assert_int_equal(lb.ring[QKDTLS_SERVER].committed, 0);
 	loopback_free(&lb);
+}
+
+/*
+ * The two ends hold different bytes under one ID, and yet the binder was right: a peer that computes it from something
+ * else, say. Nothing that either sends can be read by the other.
+ */
+static void keys_that_differ_behind_a_right_binder_show(void **state)
+{
+	struct offer offer = { .count = 1 };
+	struct loopback lb;
+	const uint8_t *data;
+	size_t len;
+
+	for (int differ = 0; differ <= 1; differ++) {
+		site_link(*state, &lb, &options, &options);
+		lb.ring[QKDTLS_CLIENT].key[0].secret[0] ^= (uint8_t)differ;
+		offer.identity[0] = normal(&lb);
+		assert_int_equal(take_offer(&lb, &offer), QKDTLS_WANT_WRITE);
+		assert_int_equal(lb.ring[QKDTLS_SERVER].committed, 1);
+		data = qkdtls_output(lb.end[QKDTLS_SERVER], &len);
+		assert_int_equal(forge_feed(lb.end[QKDTLS_CLIENT], data, len), len);
+		(void)qkdtls_handshake(lb.end[QKDTLS_CLIENT]);
+		assert_int_equal(qkdtls_error(lb.end[QKDTLS_CLIENT])->sent,
+				 differ ? QKDTLS_ALERT_BAD_RECORD_MAC : QKDTLS_ALERT_NONE);
+		loopback_free(&lb);
+	}
 }
 
 static void no_id(struct identity *identity)
@@ -397,6 +439,7 @@ int main(void)
 		cmocka_unit_test(only_two_keys_are_looked_up),
 		cmocka_unit_test(a_key_is_looked_up_once),
 		cmocka_unit_test(a_wrong_binder_is_final),
+		cmocka_unit_test(keys_that_differ_behind_a_right_binder_show),
 		cmocka_unit_test(identities_match_to_the_last_byte),
 		cmocka_unit_test(a_replayed_hello_finds_nothing),
 		cmocka_unit_test(a_reflected_hello_is_of_another_link),

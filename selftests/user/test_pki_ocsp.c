@@ -103,6 +103,8 @@ static void write_answers(struct pki *pki)
 		{ "about-twin",
 		  { .about = &world.twin, .issuer = &world.twin_ca, .signer = &world.inter } },
 		{ "about-sibling", { .about = &world.sibling, .issuer = &world.inter } },
+		{ "critical", { STAPLED, .critical = AUTHORITY_CRITICAL_RESPONSE } },
+		{ "critical-status", { STAPLED, .critical = AUTHORITY_CRITICAL_STATUS } },
 		{ "try-later", { .failure = OCSP_RESPONSE_STATUS_TRYLATER } },
 	};
 
@@ -165,6 +167,8 @@ static const struct ocsp_row {
 	{ "of the future", BAD, "early" },
 	{ "without an end", BAD, "endless" },
 	{ "signed with SHA-1", BAD, "sha1" },
+	{ "unknown critical extension", BAD, "critical" },
+	{ "unknown critical extension of the status", BAD, "critical-status" },
 	{ "delegate's certificate is missing", BAD, "delegate-missing" },
 	{ "delegate's certificate is outdated", BAD, "delegate-old" },
 	{ "delegate for another use", BAD, "delegate-no-use" },

@@ -188,6 +188,93 @@ static const struct post_message post_messages[] = {
 	{ "two alerts", AT_SERVER, ALERT(DECODE_ERROR), ALERT_RECORD, 4, { 2, 40, 2, 40 } },
 	{ "user_canceled", AT_CLIENT, ALERT(NONE), ALERT_RECORD, 2, { 1, 90 } },
 	{ "an unknown type of record", AT_SERVER, ALERT(UNEXPECTED_MESSAGE), 25, 1, { 0 } },
+
+	/* The same at the other end */
+	{ "KeyUpdate that asks for 2 at the server",
+	  AT_SERVER,
+	  ALERT(ILLEGAL_PARAMETER),
+	  HS,
+	  5,
+	  { 24, 0, 0, 1, 2 } },
+	{ "KeyUpdate that does not end its record at the server",
+	  AT_SERVER,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  10,
+	  { 24, 0, 0, 1, 0, 24, 0, 0, 1, 0 } },
+	{ "Certificate at the client",
+	  AT_CLIENT,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  8,
+	  { 11, 0, 0, 4, 0, 0, 0, 0 } },
+	{ "CertificateVerify at the client",
+	  AT_CLIENT,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  8,
+	  { 15, 0, 0, 4, 4, 3, 0, 0 } },
+	{ "ServerHello at the server",
+	  AT_SERVER,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  6,
+	  { 2, 0, 0, 2, 3, 3 } },
+	{ "EncryptedExtensions at the server",
+	  AT_SERVER,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  6,
+	  { 8, 0, 0, 2, 0, 0 } },
+	{ "EndOfEarlyData at the client",
+	  AT_CLIENT,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  4,
+	  { 5, 0, 0, 0 } },
+	{ "message_hash at the client",
+	  AT_CLIENT,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  4,
+	  { 254, 0, 0, 0 } },
+	{ "HelloRequest at the server",
+	  AT_SERVER,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  4,
+	  { 0, 0, 0, 0 } },
+	{ "CertificateRequest at the server",
+	  AT_SERVER,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  HS,
+	  15,
+	  { 13, 0, 0, 11, 0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3 } },
+	{ "alert of one byte at the server",
+	  AT_SERVER,
+	  ALERT(DECODE_ERROR),
+	  ALERT_RECORD,
+	  1,
+	  { 2 } },
+	{ "two alerts at the client",
+	  AT_CLIENT,
+	  ALERT(DECODE_ERROR),
+	  ALERT_RECORD,
+	  4,
+	  { 2, 40, 2, 40 } },
+	{ "user_canceled at the server", AT_SERVER, ALERT(NONE), ALERT_RECORD, 2, { 1, 90 } },
+	{ "an unknown type of record at the client",
+	  AT_CLIENT,
+	  ALERT(UNEXPECTED_MESSAGE),
+	  25,
+	  1,
+	  { 0 } },
+	{ "KeyUpdate of 16 MiB at the server",
+	  AT_SERVER,
+	  ALERT(DECODE_ERROR),
+	  HS,
+	  4,
+	  { 24, 255, 255, 255 } },
 };
 
 static void judges_message_after_the_handshake(void **state)
@@ -210,6 +297,48 @@ static void judges_message_after_the_handshake(void **state)
 		assert_int_equal(qkdtls_error(lb.end[from])->received, post->alert);
 	}
 	loopback_free(&lb);
+}
+
+/* ---- Between the parts of a message (RFC 9846 section 5.1); all but an error alert is out of place there ---- */
+
+struct between {
+	const char *what;
+	enum qkdtls_alert alert; /* NONE: it is taken for what it says */
+	uint8_t type;
+	size_t len;
+	uint8_t data[2];
+};
+
+static const struct between between_parts[] = {
+	{ "application data", ALERT(UNEXPECTED_MESSAGE), 23, 1, { 'x' } },
+	{ "empty application data", ALERT(UNEXPECTED_MESSAGE), 23, 0, { 0 } },
+	{ "close_notify", ALERT(UNEXPECTED_MESSAGE), ALERT_RECORD, 2, { 1, 0 } },
+	{ "user_canceled", ALERT(UNEXPECTED_MESSAGE), ALERT_RECORD, 2, { 1, 90 } },
+	{ "error alert", ALERT(NONE), ALERT_RECORD, 2, { 2, 80 } },
+};
+
+static void judges_record_between_parts(void **state)
+{
+	static const uint8_t part[] = { 24, 0, 0 };
+	const struct between *row = *state;
+	struct loopback lb;
+	uint8_t buf[8];
+
+	for (int to = QKDTLS_CLIENT; to <= QKDTLS_SERVER; to++) {
+		const struct qkdtls_error *error;
+
+		connect_both(rows_pki(), &lb);
+		error = qkdtls_error(lb.end[to]);
+		send_raw(&lb, !to, HS, part, sizeof(part));
+		assert_int_equal(loopback_deliver(&lb, !to, buf, sizeof(buf)), 0);
+		send_raw(&lb, !to, row->type, row->data, row->len);
+		assert_int_equal(loopback_deliver(&lb, !to, buf, sizeof(buf)),
+				 row->alert == ALERT(NONE) ? -ECONNRESET : -EPROTO);
+		assert_int_equal(error->sent, row->alert);
+		assert_int_equal(error->received,
+				 row->alert == ALERT(NONE) ? row->data[1] : ALERT(NONE));
+		loopback_free(&lb);
+	}
 }
 
 /* Bytes that anybody on the way can put between two records */
@@ -350,6 +479,45 @@ static void keys_are_not_given_while_bytes_are_in_hand(void **state)
 	loopback_free(&lb);
 }
 
+/* Half a message, or a side that has been closed, is nothing to hand over either. */
+static void keys_are_not_given_in_between(void **state)
+{
+	static const uint8_t part[] = { 24, 0, 0 };
+	struct qkdtls_traffic_key tx, rx;
+	struct loopback lb;
+	uint8_t buf[4];
+
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		connect_both(*state, &lb);
+		send_raw(&lb, !role, HS, part, sizeof(part));
+		assert_int_equal(loopback_deliver(&lb, !role, buf, sizeof(buf)), 0);
+		assert_int_equal(qkdtls_take_traffic_keys(lb.end[role], &tx, &rx), -EAGAIN);
+		loopback_free(&lb);
+
+		connect_both(*state, &lb);
+		assert_int_equal(qkdtls_close(lb.end[role]), 0);
+		assert_int_equal(loopback_deliver(&lb, role, buf, sizeof(buf)), -ENODATA);
+		for (int end = QKDTLS_CLIENT; end <= QKDTLS_SERVER; end++)
+			assert_int_equal(qkdtls_take_traffic_keys(lb.end[end], &tx, &rx), -EPERM);
+		loopback_free(&lb);
+	}
+}
+
+/* A connection that has failed has no secrets to give, not even before its caller knows. */
+static void a_failed_connection_gives_nothing(void **state)
+{
+	struct qkdtls_traffic_key tx, rx;
+	struct loopback lb;
+	uint8_t out[16];
+
+	connect_both(*state, &lb);
+	qkdtls_input_eof(lb.end[QKDTLS_CLIENT]);
+	assert_int_equal(qkdtls_export(lb.end[QKDTLS_CLIENT], "x", "", 0, out, sizeof(out)),
+			 -EINVAL);
+	assert_int_equal(qkdtls_take_traffic_keys(lb.end[QKDTLS_CLIENT], &tx, &rx), -EPERM);
+	loopback_free(&lb);
+}
+
 static void keys_are_not_given_before_the_end(void **state)
 {
 	static const struct site_options plain;
@@ -473,6 +641,8 @@ int main(void)
 		cmocka_unit_test(keys_can_be_taken_from_a_running_stream),
 		cmocka_unit_test(keys_are_not_given_while_bytes_are_in_hand),
 		cmocka_unit_test(keys_are_not_given_before_the_end),
+		cmocka_unit_test(keys_are_not_given_in_between),
+		cmocka_unit_test(a_failed_connection_gives_nothing),
 		cmocka_unit_test(write_key_is_renewed_before_its_limit),
 		cmocka_unit_test(a_flood_without_data_is_refused),
 		cmocka_unit_test(close_ends_one_direction),
@@ -482,5 +652,6 @@ int main(void)
 	};
 
 	ROWS(judges_message_after_the_handshake, post_messages);
+	ROWS(judges_record_between_parts, between_parts);
 	return rows_run(tests, sizeof(tests) / sizeof(tests[0]));
 }
