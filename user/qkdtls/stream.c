@@ -59,6 +59,8 @@ static ssize_t own_read(struct stream *stream, void *buf, size_t len)
 		ssize_t n = qkdtls_receive(stream->conn, buf, len);
 		int ret;
 
+		if (n < 0)
+			(void)stream_flush(stream); /* the alert of a failure, if it has one */
 		if (n)
 			return n;
 		ret = own_fill(stream);
@@ -124,9 +126,9 @@ ssize_t stream_write(struct stream *stream, const void *buf, size_t len)
 	if (ret)
 		return ret;
 	n = qkdtls_send(stream->conn, buf, len);
+	ret = stream_flush(stream);
 	if (n <= 0)
 		return n ? n : -EAGAIN;
-	ret = stream_flush(stream);
 	return ret && ret != -EAGAIN ? ret : n;
 }
 
@@ -151,5 +153,6 @@ void stream_abort(struct stream *stream, enum qkdtls_alert alert)
 			(void)ktls_send_alert(stream->fd, alert);
 		return;
 	}
+	qkdtls_abort(stream->conn, alert, "given up");
 	(void)stream_flush(stream);
 }
