@@ -394,7 +394,8 @@ const uint8_t *qkdtls_output(const struct qkdtls_conn *conn, size_t *len);
 void qkdtls_output_sent(struct qkdtls_conn *conn, size_t len);
 
 /*
- * The caller gives up (deadline, drain): queues this alert and fails the connection with -ECANCELED.
+ * The caller gives up (deadline, drain): queues this alert (behind user_canceled close_notify, too) and fails the
+ * connection with -ECANCELED.
  * @reason is copied (at most 127 characters).
  */
 void qkdtls_abort(struct qkdtls_conn *conn, enum qkdtls_alert alert, const char *reason);

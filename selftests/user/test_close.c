@@ -211,6 +211,30 @@ static void user_canceled_is_followed_by_close_notify(void **state)
 	loopback_free(&lb);
 }
 
+/* Who cancels a handshake says so twice (RFC 9846 section 6.1): the first is passed over, the second ends it. */
+static void canceling_is_followed_by_close_notify(void **state)
+{
+	static const uint8_t plain_alerts[] = { 21, 3, 3, 0, 2, 1, 90, 21, 3, 3, 0, 2, 1, 0 };
+	static const struct site_options plain;
+	struct loopback lb;
+	const uint8_t *data;
+	size_t len;
+
+	site_link(*state, &lb, &plain, &plain);
+	assert_int_equal(qkdtls_handshake(lb.end[QKDTLS_CLIENT]), QKDTLS_WANT_WRITE);
+	(void)qkdtls_output(lb.end[QKDTLS_CLIENT], &len);
+	qkdtls_output_sent(lb.end[QKDTLS_CLIENT], len);
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		qkdtls_abort(lb.end[role], ALERT(USER_CANCELED), "tired");
+		data = qkdtls_output(lb.end[role], &len);
+		assert_int_equal(len, sizeof(plain_alerts));
+		assert_memory_equal(data, plain_alerts, len);
+		assert_int_equal(qkdtls_error(lb.end[role])->sent, ALERT(USER_CANCELED));
+		assert_int_equal(qkdtls_to_errno(lb.end[role]), -ECANCELED);
+	}
+	loopback_free(&lb);
+}
+
 static void close_notify_ends_a_handshake(void **state)
 {
 	static const uint8_t close_notify[] = { 21, 3, 3, 0, 2, 1, 0 };
@@ -259,6 +283,7 @@ int main(void)
 		cmocka_unit_test(the_transport_may_end_behind_close_notify),
 		cmocka_unit_test(no_alert_follows_our_close_notify),
 		cmocka_unit_test(user_canceled_is_followed_by_close_notify),
+		cmocka_unit_test(canceling_is_followed_by_close_notify),
 		cmocka_unit_test(close_notify_ends_a_handshake),
 		cmocka_unit_test(there_is_nothing_to_close_before_the_end_of_the_handshake),
 	};

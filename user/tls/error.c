@@ -38,8 +38,12 @@ int qkdtls_fail_errno(struct qkdtls_conn *conn, enum qkdtls_alert alert, int fai
 	 * An alert that finds no room is lost; the connection has failed all the same. Behind our close_notify
 	 * nothing may come.
 	 */
-	if (alert != QKDTLS_ALERT_NONE && !conn->keys_taken && !conn->closed)
+	if (alert != QKDTLS_ALERT_NONE && !conn->keys_taken && !conn->closed) {
 		(void)qkdtls_alert_queue(conn, alert);
+		/* A peer passes user_canceled over: it is this that ends the connection (RFC 9846 section 6.1). */
+		if (alert == QKDTLS_ALERT_USER_CANCELED)
+			(void)qkdtls_alert_queue(conn, QKDTLS_ALERT_CLOSE_NOTIFY);
+	}
 	return QKDTLS_ERROR;
 }
 
