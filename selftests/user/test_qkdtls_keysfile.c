@@ -207,6 +207,23 @@ static void key_spent_elsewhere_meanwhile_cannot_be_committed(void **state)
 	keys_file_close(two);
 }
 
+/* While the memory of used keys cannot be read none is spent, and none stays reserved for a connection that is over. */
+static void key_that_could_not_be_committed_is_put_back(void **state)
+{
+	struct keys_file *keys = keys_open();
+	struct qkdtls_psk psk;
+
+	assert_int_equal(find(keys, ID_1, &psk), QKDTLS_PSK_FOUND);
+	file_write(spent, "rubbish", 0600);
+	assert_int_equal(keys_file_ops.commit(keys, psk.id, psk.id_len), -EINVAL);
+	file_write(spent, "", 0600);
+	assert_int_equal(find(keys, ID_1, &psk), QKDTLS_PSK_FOUND);
+	assert_int_equal(keys_file_ops.commit(keys, psk.id, psk.id_len), 0);
+	assert_int_equal(find(keys, ID_1, &psk), QKDTLS_PSK_NONE);
+	assert_int_equal(keys_file_error(keys), -EKEYREVOKED);
+	keys_file_close(keys);
+}
+
 static void key_that_was_not_reserved_cannot_be_committed(void **state)
 {
 	struct keys_file *keys = keys_open();
@@ -329,6 +346,7 @@ int main(void)
 		TEST(server_spends_at_commit),
 		TEST(released_key_can_be_found_again),
 		TEST(key_spent_elsewhere_meanwhile_cannot_be_committed),
+		TEST(key_that_could_not_be_committed_is_put_back),
 		TEST(key_that_was_not_reserved_cannot_be_committed),
 		TEST(unknown_and_short_ids_find_nothing),
 		TEST(file_open_to_others_is_refused),

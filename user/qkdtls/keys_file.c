@@ -292,6 +292,15 @@ static int keys_find(void *arg, const uint8_t *id, size_t id_len, struct qkdtls_
 	return psk_set(psk, &key->key);
 }
 
+static void keys_release(void *arg, const uint8_t *id, size_t id_len)
+{
+	struct keys_file *keys = arg;
+	struct file_key *key = id_len == QKD_KEY_ID_LEN ? key_find(keys, id) : NULL;
+
+	if (key)
+		key->reserved = false;
+}
+
 static int keys_commit(void *arg, const uint8_t *id, size_t id_len)
 {
 	struct keys_file *keys = arg;
@@ -303,23 +312,17 @@ static int keys_commit(void *arg, const uint8_t *id, size_t id_len)
 	else
 		ret = spent_file_lock(&keys->spent);
 	keys->error = ret;
-	if (ret)
+	if (ret) {
+		/* Nobody else will: whoever failed to spend it does not put it back as well. */
+		keys_release(arg, id, id_len);
 		return ret;
+	}
 	/* Another process may have spent it between our reservation and now. */
 	ret = key->spent ? -EKEYREVOKED : spent_file_add(&keys->spent, id);
 	spent_file_unlock(&keys->spent);
 	key_spend(key);
 	keys->error = ret;
 	return ret;
-}
-
-static void keys_release(void *arg, const uint8_t *id, size_t id_len)
-{
-	struct keys_file *keys = arg;
-	struct file_key *key = id_len == QKD_KEY_ID_LEN ? key_find(keys, id) : NULL;
-
-	if (key)
-		key->reserved = false;
 }
 
 const struct qkdtls_psk_ops keys_file_ops = {
