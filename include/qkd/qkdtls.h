@@ -498,8 +498,8 @@ int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
 int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd);
 
 /**
- * enum qkdtls_control - what a record that the kernel handed up as not application data means
- * @QKDTLS_CONTROL_IGNORE: nothing (a session ticket, user_canceled)
+ * enum qkdtls_control - what a record that the kernel handed up means
+ * @QKDTLS_CONTROL_IGNORE: nothing (a session ticket, user_canceled, application data)
  * @QKDTLS_CONTROL_CLOSE: the peer's close_notify: it sends no more
  * @QKDTLS_CONTROL_KEY_UPDATE: the peer changed its key: what follows cannot be read without a new one
  * @QKDTLS_CONTROL_FAILED: fatal; qkdtls_error() says which alert came or is to be sent
@@ -511,6 +511,11 @@ enum qkdtls_control {
 	QKDTLS_CONTROL_FAILED,
 };
 
+/*
+ * To be told of every record that is not application data, and how much data came between: content type 23, whose
+ * @data is not looked at, @len bytes of one record or of several. Records in a row without data are bounded as in
+ * qkdtls_receive().
+ */
 enum qkdtls_control qkdtls_control(struct qkdtls_conn *conn, uint8_t content_type, const void *data,
 				   size_t len);
 

@@ -10,6 +10,11 @@
 #include "hellos.h"
 #include "site.h"
 
+/* Of x25519: its base point */
+#define GOOD_SHARE                                                                                 \
+	0, 0x1d, 0, 32, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+		0, 0, 0, 0, 0, 0, 0
+
 /* What the server must say to a client's changed hello, whose binders are made right; NONE: it is accepted. */
 static const struct bad_hello client_hellos[] = {
 	{ "legacy_version 0x0302", ALERT(PROTOCOL_VERSION), { HEAD(0, 3, 2) } },
@@ -120,7 +125,12 @@ static const struct bad_hello client_hellos[] = {
 	  { SET(GROUPS, 0, 2, 0, 0x17) } },
 	{ "two shares of one group",
 	  ALERT(ILLEGAL_PARAMETER),
-	  { SET(SHARE, 0, 10, 0, 0x1d, 0, 1, 1, 0, 0x1d, 0, 1, 1) } },
+	  { SET(SHARE, 0, 72, GOOD_SHARE, GOOD_SHARE) } },
+	{ "two shares of an unknown group",
+	  ALERT(ILLEGAL_PARAMETER),
+	  { SET(GROUPS, 0, 4, 0, 0x1d, 0x2a, 0x2a),
+	    SET(SHARE, 0, 46, GOOD_SHARE, 0x2a, 0x2a, 0, 1, 1, 0x2a, 0x2a, 0, 1, 1) } },
+	{ "one share", ALERT(NONE), { SET(SHARE, 0, 36, GOOD_SHARE) } },
 	{ "share too short", ALERT(ILLEGAL_PARAMETER), { SET(SHARE, 0, 5, 0, 0x1d, 0, 1, 1) } },
 	{ "share of zeros",
 	  ALERT(ILLEGAL_PARAMETER),

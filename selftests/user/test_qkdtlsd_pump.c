@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "qkdtlsd/pump.h"
+#include "site.h"
 
 #define MESSAGE	   "eight by"
 #define BULK	   (4 * 1024 * 1024)
@@ -25,18 +26,30 @@
 #define STEPS_MAX  100000
 #define ALERT_WARN 1
 
-/* @near are the pump's sockets, @far the ends that the test plays. */
+/* @near are the pump's sockets, @far the ends that the test plays, @lb has a connection whose keys are gone. */
 struct tunnel {
+	struct loopback lb;
 	struct pump pump;
 	int near[2];
 	int far[2];
 };
+
+static void connect_both(struct pki *pki, struct loopback *lb)
+{
+	static const struct site_options plain;
+	struct qkdtls_traffic_key tx, rx;
+
+	site_link(pki, lb, &plain, &plain);
+	assert_true(loopback_run(lb));
+	assert_int_equal(qkdtls_take_traffic_keys(lb->end[QKDTLS_SERVER], &tx, &rx), 0);
+}
 
 static int set_up(void **state)
 {
 	struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
 
 	assert_non_null(tunnel);
+	connect_both(*state, &tunnel->lb);
 	for (int side = 0; side < 2; side++) {
 		int pair[2];
 
@@ -46,8 +59,8 @@ static int set_up(void **state)
 		tunnel->near[side] = pair[0];
 		tunnel->far[side] = pair[1];
 	}
-	assert_int_equal(pump_init(&tunnel->pump, NULL, tunnel->near[PUMP_TLS],
-				   tunnel->near[PUMP_PLAIN], PUMP_KERNEL),
+	assert_int_equal(pump_init(&tunnel->pump, tunnel->lb.end[QKDTLS_SERVER],
+				   tunnel->near[PUMP_TLS], tunnel->near[PUMP_PLAIN], PUMP_KERNEL),
 			 0);
 	*state = tunnel;
 	return 0;
@@ -58,6 +71,7 @@ static int tear_down(void **state)
 	struct tunnel *tunnel = *state;
 
 	pump_release(&tunnel->pump);
+	loopback_free(&tunnel->lb);
 	for (int side = 0; side < 2; side++) {
 		close(tunnel->near[side]);
 		if (tunnel->far[side] >= 0)
@@ -265,6 +279,22 @@ static void counts_received_records_too(void **state)
 	assert_true(steps <= 100);
 }
 
+/* The engine hears of data as well: there is none in the middle of a handshake message. */
+static void data_out_of_place_is_not_passed_on(void **state)
+{
+	static const uint8_t part[] = { 24, 0, 0 };
+	struct tunnel *tunnel = *state;
+	char byte;
+
+	assert_int_equal(qkdtls_control(tunnel->pump.conn, 22, part, sizeof(part)),
+			 QKDTLS_CONTROL_IGNORE);
+	put(tunnel, PUMP_TLS);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_ALERT);
+	assert_int_equal(qkdtls_error(tunnel->pump.conn)->sent, QKDTLS_ALERT_UNEXPECTED_MESSAGE);
+	assert_int_equal(read(tunnel->far[PUMP_PLAIN], &byte, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
 #define PUMP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -280,9 +310,10 @@ int main(void)
 		PUMP_TEST(tells_that_the_application_has_gone),
 		PUMP_TEST(stops_before_the_key_is_worn_out),
 		PUMP_TEST(counts_received_records_too),
+		PUMP_TEST(data_out_of_place_is_not_passed_on),
 	};
 
 	/* The daemon ignores it too: splice() to a closed socket is an error, not a signal. */
 	signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests_name("qkdtlsd_pump", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("qkdtlsd_pump", tests, site_setup, site_teardown);
 }

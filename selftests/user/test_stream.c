@@ -420,6 +420,43 @@ static void control_tells_close_and_key_update(void **state)
 	loopback_free(&lb);
 }
 
+/* The kernel's records are bounded like the engine's own: so many in a row without data, and no data in a message. */
+static void control_counts_records_without_data(void **state)
+{
+	static const uint8_t canceled[] = { 1, 90 }, part[] = { 24, 0, 0 };
+	struct qkdtls_traffic_key tx, rx;
+	struct loopback lb;
+
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		struct qkdtls_conn *conn;
+
+		connect_both(*state, &lb);
+		conn = lb.end[role];
+		assert_int_equal(qkdtls_take_traffic_keys(conn, &tx, &rx), 0);
+		for (int i = 0; i < 100; i++) {
+			assert_int_equal(qkdtls_control(conn, i & 1 ? 23 : ALERT_RECORD, canceled,
+							i & 1 ? 0 : 2),
+					 QKDTLS_CONTROL_IGNORE);
+			if (i % 32 == 31)
+				assert_int_equal(qkdtls_control(conn, 23, NULL, 70000),
+						 QKDTLS_CONTROL_IGNORE);
+		}
+		for (int i = 4; i < 32; i++)
+			assert_int_equal(qkdtls_control(conn, 23, NULL, 0), QKDTLS_CONTROL_IGNORE);
+		assert_int_equal(qkdtls_control(conn, 23, NULL, 0), QKDTLS_CONTROL_FAILED);
+		assert_int_equal(qkdtls_error(conn)->sent, ALERT(UNEXPECTED_MESSAGE));
+		loopback_free(&lb);
+
+		connect_both(*state, &lb);
+		conn = lb.end[role];
+		assert_int_equal(qkdtls_take_traffic_keys(conn, &tx, &rx), 0);
+		assert_int_equal(qkdtls_control(conn, HS, part, 3), QKDTLS_CONTROL_IGNORE);
+		assert_int_equal(qkdtls_control(conn, 23, NULL, 5), QKDTLS_CONTROL_FAILED);
+		assert_int_equal(qkdtls_error(conn)->sent, ALERT(UNEXPECTED_MESSAGE));
+		loopback_free(&lb);
+	}
+}
+
 static void key_updates_are_followed_and_answered(void **state)
 {
 	static const uint8_t asks[] = { 24, 0, 0, 1, 1 };
@@ -637,6 +674,7 @@ int main(void)
 		cmocka_unit_test(empty_input_changes_nothing),
 		cmocka_unit_test(control_records_are_judged),
 		cmocka_unit_test(control_tells_close_and_key_update),
+		cmocka_unit_test(control_counts_records_without_data),
 		cmocka_unit_test(key_updates_are_followed_and_answered),
 		cmocka_unit_test(keys_can_be_taken_from_a_running_stream),
 		cmocka_unit_test(keys_are_not_given_while_bytes_are_in_hand),

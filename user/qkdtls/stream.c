@@ -69,13 +69,14 @@ static ssize_t own_read(struct stream *stream, void *buf, size_t len)
 	}
 }
 
-static ssize_t kernel_control(struct stream *stream, uint8_t type, const void *data, size_t len)
+/* What a record comes to: bytes of data, 0 for none, or a negative errno */
+static ssize_t kernel_record(struct stream *stream, uint8_t type, const void *data, size_t len)
 {
 	const struct qkdtls_error *error;
 
 	switch (qkdtls_control(stream->conn, type, data, len)) {
 	case QKDTLS_CONTROL_IGNORE:
-		return 0;
+		return type == KTLS_RECORD_DATA ? (ssize_t)len : 0;
 	case QKDTLS_CONTROL_CLOSE:
 		return -ENODATA;
 	case QKDTLS_CONTROL_KEY_UPDATE:
@@ -103,8 +104,7 @@ static ssize_t kernel_read(struct stream *stream, void *buf, size_t len)
 			qkdtls_input_eof(stream->conn);
 			return -ECONNRESET;
 		}
-		if (type != KTLS_RECORD_DATA)
-			n = kernel_control(stream, type, buf, (size_t)n);
+		n = kernel_record(stream, type, buf, (size_t)n);
 		if (n)
 			return n;
 	}

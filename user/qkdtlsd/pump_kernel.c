@@ -59,11 +59,12 @@ static int out_finish(struct pump *pump)
 	return poll(&room, 1, 0) == 1 ? 0 : -EAGAIN;
 }
 
-static ssize_t in_control(struct pump *pump, uint8_t type, const uint8_t *data, size_t len)
+/* What a record comes to: bytes of data, -EAGAIN for none, 0 at the end, or another negative errno */
+static ssize_t in_judge(struct pump *pump, uint8_t type, const uint8_t *data, size_t len)
 {
 	switch (qkdtls_control(pump->conn, type, data, len)) {
 	case QKDTLS_CONTROL_IGNORE:
-		return -EAGAIN;
+		return type == KTLS_RECORD_DATA && len ? (ssize_t)len : -EAGAIN;
 	case QKDTLS_CONTROL_CLOSE:
 		return 0;
 	case QKDTLS_CONTROL_KEY_UPDATE:
@@ -92,10 +93,9 @@ static ssize_t in_record(struct pump *pump)
 	pump->records_received++;
 	if (!n && !type)
 		return pump_fail(pump, PUMP_TRUNCATED);
-	if (type != KTLS_RECORD_DATA)
-		return in_control(pump, type, record, n);
-	if (!n)
-		return -EAGAIN;
+	n = in_judge(pump, type, record, n);
+	if (n <= 0)
+		return n;
 	return write(pump->in.pipe[1], record, n) == n ? n : -EIO;
 }
 
@@ -103,10 +103,12 @@ static ssize_t in_fill(struct pump *pump)
 {
 	ssize_t n = move(pump->fd[PUMP_TLS], pump->in.pipe[1], SPLICE_MAX);
 
-	if (n > 0)
+	if (n > 0) {
 		pump->records_received += 1 + n / KTLS_RECORD_MAX;
-	else if (!n || n == -EINVAL)
+		n = in_judge(pump, KTLS_RECORD_DATA, NULL, n);
+	} else if (!n || n == -EINVAL) {
 		n = in_record(pump);
+	}
 	return n == -EKEYEXPIRED ? pump_fail(pump, PUMP_KEY_UPDATE) : n;
 }
 

@@ -77,6 +77,7 @@ static int handle_messages(struct qkdtls_conn *conn, const uint8_t *data, size_t
 	return ret == QKDTLS_PENDING ? 0 : ret;
 }
 
+/* @data may be NULL: then the caller has it already. */
 static int handle_data(struct qkdtls_conn *conn, const uint8_t *data, size_t len)
 {
 	if (conn->messages.len)
@@ -84,12 +85,16 @@ static int handle_data(struct qkdtls_conn *conn, const uint8_t *data, size_t len
 				   "application data inside a handshake message");
 	if (len)
 		conn->idle_records = 0;
-	conn->plain = qkdtls_cursor(data, len);
+	if (data)
+		conn->plain = qkdtls_cursor(data, len);
 	return 0;
 }
 
 static int handle_record(struct qkdtls_conn *conn, uint8_t type, const uint8_t *data, size_t len)
 {
+	if (++conn->idle_records > IDLE_RECORDS_MAX && !(type == QKDTLS_CONTENT_DATA && len))
+		return qkdtls_fail(conn, QKDTLS_ALERT_UNEXPECTED_MESSAGE,
+				   "too many records without data");
 	switch (type) {
 	case QKDTLS_CONTENT_DATA:
 		return handle_data(conn, data, len);
@@ -114,9 +119,6 @@ static int next_data(struct qkdtls_conn *conn)
 			return QKDTLS_PENDING;
 		if (ret)
 			ret = qkdtls_fail_code(conn, ret, "bad record");
-		else if (++conn->idle_records > IDLE_RECORDS_MAX)
-			ret = qkdtls_fail(conn, QKDTLS_ALERT_UNEXPECTED_MESSAGE,
-					  "too many records without data");
 		else
 			ret = handle_record(conn, record.type, record.data, record.len);
 	}
@@ -161,9 +163,10 @@ enum qkdtls_control qkdtls_control(struct qkdtls_conn *conn, uint8_t content_typ
 	if (conn->failed || conn->state != QKDTLS_UP)
 		return QKDTLS_CONTROL_FAILED;
 	conn->key_updated = false;
-	/* What the kernel takes for data it never hands up here. */
-	if (!len || content_type == QKDTLS_CONTENT_DATA) {
-		qkdtls_fail(conn, QKDTLS_ALERT_UNEXPECTED_MESSAGE, "unexpected record");
+	if (content_type == QKDTLS_CONTENT_DATA) {
+		data = NULL;
+	} else if (!len) {
+		qkdtls_fail(conn, QKDTLS_ALERT_UNEXPECTED_MESSAGE, "empty record");
 		return QKDTLS_CONTROL_FAILED;
 	}
 	if (handle_record(conn, content_type, data, len))
