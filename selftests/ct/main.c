@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,45 +284,145 @@ static void comparison(void)
 
 /* ---- Whole handshakes: PSK and key exchange secret of both ends are secret ---- */
 
-static void run_handshake(enum site_psk psk, const char *groups)
+struct ends {
+	struct pki *pki;
+	struct loopback lb;
+};
+
+/* Both ends, all their keys secret */
+static void open_ends(struct ends *ends, const struct site_options *client,
+		      const struct site_options *server, bool spare)
 {
-	const struct site_options options = { .psk = psk, .groups = groups };
-	struct pki *pki = pki_new();
+	struct qkdtls_config *config[2];
+
+	ends->pki = pki_new();
+	config[QKDTLS_CLIENT] = site_config(ends->pki, QKDTLS_CLIENT, client);
+	config[QKDTLS_SERVER] = site_config(ends->pki, QKDTLS_SERVER, server);
+	must(!qkdtls_config_set_spare_key(config[QKDTLS_CLIENT], spare));
+	loopback_init(&ends->lb, config[QKDTLS_CLIENT], config[QKDTLS_SERVER]);
+	if (spare) {
+		keyring_add(&ends->lb.ring[QKDTLS_CLIENT], 50, 16);
+		ends->lb.ring[QKDTLS_SERVER].key[0] = ends->lb.ring[QKDTLS_CLIENT].key[1];
+	}
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		struct keyring *ring = &ends->lb.ring[role];
+
+		for (size_t i = 0; i < ring->count; i++)
+			SECRET(ring->key[i].secret, ring->key[i].secret_len);
+		qkdtls_config_unref(config[role]);
+	}
+}
+
+static void free_ends(struct ends *ends)
+{
+	loopback_free(&ends->lb);
+	pki_free(ends->pki);
+}
+
+static void run_handshake(const struct site_options *client, const struct site_options *server,
+			  bool spare)
+{
 	static const char data[] = "data";
 	uint8_t exported[2][32];
-	struct loopback lb;
+	struct ends ends;
+	struct loopback *lb = &ends.lb;
 
-	site_link(pki, &lb, &options, &options);
-	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
-		SECRET(lb.ring[role].key[0].secret, lb.ring[role].key[0].secret_len);
-	must(loopback_run(&lb));
+	open_ends(&ends, client, server, spare);
+	must(loopback_run(lb));
 	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
-		must(lb.want[role] == QKDTLS_DONE);
-		must(!qkdtls_export(lb.end[role], "label", NULL, 0, exported[role],
+		must(lb->want[role] == QKDTLS_DONE);
+		must(!qkdtls_export(lb->end[role], "label", NULL, 0, exported[role],
 				    sizeof(exported[role])));
 		must(is_secret(exported[role], sizeof(exported[role])));
 		PUBLIC(exported[role], sizeof(exported[role]));
 	}
 	must(!memcmp(exported[0], exported[1], sizeof(exported[0])));
-	must(loopback_echo(&lb, QKDTLS_CLIENT, data, sizeof(data)));
-	must(secrets_in == 2 && secret_keys >= 8);
-	loopback_free(&lb);
-	pki_free(pki);
+	must(loopback_echo(lb, QKDTLS_CLIENT, data, sizeof(data)));
+	must(!qkdtls_key_update(lb->end[QKDTLS_CLIENT], true));
+	must(loopback_echo(lb, QKDTLS_CLIENT, data, sizeof(data)));
+	must(loopback_echo(lb, QKDTLS_SERVER, data, sizeof(data)));
+	must(secrets_in == 2 && secret_keys >= 12);
+	free_ends(&ends);
 }
 
 static void handshake_imported(void)
 {
-	run_handshake(SITE_IMPORTED, NULL);
+	static const struct site_options plain;
+
+	run_handshake(&plain, &plain, false);
 }
 
 static void handshake_external(void)
 {
-	run_handshake(SITE_EXTERNAL, NULL);
+	static const struct site_options external = { .psk = SITE_EXTERNAL };
+
+	run_handshake(&external, &external, false);
 }
 
 static void handshake_hybrid(void)
 {
-	run_handshake(SITE_IMPORTED, site_has_group(SITE_HYBRID) ? SITE_HYBRID : NULL);
+	const struct site_options hybrid = {
+		.groups = site_has_group(SITE_HYBRID) ? SITE_HYBRID : NULL,
+	};
+
+	run_handshake(&hybrid, &hybrid, false);
+}
+
+static void handshake_retry(void)
+{
+	static const struct site_options client = { .groups = "x25519:secp256r1" };
+	static const struct site_options server = { .groups = "secp256r1" };
+
+	run_handshake(&client, &server, false);
+}
+
+static void handshake_client_certificate(void)
+{
+	static const struct site_options asking = { .verify_client = true };
+
+	run_handshake(&asking, &asking, false);
+}
+
+static void handshake_psk_only(void)
+{
+	static const struct site_options bare = { .policy = QKDTLS_PSK_ONLY };
+
+	run_handshake(&bare, &bare, false);
+}
+
+static void handshake_spare_key(void)
+{
+	static const struct site_options plain;
+
+	run_handshake(&plain, &plain, true);
+}
+
+/* What a key that differs, or one that is not there, leads to may be seen; not where the difference is. */
+static void run_refusal(bool there, int failure)
+{
+	static const struct site_options plain;
+	struct ends ends;
+	struct keyring *ring = &ends.lb.ring[QKDTLS_SERVER];
+
+	open_ends(&ends, &plain, &plain, false);
+	ring->key[0].secret[31] ^= 1;
+	if (!there)
+		ring->count = 0;
+	must(loopback_run(&ends.lb));
+	must(qkdtls_error(ends.lb.end[QKDTLS_SERVER])->sent == QKDTLS_ALERT_DECRYPT_ERROR);
+	must(qkdtls_to_errno(ends.lb.end[QKDTLS_SERVER]) == failure);
+	must(ends.lb.want[QKDTLS_CLIENT] == QKDTLS_FAILED);
+	free_ends(&ends);
+}
+
+static void refused_binder(void)
+{
+	run_refusal(true, -EKEYREJECTED);
+}
+
+static void unknown_identity(void)
+{
+	run_refusal(false, -ENOKEY);
 }
 
 /* ---- Controls: what valgrind must catch ---- */
@@ -372,6 +473,12 @@ static const struct {
 	{ "handshake-imported", handshake_imported },
 	{ "handshake-external", handshake_external },
 	{ "handshake-hybrid", handshake_hybrid },
+	{ "handshake-retry", handshake_retry },
+	{ "handshake-client-certificate", handshake_client_certificate },
+	{ "handshake-psk-only", handshake_psk_only },
+	{ "handshake-spare-key", handshake_spare_key },
+	{ "refused-binder", refused_binder },
+	{ "unknown-identity", unknown_identity },
 	{ "leak-comparison", leak_comparison },
 	{ "leak-index", leak_index },
 	{ "leak-of-a-derived-secret", leak_of_a_derived_secret },
