@@ -15,7 +15,7 @@
 #include "tls/suite.h"
 
 #define FORGE_MESSAGE_MAX 20000
-#define FORGE_EXT_MAX	  24
+#define FORGE_EXT_MAX	  120
 
 struct forged_message {
 	uint8_t type;

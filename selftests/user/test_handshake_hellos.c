@@ -105,6 +105,9 @@ static const struct bad_hello client_hellos[] = {
 	{ "early_data without extension 33",
 	  ALERT(HANDSHAKE_FAILURE),
 	  { DROP(BOTH), FIRST_EMPTY(EARLY) } },
+	{ "early_data without pre_shared_key",
+	  ALERT(ILLEGAL_PARAMETER),
+	  { DROP(BOTH), DROP(PSK), DROP(MODES), FIRST_EMPTY(EARLY) } },
 	{ "no extension 33", ALERT(INSUFFICIENT_SECURITY), { DROP(BOTH) } },
 	{ "no PSK at all", ALERT(INSUFFICIENT_SECURITY), { DROP(BOTH), DROP(PSK), DROP(MODES) } },
 
@@ -469,6 +472,23 @@ static void client_refuses_what_it_did_not_offer(void **state)
 	}
 }
 
+/* What a hello lacks it lacks, even for a server that has no use for it. */
+static void extension_33_needs_schemes_without_a_certificate_too(void **state)
+{
+	static const struct site_options bare = { .policy = QKDTLS_PSK_ONLY };
+	static const struct forge no_schemes = DROP(SIGALGS);
+	static struct forged_message hello;
+	struct loopback lb;
+
+	site_link(*state, &lb, &plain, &bare);
+	take_client_hello(&lb, &hello);
+	forge_hello(&hello, &no_schemes, 1);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &hello), QKDTLS_FAILED);
+	assert_alert(lb.end[QKDTLS_SERVER], "no schemes", ALERT(MISSING_EXTENSION));
+	assert_int_equal(lb.ring[QKDTLS_SERVER].asked, 0);
+	loopback_free(&lb);
+}
+
 /* A server without certificates has no extension 33 to give. */
 static void a_server_without_certificate_does_not_answer_extension_33(void **state)
 {
@@ -621,6 +641,7 @@ int main(void)
 		cmocka_unit_test(a_hello_changed_on_the_way_is_refused),
 		cmocka_unit_test(client_holds_the_server_to_the_group_of_its_retry),
 		cmocka_unit_test(client_refuses_what_it_did_not_offer),
+		cmocka_unit_test(extension_33_needs_schemes_without_a_certificate_too),
 		cmocka_unit_test(a_server_without_certificate_does_not_answer_extension_33),
 		cmocka_unit_test(client_keeps_extension_33_over_a_retry),
 		cmocka_unit_test(client_refuses_to_lose_its_key),

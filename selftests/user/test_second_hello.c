@@ -148,11 +148,77 @@ static void a_second_hello_may_drop_a_psk(void **state)
 	loopback_free(&lb);
 }
 
+static const struct forge early[] = { DROP(BOTH), FIRST_EMPTY(EARLY) };
+
+/* Beside a plain PSK a first hello might have had it (RFC 9846 section 4.3.10); a second may not. */
+static void a_second_hello_has_no_early_data(void **state)
+{
+	static const struct site_options prefers = { .policy = QKDTLS_PREFER,
+						     .groups = SITE_HYBRID };
+	static struct forged_message hello, first;
+	struct loopback lb;
+
+	if (!site_has_group(SITE_HYBRID))
+		site_skip("this libcrypto has no ML-KEM");
+	site_link(*state, &lb, &prefers, &prefers);
+	take_client_hello(&lb, &hello);
+	first = hello;
+	forge_hello(&first, only_ticket, 2);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &first), QKDTLS_WANT_READ);
+	forge_hello(&hello, early, 2);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &hello), QKDTLS_FAILED);
+	assert_alert(lb.end[QKDTLS_SERVER], "early_data", ALERT(ILLEGAL_PARAMETER));
+	loopback_free(&lb);
+}
+
+#define MANY 100
+
+/* Extensions that nobody knows, in an order */
+static void add_many(struct forged_message *hello, bool backwards)
+{
+	struct forge changes[MANY];
+
+	for (size_t i = 0; i < MANY; i++)
+		changes[i] = (struct forge){
+			.op = FORGE_FIRST,
+			.type = (uint16_t)(0x2a00 + (backwards ? MANY - i : i)),
+		};
+	forge_hello(hello, changes, MANY);
+}
+
+/* Order says nothing, but to compare many in another order costs more than an honest hello is worth. */
+static void many_extensions_keep_their_order(void **state)
+{
+	const struct {
+		bool backwards;
+		struct bad_hello judged;
+	} rows[] = {
+		{ false, { "in order", ALERT(NONE), { { 0 } } } },
+		{ true, { "backwards", ALERT(ILLEGAL_PARAMETER), { { 0 } } } },
+	};
+	static struct forged_message hello, first;
+	struct loopback lb;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		site_link(*state, &lb, &plain, &plain);
+		take_client_hello(&lb, &hello);
+		first = hello;
+		forge_hello(&first, &no_share, 1);
+		add_many(&first, false);
+		assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &first), QKDTLS_WANT_READ);
+		add_many(&hello, rows[i].backwards);
+		judge_client_hello(&lb, &hello, &rows[i].judged);
+		loopback_free(&lb);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_second_hello_may_not_add_a_psk),
 		cmocka_unit_test(a_second_hello_may_drop_a_psk),
+		cmocka_unit_test(a_second_hello_has_no_early_data),
+		cmocka_unit_test(many_extensions_keep_their_order),
 	};
 
 	ROWS(judges_second_hello, second_hellos);
