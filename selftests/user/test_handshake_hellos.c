@@ -10,10 +10,11 @@
 #include "hellos.h"
 #include "site.h"
 
-/* Of x25519: its base point */
-#define GOOD_SHARE                                                                                 \
-	0, 0x1d, 0, 32, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-		0, 0, 0, 0, 0, 0, 0
+/* As long as one of x25519, and good: its base point */
+#define GOOD_SHARE SHARE_OF(0x1d)
+#define SHARE_OF(group)                                                                          \
+	0, group, 0, 32, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+		0, 0, 0, 0, 0, 0, 0, 0
 
 /* What the server must say to a client's changed hello, whose binders are made right; NONE: it is accepted. */
 static const struct bad_hello client_hellos[] = {
@@ -246,6 +247,9 @@ static const struct bad_hello server_hellos[] = {
 	{ "marked downgrade to TLS 1.2",
 	  ALERT(ILLEGAL_PARAMETER),
 	  { DROP(VERSIONS), HEAD(26, 'D', 'O', 'W', 'N', 'G', 'R', 'D', 1) } },
+	{ "TLS 1.2 and half a mark",
+	  ALERT(PROTOCOL_VERSION),
+	  { DROP(VERSIONS), HEAD(26, 'D', 'O', 'W', 'N', 'G', 'R', 'E', 1) } },
 	{ "marked downgrade to TLS 1.1",
 	  ALERT(ILLEGAL_PARAMETER),
 	  { NO_EXTENSIONS, HEAD(26, 'D', 'O', 'W', 'N', 'G', 'R', 'D', 0) } },
@@ -256,7 +260,7 @@ static const struct bad_hello server_hellos[] = {
 	  { HEAD(SESSION_ID_AT + 1, 0, 1, 2, 3, 4, 5, 6, 7) } },
 	{ "suite not offered",
 	  ALERT(ILLEGAL_PARAMETER),
-	  { TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x03, 0) } },
+	  { TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x04, 0) } },
 	{ "suite of another hash than the PSK chosen",
 	  ALERT(ILLEGAL_PARAMETER),
 	  { TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x01, 0) } },
@@ -269,7 +273,7 @@ static const struct bad_hello server_hellos[] = {
 	{ "cookie", ALERT(ILLEGAL_PARAMETER), { FIRST(COOKIE, 0, 1, 7) } },
 	{ "early_data", ALERT(ILLEGAL_PARAMETER), { FIRST_EMPTY(EARLY) } },
 	{ "no key_share", ALERT(ILLEGAL_PARAMETER), { DROP(SHARE) } },
-	{ "share of another group", ALERT(ILLEGAL_PARAMETER), { SET(SHARE, 0, 0x17, 0, 1, 1) } },
+	{ "share of another group", ALERT(ILLEGAL_PARAMETER), { SET(SHARE, SHARE_OF(0x17)) } },
 	{ "share too short", ALERT(ILLEGAL_PARAMETER), { SET(SHARE, 0, 0x1d, 0, 1, 1) } },
 	{ "share of zeros",
 	  ALERT(ILLEGAL_PARAMETER),
@@ -319,7 +323,7 @@ static const struct bad_hello retries[] = {
 	{ "no supported_versions", ALERT(PROTOCOL_VERSION), { DROP(SHARE), DROP(VERSIONS) } },
 	{ "suite not offered",
 	  ALERT(ILLEGAL_PARAMETER),
-	  { DROP(SHARE), TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x03, 0) } },
+	  { DROP(SHARE), FIRST(COOKIE, 0, 1, 7), TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x04, 0) } },
 };
 
 static const struct forge cookie[] = {
@@ -381,6 +385,9 @@ static void refuses_retry(void **state)
 /* The ServerHello behind a retry that named the suite of SHA-256 and gave a cookie */
 static const struct bad_hello after_retries[] = {
 	{ "another suite", ALERT(ILLEGAL_PARAMETER), { { 0 } } },
+	{ "another suite of the same hash",
+	  ALERT(ILLEGAL_PARAMETER),
+	  { TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x03, 0) } },
 	{ "another version",
 	  ALERT(ILLEGAL_PARAMETER),
 	  { TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x01, 0), SET(VERSIONS, 3, 3) } },
@@ -389,7 +396,7 @@ static const struct bad_hello after_retries[] = {
 	  { TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x01, 0), DROP(VERSIONS) } },
 	{ "share of another group",
 	  ALERT(ILLEGAL_PARAMETER),
-	  { TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x01, 0), SET(SHARE, 0, 0x17, 0, 1, 1) } },
+	  { TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x01, 0), SET(SHARE, SHARE_OF(0x17)) } },
 	{ "an identity by its place in the first hello",
 	  ALERT(ILLEGAL_PARAMETER),
 	  { TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x01, 0), SET(PSK, 0, 1) } },
@@ -486,6 +493,98 @@ static void extension_33_needs_schemes_without_a_certificate_too(void **state)
 	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &hello), QKDTLS_FAILED);
 	assert_alert(lb.end[QKDTLS_SERVER], "no schemes", ALERT(MISSING_EXTENSION));
 	assert_int_equal(lb.ring[QKDTLS_SERVER].asked, 0);
+	loopback_free(&lb);
+}
+
+/* What no other end would do, which a policy alone refuses */
+static const struct {
+	const char *what;
+	struct site_options server;
+	struct forge change[3];
+} useless[] = {
+	{ "a plain PSK without key exchange",
+	  { .policy = QKDTLS_PSK_ONLY },
+	  { DROP(BOTH), SET(MODES, 1, 0) } },
+	{ "modes for a PSK that is not there",
+	  { .policy = QKDTLS_PSK_ONLY },
+	  { DROP(BOTH), DROP(PSK) } },
+};
+
+static void a_server_of_psks_takes_only_usable_ones(void **state)
+{
+	static struct forged_message hello;
+	struct loopback lb;
+
+	for (size_t i = 0; i < sizeof(useless) / sizeof(useless[0]); i++) {
+		site_link(*state, &lb, &plain, &useless[i].server);
+		take_client_hello(&lb, &hello);
+		forge_hello(&hello, useless[i].change, 3);
+		assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &hello), QKDTLS_FAILED);
+		assert_alert(lb.end[QKDTLS_SERVER], useless[i].what, ALERT(INSUFFICIENT_SECURITY));
+		assert_int_equal(lb.ring[QKDTLS_SERVER].asked, 0);
+		loopback_free(&lb);
+	}
+}
+
+/* A server that prefers keys and has no source of them passes every offer over. */
+static void a_server_without_a_source_asks_none(void **state)
+{
+	static const struct site_options prefers = { .policy = QKDTLS_PREFER,
+						     .groups = SITE_HYBRID };
+	struct qkdtls_config *server = site_config(*state, QKDTLS_SERVER, &prefers);
+	struct loopback lb;
+
+	if (!site_has_group(SITE_HYBRID)) {
+		qkdtls_config_unref(server);
+		site_skip("this libcrypto has no ML-KEM");
+	}
+	site_link(*state, &lb, &prefers, &prefers);
+	qkdtls_conn_free(lb.end[QKDTLS_SERVER]);
+	lb.end[QKDTLS_SERVER] = qkdtls_conn_new(server, QKDTLS_SERVER, NULL, NULL);
+	assert_true(loopback_run(&lb));
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		assert_int_equal(lb.want[role], QKDTLS_DONE);
+		assert_false(qkdtls_info(lb.end[role])->psk);
+		assert_true(qkdtls_info(lb.end[role])->certificate);
+	}
+	loopback_free(&lb);
+	qkdtls_config_unref(server);
+}
+
+static const struct forge chacha20[] = { TAIL(SUITE_COMPRESSION_LEN, 0x13, 0x03, 0) };
+
+/* A suite that this end knows, and left out */
+static void client_refuses_a_suite_that_it_left_out(void **state)
+{
+	static const struct site_options one = { .ciphers = "TLS_AES_128_GCM_SHA256" };
+	static struct forged_message hello;
+	struct loopback lb;
+
+	site_link(*state, &lb, &one, &plain);
+	take_server_hello(&lb, &hello);
+	forge_hello(&hello, chacha20, 1);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_CLIENT], &hello), QKDTLS_FAILED);
+	assert_alert(lb.end[QKDTLS_CLIENT], "suite left out", ALERT(ILLEGAL_PARAMETER));
+	loopback_free(&lb);
+}
+
+/* Without a PSK it is an extension that is missing (RFC 9846 section 9.2). */
+static void client_misses_a_share_beside_a_certificate(void **state)
+{
+	static const struct site_options keyless = { .policy = QKDTLS_PREFER,
+						     .psk = SITE_NO_PSK,
+						     .groups = SITE_HYBRID };
+	static const struct forge change = DROP(SHARE);
+	static struct forged_message hello;
+	struct loopback lb;
+
+	if (!site_has_group(SITE_HYBRID))
+		site_skip("this libcrypto has no ML-KEM");
+	site_link(*state, &lb, &keyless, &keyless);
+	take_server_hello(&lb, &hello);
+	forge_hello(&hello, &change, 1);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_CLIENT], &hello), QKDTLS_FAILED);
+	assert_alert(lb.end[QKDTLS_CLIENT], "no share", ALERT(MISSING_EXTENSION));
 	loopback_free(&lb);
 }
 
@@ -641,6 +740,10 @@ int main(void)
 		cmocka_unit_test(a_hello_changed_on_the_way_is_refused),
 		cmocka_unit_test(client_holds_the_server_to_the_group_of_its_retry),
 		cmocka_unit_test(client_refuses_what_it_did_not_offer),
+		cmocka_unit_test(a_server_of_psks_takes_only_usable_ones),
+		cmocka_unit_test(a_server_without_a_source_asks_none),
+		cmocka_unit_test(client_refuses_a_suite_that_it_left_out),
+		cmocka_unit_test(client_misses_a_share_beside_a_certificate),
 		cmocka_unit_test(extension_33_needs_schemes_without_a_certificate_too),
 		cmocka_unit_test(a_server_without_certificate_does_not_answer_extension_33),
 		cmocka_unit_test(client_keeps_extension_33_over_a_retry),
