@@ -136,6 +136,7 @@ static void what_is_written_is_read(void **state)
 
 static void padding_is_added_and_taken_off(void **state)
 {
+	static const uint8_t too_long[PLAIN_MAX + 1];
 	struct qkdtls_record_writer writer = a_writer(0);
 	struct qkdtls_record_reader reader = a_reader(0);
 	struct qkdtls_record record;
@@ -159,6 +160,9 @@ static void padding_is_added_and_taken_off(void **state)
 	assert_int_equal(
 		qkdtls_record_write_padded(&writer, QKDTLS_CONTENT_DATA, "abc", 3, SIZE_MAX, &out),
 		-EMSGSIZE);
+	assert_int_equal(qkdtls_record_write_padded(&writer, QKDTLS_CONTENT_DATA, too_long,
+						    sizeof(too_long), 0, &out),
+			 -EMSGSIZE);
 	qkdtls_record_writer_free(&writer);
 	qkdtls_record_reader_free(&reader);
 	qkdtls_buf_free(&out);
@@ -185,6 +189,9 @@ static void plain_records_carry_the_version_asked_for(void **state)
 	assert_int_equal(out.len, sizeof(ccs));
 	assert_memory_equal(qkdtls_buf_data(&out), ccs, sizeof(ccs));
 	assert_int_equal(writer.protection.seq, 0);
+	/* What is plain cannot be padded. */
+	assert_int_equal(qkdtls_record_write_padded(&writer, QKDTLS_CONTENT_CCS, "\1", 1, 1, &out),
+			 -EINVAL);
 	qkdtls_record_writer_free(&writer);
 	qkdtls_buf_free(&out);
 }
@@ -497,6 +504,10 @@ static void writer_stops_at_the_limit_of_its_key(void **state)
 	assert_int_equal(qkdtls_record_writer_left(&writer), 0);
 	assert_int_equal(qkdtls_record_write(&writer, QKDTLS_CONTENT_ALERT, "x", 1, &out),
 			 -EKEYEXPIRED);
+	assert_int_equal(qkdtls_record_write_padded(&writer, QKDTLS_CONTENT_DATA, "x", 1, 9, &out),
+			 -EKEYEXPIRED);
+	/* That takes no number, so it is no matter of the key. */
+	assert_int_equal(qkdtls_record_write(&writer, QKDTLS_CONTENT_CCS, "\1", 1, &out), 0);
 	assert_int_equal(qkdtls_record_writer_key(&writer, &next), 0);
 	assert_int_equal(qkdtls_record_writer_left(&writer), limit);
 	assert_int_equal(qkdtls_record_write(&writer, QKDTLS_CONTENT_DATA, "x", 1, &out), 0);
