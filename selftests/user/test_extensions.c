@@ -382,6 +382,32 @@ static void client_hello_carries_what_it_needs(void **state)
 	loopback_free(&lb);
 }
 
+/* An external PSK has one hash: whoever insists on it does not offer suites of the other. */
+static void suites_fit_the_key_that_is_required(void **state)
+{
+	static const struct {
+		struct site_options options;
+		uint8_t suites[7], count;
+	} rows[] = {
+		{ { .psk = SITE_IMPORTED }, { 6, 0x13, 0x02, 0x13, 0x01, 0x13, 0x03 }, 7 },
+		{ { .psk = SITE_EXTERNAL }, { 4, 0x13, 0x01, 0x13, 0x03 }, 5 },
+		{ { .psk = SITE_EXTERNAL_SHA384 }, { 2, 0x13, 0x02 }, 3 },
+		{ { .psk = SITE_EXTERNAL, .policy = QKDTLS_PREFER },
+		  { 6, 0x13, 0x02, 0x13, 0x01, 0x13, 0x03 },
+		  7 },
+	};
+	static struct forged_message hello;
+	struct loopback lb;
+	struct sent sent;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		site_link(*state, &lb, &rows[i].options, &rows[i].options);
+		read_sent(lb.end[QKDTLS_CLIENT], &hello, &sent);
+		assert_memory_equal(hello.body + 2 + 32 + 33 + 1, rows[i].suites, rows[i].count);
+		loopback_free(&lb);
+	}
+}
+
 /* The peer's name, if it can stand there (RFC 6066 section 3): a DNS name, and no address */
 static void server_name_is_a_host_name(void **state)
 {
@@ -483,6 +509,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(client_hello_carries_what_it_needs),
+		cmocka_unit_test(suites_fit_the_key_that_is_required),
 		cmocka_unit_test(server_name_is_a_host_name),
 		cmocka_unit_test(client_hello_without_certificate_asks_for_none),
 		cmocka_unit_test(server_hello_carries_only_what_it_may),

@@ -343,17 +343,23 @@ static const struct forge retry_base[] = {
 	DROP(BOTH),
 };
 
-/* The server's real answer to the client's real hello */
-static void take_server_hello(struct loopback *lb, struct forged_message *hello)
+/* The server's real answer to a hello; both may be in one place. */
+static void answer_client_hello(struct loopback *lb, const struct forged_message *client,
+				struct forged_message *hello)
 {
 	const uint8_t *data;
 	size_t len;
 
-	take_client_hello(lb, hello);
-	forge_feed_record(lb->end[QKDTLS_SERVER], hello);
+	forge_feed_record(lb->end[QKDTLS_SERVER], client);
 	assert_int_equal(qkdtls_handshake(lb->end[QKDTLS_SERVER]), QKDTLS_WANT_WRITE);
 	data = qkdtls_output(lb->end[QKDTLS_SERVER], &len);
 	forge_read_plain(data, len, hello);
+}
+
+static void take_server_hello(struct loopback *lb, struct forged_message *hello)
+{
+	take_client_hello(lb, hello);
+	answer_client_hello(lb, hello, hello);
 }
 
 static void judge_server_hello(const struct bad_hello *bad, const struct forge *base,
@@ -659,16 +665,28 @@ static void client_refuses_to_lose_its_key(void **state)
 	}
 }
 
+#define X25519_LEN 32
+
+static const uint8_t *find_share(const struct forged_message *hello)
+{
+	static const uint8_t head[] = { 0, SHARE, 0, 38, 0, 36, 0, 0x1d, 0, X25519_LEN };
+	const uint8_t *at = memmem(hello->body, hello->len, head, sizeof(head));
+
+	assert_non_null(at);
+	return at + sizeof(head);
+}
+
 /* A cookie alone is reason enough for a retry; a second one is not. */
 static void client_returns_a_cookie_once(void **state)
 {
-	static struct forged_message hello, second;
+	static struct forged_message first, hello, second;
 	struct loopback lb;
 	const uint8_t *data;
 	size_t len;
 
 	site_link(*state, &lb, &plain, &plain);
-	take_server_hello(&lb, &hello);
+	take_client_hello(&lb, &first);
+	answer_client_hello(&lb, &first, &hello);
 	forge_hello(&hello, retry_base, sizeof(retry_base) / sizeof(retry_base[0]));
 	forge_hello(&hello, cookie, 2);
 	forge_feed_record(lb.end[QKDTLS_CLIENT], &hello);
@@ -677,6 +695,8 @@ static void client_returns_a_cookie_once(void **state)
 	assert_true(len > 6 && data[0] == 20); /* change_cipher_spec first */
 	forge_read_plain(data + 6, len - 6, &second);
 	assert_non_null(memmem(second.body, second.len, "\0\x2c\0\5\0\3abc", 9));
+	/* Nobody asked for another share. */
+	assert_memory_equal(find_share(&first), find_share(&second), X25519_LEN);
 	assert_int_equal(lb.ring[QKDTLS_CLIENT].taken, 1);
 
 	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_CLIENT], &hello), QKDTLS_FAILED);

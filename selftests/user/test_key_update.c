@@ -275,6 +275,13 @@ static void nothing_is_updated_behind_close_notify(void **state)
 	assert_int_equal(qkdtls_send(server, "last", 4), 4);
 	assert_int_equal(loopback_deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), 4);
 	assert_null(qkdtls_output(client, &len));
+	/* Asked all the same, it has nothing to say any more. */
+	server->peer_closed = false;
+	assert_int_equal(qkdtls_key_update(server, true), 0);
+	assert_true(server->update_asked);
+	assert_int_equal(loopback_deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), 0);
+	assert_null(qkdtls_output(client, &len));
+	assert_int_equal(qkdtls_to_errno(client), 0);
 	loopback_free(&lb);
 }
 

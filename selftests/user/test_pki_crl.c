@@ -19,7 +19,7 @@
 #define HOUR 3600L
 
 static struct world {
-	struct authority root, inter, leaf, other, mute, mute_leaf;
+	struct authority root, inter, leaf, other, mute, mute_leaf, old, old_leaf;
 } world;
 
 struct file {
@@ -57,6 +57,7 @@ static void write_lists(struct pki *pki)
 		    { INTER,
 		      .ext = { NID_issuing_distribution_point, "critical,onlyCA:TRUE" } } } },
 		{ "mute", { { ROOT }, { .issuer = &world.mute } } },
+		{ "old", { { .issuer = &world.old } } },
 		{ "delta", { { INTER, .ext = { NID_delta_crl, "critical,DER:020101" } } } },
 		{ "endless", { { INTER, .endless = true } } },
 		{ "sha1", { { INTER, .digest = EVP_sha1() } } },
@@ -81,6 +82,13 @@ static void build_world(struct pki *pki)
 			 { NID_key_usage, "critical,keyCertSign" } },
 	};
 
+	const struct authority_plan old = {
+		.subject = "Old",
+		.not_before = -9 * HOUR,
+		.not_after = -HOUR,
+		.ext = { AUTHORITY_CA },
+	};
+
 	if (world.root.cert)
 		return;
 	world.root = authority_make_ca("Root", NULL);
@@ -90,15 +98,21 @@ static void build_world(struct pki *pki)
 	mute.issuer = &world.root;
 	world.mute = authority_make(&mute);
 	world.mute_leaf = authority_make_leaf("Leaf", &world.mute);
+	world.old = authority_make(&old);
+	world.old_leaf = authority_make_leaf("Leaf", &world.old);
 
 	const X509 *chain[] = { world.leaf.cert, world.inter.cert, world.root.cert };
 	const X509 *mute_chain[] = { world.mute_leaf.cert, world.mute.cert };
+	const X509 *old_chain[] = { world.old_leaf.cert, world.old.cert };
 
 	authority_write_chain(pki, "chain.pem", chain, 2, false);
 	authority_write_chain(pki, "alone.pem", chain, 1, false);
 	authority_write_chain(pki, "inter.pem", &chain[1], 1, false);
 	authority_write_chain(pki, "root.pem", &chain[2], 1, false);
 	authority_write_chain(pki, "mute.pem", mute_chain, 2, false);
+	authority_write_chain(pki, "old.pem", old_chain, 2, false);
+	authority_write_chain(pki, "old-root.pem", &old_chain[1], 1, false);
+	authority_write_key(pki, "old.key", &world.old_leaf);
 	authority_write_pin(pki, "pin-inter", &world.inter, false);
 	authority_write_pin(pki, "pin-leaf", &world.leaf, false);
 	authority_write_key(pki, "leaf.key", &world.leaf);
@@ -135,7 +149,9 @@ static const struct crl_row {
 	{ "list for authorities only", UNKNOWN, "root.pem", "authorities-only" },
 	{ "issuer that may sign no lists", UNKNOWN, "root.pem", "mute", "mute.pem", "mute.key" },
 	{ "root in its own list", NONE, "root.pem", "root-revoked" },
-	/* Nobody is asked about an anchor. */
+	/* Nobody is asked about an anchor, but what else is wrong with it is wrong with a list, too. */
+	{ "outdated anchor", QKDTLS_ALERT_CERTIFICATE_EXPIRED, "old-root.pem", "old", "old.pem",
+	  "old.key" },
 	{ "intermediate is the anchor", NONE, "inter.pem", "inter-only" },
 	{ "intermediate is the anchor, and revoked", NONE, "inter.pem", "inter-revoked" },
 	{ "intermediate is the anchor, leaf revoked", REVOKED, "inter.pem", "leaf-revoked" },

@@ -282,6 +282,60 @@ static void a_staple_comes_after_a_retry_too(void **state)
 	qkdtls_config_unref(server);
 }
 
+/* The leaf's status, put beside another certificate, is none of the leaf's; nor is another one in its way. */
+static void a_status_counts_beside_the_leaf_only(void **state)
+{
+	static const uint8_t nonsense[] = { 0, 5, 0, 5, 1, 0, 0, 1, 7 };
+	uint8_t secret[QKDTLS_HASH_MAX], block[QKDTLS_STAPLE_MAX];
+	struct forged_message *certificate;
+	static struct stage stage;
+	const uint8_t *data;
+	size_t len, hello, at;
+
+	make_stapled(*state);
+	for (int moved = 0; moved <= 1; moved++) {
+		struct qkdtls_config *client = stapling(*state, QKDTLS_CLIENT, true, false);
+		struct qkdtls_config *server = stapling(*state, QKDTLS_SERVER, false, true);
+		struct qkdtls_conn *conn;
+
+		loopback_init(&stage.lb, client, server);
+		stage_move(stage.lb.end[QKDTLS_CLIENT], stage.lb.end[QKDTLS_SERVER]);
+		conn = stage.lb.end[QKDTLS_SERVER];
+		assert_int_equal(qkdtls_handshake(conn), QKDTLS_WANT_WRITE);
+		data = qkdtls_output(conn, &len);
+		hello = 5 + (size_t)(data[3] << 8 | data[4]);
+		assert_int_equal(qkdtls_schedule_reveal(conn->schedule, QKDTLS_EPOCH_HANDSHAKE,
+							QKDTLS_SERVER, secret),
+				 0);
+		forge_open_flight(conn->suite, secret, data + hello, len - hello, &stage.flight);
+		forge_feed(stage.lb.end[QKDTLS_CLIENT], data, hello);
+
+		certificate = find(&stage, QKDTLS_MSG_CERTIFICATE);
+		at = 4 + 3 + get24(certificate->body + 4);
+		len = (size_t)(certificate->body[at] << 8 | certificate->body[at + 1]);
+		assert_in_range(len, 100, sizeof(block));
+		memcpy(block, certificate->body + at + 2, len);
+		if (moved) {
+			certificate->len -= len;
+			put24(certificate->body + 1, get24(certificate->body + 1) - len);
+			memset(certificate->body + at, 0, 2);
+			add_entry(certificate, block, len);
+		} else {
+			add_entry(certificate, nonsense, sizeof(nonsense));
+		}
+		assert_int_equal(forge_feed_flight(stage.lb.end[QKDTLS_CLIENT], conn->suite, secret,
+						   &stage.flight, false),
+				 QKDTLS_FAILED);
+		/* Only the signature shows the change if the status was good. */
+		assert_int_equal(qkdtls_error(stage.lb.end[QKDTLS_CLIENT])->sent,
+				 moved ? QKDTLS_ALERT_BAD_CERTIFICATE_STATUS_RESPONSE
+				       : QKDTLS_ALERT_DECRYPT_ERROR);
+		loopback_free(&stage.lb);
+		qkdtls_config_unref(client);
+		qkdtls_config_unref(server);
+	}
+}
+
 static void another_certificate_drops_the_staple(void **state)
 {
 	struct qkdtls_config *client, *server;
@@ -309,6 +363,7 @@ int main(void)
 		cmocka_unit_test(a_staple_goes_to_whom_asks_only),
 		cmocka_unit_test(whoever_asks_gets_one_or_no_connection),
 		cmocka_unit_test(a_staple_comes_after_a_retry_too),
+		cmocka_unit_test(a_status_counts_beside_the_leaf_only),
 		cmocka_unit_test(another_certificate_drops_the_staple),
 	};
 

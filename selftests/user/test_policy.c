@@ -266,6 +266,37 @@ static void prefer_falls_back(void **state)
 	}
 }
 
+/* The server likes x25519 best, and the client sent a share of it: but without a key it will not do. */
+static void fallback_is_not_to_the_group_that_a_key_would_allow(void **state)
+{
+	static const char both[] = "x25519:" SITE_HYBRID;
+	const struct site_options options = { PREFERS, .groups = both };
+	struct qkdtls_config *client, *server;
+	uint8_t context[QKDTLS_LINK_CONTEXT_LEN];
+	struct loopback lb;
+
+	if (!site_has_group(SITE_HYBRID))
+		site_skip("this libcrypto has no ML-KEM");
+	client = site_config(*state, QKDTLS_CLIENT, &options);
+	server = site_config(*state, QKDTLS_SERVER, &options);
+	/* Of another link, so that what is on offer is no key here */
+	assert_int_equal(qkdtls_link_context("basel", "zurich", context), 0);
+	assert_int_equal(qkdtls_config_set_psk_imported(server, context), 0);
+	loopback_init(&lb, client, server);
+	qkdtls_config_unref(client);
+	qkdtls_config_unref(server);
+	assert_true(loopback_run(&lb));
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		const struct qkdtls_info *info = qkdtls_info(lb.end[role]);
+
+		assert_int_equal(lb.want[role], QKDTLS_DONE);
+		assert_false(info->psk);
+		assert_true(info->retried);
+		assert_int_equal(info->group, QKDTLS_GROUP_X25519MLKEM768);
+	}
+	loopback_free(&lb);
+}
+
 /* A deadline while the key is waited for */
 static void abort_sends_its_alert(void **state)
 {
@@ -298,6 +329,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(client_without_key_sends_nothing),
 		cmocka_unit_test(prefer_falls_back),
+		cmocka_unit_test(fallback_is_not_to_the_group_that_a_key_would_allow),
 		cmocka_unit_test(abort_sends_its_alert),
 	};
 

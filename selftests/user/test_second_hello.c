@@ -171,6 +171,44 @@ static void a_second_hello_has_no_early_data(void **state)
 	loopback_free(&lb);
 }
 
+/* The client's own offer but for its first identity (of the hash of the retry's suite), as @psk */
+static size_t drop_first_identity(const struct forged_message *hello, uint8_t *psk, size_t size)
+{
+	/* pre_shared_key is the last extension: a list of two, each with its age, then two binders */
+	static const size_t identity = 2 + 56 + 4, binder384 = 1 + 48, binder256 = 1 + 32;
+	static const size_t len = 2 + 2 * identity + 2 + binder384 + binder256;
+	const uint8_t *body = hello->body + hello->len - len;
+
+	assert_memory_equal(body - 4, ((uint8_t[]){ 0, PSK, len >> 8, len & 0xff }), 4);
+	assert_in_range(size, len, 4 * len);
+	memcpy(psk, (uint8_t[]){ 0, identity }, 2);
+	memcpy(psk + 2, body + 2 + identity, identity);
+	memcpy(psk + 2 + identity, (uint8_t[]){ 0, binder256 }, 2);
+	memcpy(psk + 4 + identity, body + len - binder256, binder256);
+	return 4 + identity + binder256;
+}
+
+/* The suite of the retry stays, so the identity that is left fits it no more: nobody is asked for its key. */
+static void a_second_hello_cannot_change_the_suite(void **state)
+{
+	static struct forged_message hello, first;
+	static uint8_t psk[512];
+	struct forge change = { .op = FORGE_SET, .type = PSK, .bytes = psk };
+	struct loopback lb;
+
+	site_link(*state, &lb, &plain, &plain);
+	take_client_hello(&lb, &hello);
+	first = hello;
+	forge_hello(&first, &no_share, 1);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &first), QKDTLS_WANT_READ);
+	change.len = drop_first_identity(&hello, psk, sizeof(psk));
+	forge_hello(&hello, &change, 1);
+	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &hello), QKDTLS_FAILED);
+	assert_alert(lb.end[QKDTLS_SERVER], "identity dropped", ALERT(DECRYPT_ERROR));
+	assert_int_equal(lb.ring[QKDTLS_SERVER].asked, 0);
+	loopback_free(&lb);
+}
+
 #define MANY 100
 
 /* Extensions that nobody knows, in an order */
@@ -181,7 +219,7 @@ static void add_many(struct forged_message *hello, bool backwards)
 	for (size_t i = 0; i < MANY; i++)
 		changes[i] = (struct forge){
 			.op = FORGE_FIRST,
-			.type = (uint16_t)(0x2a00 + (backwards ? MANY - i : i)),
+			.type = (uint16_t)(0x2a00 + (backwards ? MANY - 1 - i : i)),
 		};
 	forge_hello(hello, changes, MANY);
 }
@@ -218,6 +256,7 @@ int main(void)
 		cmocka_unit_test(a_second_hello_may_not_add_a_psk),
 		cmocka_unit_test(a_second_hello_may_drop_a_psk),
 		cmocka_unit_test(a_second_hello_has_no_early_data),
+		cmocka_unit_test(a_second_hello_cannot_change_the_suite),
 		cmocka_unit_test(many_extensions_keep_their_order),
 	};
 

@@ -130,6 +130,19 @@ static void a_source_without_a_second_key_is_enough(void **state)
 	loopback_free(&lb);
 }
 
+static void one_key_is_taken_unless_a_spare_is_wanted(void **state)
+{
+	static const struct site_options plain;
+	struct loopback lb;
+
+	site_link(*state, &lb, &plain, &plain);
+	keyring_add(&lb.ring[QKDTLS_CLIENT], SPARE, 16);
+	assert_true(loopback_run(&lb));
+	assert_agreed_on(&lb, &lb.ring[QKDTLS_CLIENT].key[0]);
+	assert_int_equal(lb.ring[QKDTLS_CLIENT].taken, 1);
+	loopback_free(&lb);
+}
+
 static void external_keys_can_have_a_spare(void **state)
 {
 	static const struct site_options external = { .psk = SITE_EXTERNAL_SHA384 };
@@ -148,6 +161,7 @@ struct slow_source {
 	struct keyring *ring;
 	uint8_t pending_id; /* first byte of the key's ID */
 	unsigned int pending;
+	bool fails; /* for any other key */
 };
 
 static int slow_find(void *arg, const uint8_t *id, size_t id_len, struct qkdtls_psk *psk)
@@ -158,6 +172,8 @@ static int slow_find(void *arg, const uint8_t *id, size_t id_len, struct qkdtls_
 		slow->pending--;
 		return QKDTLS_PSK_PENDING;
 	}
+	if (slow->fails && id[0] != slow->pending_id)
+		return -EIO;
 	return keyring_ops.find(slow->ring, id, id_len, psk);
 }
 
@@ -178,14 +194,14 @@ static const struct qkdtls_psk_ops slow_ops = {
 };
 
 static void run_slow(struct pki *pki, const uint8_t *seeds, size_t count, uint8_t pending_id,
-		     size_t agreed, unsigned int left)
+		     size_t agreed, unsigned int left, bool fails)
 {
 	static const struct site_options plain;
 	struct slow_source slow;
 	struct loopback lb;
 
 	link_spare(pki, &lb, &plain, &plain, seeds, count);
-	slow = (struct slow_source){ &lb.ring[QKDTLS_SERVER], pending_id, 3 };
+	slow = (struct slow_source){ &lb.ring[QKDTLS_SERVER], pending_id, 3, fails };
 	lb.end[QKDTLS_SERVER]->psk_ops = &slow_ops;
 	lb.end[QKDTLS_SERVER]->psk_arg = &slow;
 	assert_true(loopback_run(&lb));
@@ -200,15 +216,18 @@ static void a_spare_that_is_there_is_not_kept_waiting(void **state)
 {
 	static const uint8_t seeds[] = { FIRST, SPARE };
 
-	run_slow(*state, seeds, 2, FIRST, 1, 2);
+	run_slow(*state, seeds, 2, FIRST, 1, 2, false);
 }
 
 static void a_key_that_may_come_is_waited_for(void **state)
 {
 	static const uint8_t first[] = { FIRST }, spare[] = { SPARE };
 
-	run_slow(*state, first, 1, FIRST, 0, 0);
-	run_slow(*state, spare, 1, SPARE, 1, 0);
+	run_slow(*state, first, 1, FIRST, 0, 0, false);
+	run_slow(*state, spare, 1, SPARE, 1, 0, false);
+	/* Even if the other cannot be asked for */
+	run_slow(*state, first, 1, FIRST, 0, 0, true);
+	run_slow(*state, spare, 1, SPARE, 1, 0, true);
 }
 
 int main(void)
@@ -217,6 +236,7 @@ int main(void)
 		cmocka_unit_test(server_takes_the_first_key_that_it_has),
 		cmocka_unit_test(neither_key_is_refused_like_any_unknown_one),
 		cmocka_unit_test(a_source_without_a_second_key_is_enough),
+		cmocka_unit_test(one_key_is_taken_unless_a_spare_is_wanted),
 		cmocka_unit_test(external_keys_can_have_a_spare),
 		cmocka_unit_test(a_spare_that_is_there_is_not_kept_waiting),
 		cmocka_unit_test(a_key_that_may_come_is_waited_for),
