@@ -24,7 +24,7 @@
 #define ENGINE_MAX	      (96 * 1024)
 #define LIBCRYPTO_MAX	      (32 * 1024)
 #define HOSTILE_ENGINE_MAX    (224 * 1024)
-#define HOSTILE_LIBCRYPTO_MAX (2 * 1024 * 1024)
+#define HOSTILE_LIBCRYPTO_MAX (3 * 1024 * 1024)
 
 /* From here on */
 struct usage {
