@@ -17,6 +17,7 @@
 #	clang       user space and its tests build with clang without a warning
 #	symbols     libraries and modules define only qkd_* and qkdtls_*
 #	man         manual pages format without a warning
+#	proofs      every file of the engine that takes wire bytes apart is in a proof
 #	conformance Documentation/conformance.md names code and tests that are there, with their alerts
 #	untracked   builds leave nothing outside build/
 set -euo pipefail
@@ -235,6 +236,20 @@ check_man() {
 	return "$bad"
 }
 
+check_proofs() {
+	local file bad=0 proven
+
+	proven=$(files 'selftests/prove/prove_*.c' | xargs sed -n 's|^ \* SOURCES:||p' | tr -s ' ' '\n')
+	while read -r file; do
+		if ! grep -qxF "${file#user/}" <<<"$proven"; then
+			echo "$file reads wire bytes, but no harness in selftests/prove names it"
+			bad=1
+		fi
+	done < <(files 'user/tls/*.c' |
+		xargs grep -lE 'qkdtls_(get_|identity_next|list_has|share_find)')
+	return "$bad"
+}
+
 check_conformance() { tools/conformance; }
 
 check_untracked() {
@@ -249,7 +264,7 @@ check_untracked() {
 	fi
 }
 
-all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man conformance untracked)
+all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man proofs conformance untracked)
 case ${1-} in
 -h | --help)
 	sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0"
