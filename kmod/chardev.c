@@ -131,8 +131,8 @@ static int ioc_get_info(struct file *file, union qkd_arg *arg)
 	info->state = levels.state;
 	info->key_len = link->key_len;
 	info->capacity = link->capacity;
-	info->low = link->low;
-	info->ttl_s = link->ttl_s;
+	info->low = levels.settings.low;
+	info->ttl_s = levels.settings.ttl_s;
 	info->outbound_fresh = levels.outbound_fresh;
 	info->inbound_fresh = levels.inbound_fresh;
 	info->inbound_reserved = levels.inbound_reserved;

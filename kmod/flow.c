@@ -38,7 +38,7 @@ static void raise_event(struct qkd_link *link, enum qkd_event_type type,
 static void note_level(struct qkd_link *link)
 {
 	u32 left = link->store.count[QKD_OUTBOUND];
-	bool low = left < link->low;
+	bool low = left < link->settings.low;
 
 	if (low && !link->is_low)
 		raise_event(link, QKD_EVENT_KEY_LOW, QKD_EVENT_KEY_AVAILABLE);
@@ -114,16 +114,35 @@ static void reap_work(struct work_struct *work)
 		cond_resched();
 }
 
-void qkd_flow_init(struct qkd_link *link)
+static void apply_settings(struct qkd_link *link, const struct qkd_link_settings *settings)
+{
+	link->settings = *settings;
+	link->store.ttl_ns = (u64)settings->ttl_s * NSEC_PER_SEC;
+}
+
+void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settings)
 {
 	spin_lock_init(&link->lock);
+	apply_settings(link, settings);
 	init_waitqueue_head(&link->outbound_wq);
 	init_waitqueue_head(&link->inbound_wq);
 	INIT_WORK(&link->event_work, event_work);
 	INIT_DELAYED_WORK(&link->reap_work, reap_work);
 	link->state = QKD_LINK_UP;
-	link->is_low = link->low > 0;
+	link->is_low = link->settings.low > 0;
 	link->is_empty = true;
+}
+
+/* Under the link's ops_lock, while it is open. */
+void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *settings)
+{
+	lockdep_assert_held(&link->ops_lock);
+	spin_lock_irq(&link->lock);
+	apply_settings(link, settings);
+	note_level(link);
+	spin_unlock_irq(&link->lock);
+	/* What grows too old sooner than it would have. */
+	mod_delayed_work(qkd_wq, &link->reap_work, 0);
 }
 
 /* The link has been published: let its events go, its coming first. */
@@ -442,6 +461,7 @@ int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 
 	lock_reaped(link, &irq, &gone);
 	if (!link->dead) {
+		levels->settings = link->settings;
 		levels->state = link->state;
 		levels->outbound_fresh = store->count[QKD_OUTBOUND];
 		levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;

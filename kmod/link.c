@@ -43,10 +43,26 @@ static int refuse(struct nlattr **attrs, unsigned int attr, struct netlink_ext_a
 	return -EINVAL;
 }
 
+static int check_settings(const struct qkd_link_settings *settings, u32 capacity,
+			  struct nlattr **attrs, struct netlink_ext_ack *extack)
+{
+	if (settings->ttl_s > QKD_TTL_MAX) {
+		NL_SET_ERR_MSG(extack, "ttl out of range");
+		return refuse(attrs, QKD_A_LINK_TTL, extack);
+	}
+	if (settings->low > capacity) {
+		NL_SET_ERR_MSG(extack, "low is above the capacity");
+		return refuse(attrs, QKD_A_LINK_LOW, extack);
+	}
+	return 0;
+}
+
 /* -EINVAL, with the reason in @extack; @attrs are the request's, NULL without one. */
 int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **attrs,
 			  struct netlink_ext_ack *extack)
 {
+	struct qkd_link_settings settings;
+
 	if (!is_name(params->name)) {
 		NL_SET_ERR_MSG(extack, "a link's name is 1 to 31 of A-Z a-z 0-9 . _ -");
 		return refuse(attrs, QKD_A_LINK_NAME, extack);
@@ -71,15 +87,8 @@ int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **
 		NL_SET_ERR_MSG(extack, "capacity out of range");
 		return refuse(attrs, QKD_A_LINK_CAPACITY, extack);
 	}
-	if (params->ttl_s > QKD_TTL_MAX) {
-		NL_SET_ERR_MSG(extack, "ttl out of range");
-		return refuse(attrs, QKD_A_LINK_TTL, extack);
-	}
-	if (params->low > (params->capacity ?: QKD_CAPACITY_DEFAULT)) {
-		NL_SET_ERR_MSG(extack, "low is above the capacity");
-		return refuse(attrs, QKD_A_LINK_LOW, extack);
-	}
-	return 0;
+	settings = (struct qkd_link_settings){ .ttl_s = params->ttl_s, .low = params->low };
+	return check_settings(&settings, params->capacity ?: QKD_CAPACITY_DEFAULT, attrs, extack);
 }
 
 struct qkd_link *qkd_link_get(struct qkd_link *link)
@@ -101,6 +110,10 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 				   const struct qkd_link_params *params, void *priv)
 {
 	struct qkd_link *link = kzalloc(sizeof(*link), GFP_KERNEL_ACCOUNT);
+	const struct qkd_link_settings settings = {
+		.ttl_s = params->ttl_s,
+		.low = params->low,
+	};
 
 	if (!link)
 		return NULL;
@@ -114,8 +127,6 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 	link->flags = provider->ops->flags;
 	link->key_len = provider->ops->key_len;
 	link->capacity = params->capacity ?: QKD_CAPACITY_DEFAULT;
-	link->ttl_s = params->ttl_s;
-	link->low = params->low;
 	link->guest = qn->net->user_ns != &init_user_ns;
 	link->priv = priv;
 	mutex_init(&link->ops_lock);
@@ -123,11 +134,11 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 	link->closed = true;
 	INIT_LIST_HEAD(&link->net_node);
 	INIT_LIST_HEAD(&link->provider_node);
-	qkd_flow_init(link);
-	if (qkd_store_init(&link->store, link->capacity, link->ttl_s)) {
+	if (qkd_store_init(&link->store, link->capacity)) {
 		kfree(link);
 		return NULL;
 	}
+	qkd_flow_init(link, &settings);
 	link->net = qkd_net_get(qn);
 	return link;
 }
@@ -232,14 +243,31 @@ static void close_link(struct qkd_link *link)
 	mutex_unlock(&link->ops_lock);
 }
 
-/* @config is the parsed nest; without one for the provider, NULL. */
+/* A provider's nest, which may be absent, by number; freed by the caller. Or ERR_PTR */
+static struct nlattr **parse_config(const struct qkd_provider_ops *ops, struct nlattr *nest,
+				    struct netlink_ext_ack *extack)
+{
+	struct nlattr **config = kcalloc(ops->config_max + 1, sizeof(*config), GFP_KERNEL);
+	int err = 0;
+
+	if (!config)
+		return ERR_PTR(-ENOMEM);
+	if (nest)
+		err = nla_parse_nested(config, ops->config_max, nest, ops->config_policy, extack);
+	if (!err)
+		return config;
+	kfree(config);
+	return ERR_PTR(err);
+}
+
+/* @attrs is NULL for a link of the provider's own. */
 static int open_with_config(struct qkd_link *link, struct nlattr **attrs,
 			    struct netlink_ext_ack *extack)
 {
 	const struct qkd_provider_ops *ops = link->provider->ops;
 	struct nlattr *nest = attrs ? attrs[QKD_A_LINK_CONFIG] : NULL;
 	struct nlattr **config;
-	int err = 0;
+	int err;
 
 	if (nest && !ops->config_policy) {
 		NL_SET_ERR_MSG_ATTR(extack, nest, "the provider takes no configuration");
@@ -248,14 +276,59 @@ static int open_with_config(struct qkd_link *link, struct nlattr **attrs,
 	if (!attrs || !ops->config_policy)
 		return open_link(link, NULL, extack);
 
-	config = kcalloc(ops->config_max + 1, sizeof(*config), GFP_KERNEL);
-	if (!config)
-		return -ENOMEM;
-	if (nest)
-		err = nla_parse_nested(config, ops->config_max, nest, ops->config_policy, extack);
-	if (!err)
-		err = open_link(link, config, extack);
+	config = parse_config(ops, nest, extack);
+	if (IS_ERR(config))
+		return PTR_ERR(config);
+	err = open_link(link, config, extack);
 	kfree(config);
+	return err;
+}
+
+static int configure(struct qkd_link *link, struct nlattr *nest, struct netlink_ext_ack *extack)
+{
+	const struct qkd_provider_ops *ops = link->provider->ops;
+	struct nlattr **config;
+	int err;
+
+	if (!ops->configure) {
+		NL_SET_ERR_MSG_ATTR(extack, nest, "the provider's settings cannot change");
+		return -EOPNOTSUPP;
+	}
+	config = parse_config(ops, nest, extack);
+	if (IS_ERR(config))
+		return PTR_ERR(config);
+	err = ops->configure(link, config, extack);
+	kfree(config);
+	return err;
+}
+
+/* The provider, which may refuse, is asked first; what follows cannot fail. */
+static int set_locked(struct qkd_link *link, struct nlattr **attrs, struct netlink_ext_ack *extack)
+{
+	struct qkd_link_settings settings = link->settings;
+	int err;
+
+	if (attrs[QKD_A_LINK_TTL])
+		settings.ttl_s = nla_get_u32(attrs[QKD_A_LINK_TTL]);
+	if (attrs[QKD_A_LINK_LOW])
+		settings.low = nla_get_u32(attrs[QKD_A_LINK_LOW]);
+	err = check_settings(&settings, link->capacity, attrs, extack);
+	if (!err && attrs[QKD_A_LINK_CONFIG])
+		err = configure(link, attrs[QKD_A_LINK_CONFIG], extack);
+	if (!err)
+		qkd_link_settle(link, &settings);
+	return err;
+}
+
+/* -ENODEV, -EINVAL, -EOPNOTSUPP, -ENOMEM, or what the provider says; then nothing has changed. */
+int qkd_link_set(struct qkd_link *link, struct nlattr **attrs, struct netlink_ext_ack *extack)
+{
+	int err = -ENODEV;
+
+	mutex_lock(&link->ops_lock);
+	if (!link->closed)
+		err = set_locked(link, attrs, extack);
+	mutex_unlock(&link->ops_lock);
 	return err;
 }
 

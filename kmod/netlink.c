@@ -160,8 +160,8 @@ static int put_link(struct sk_buff *skb, struct qkd_link *link)
 	    nla_put_string(skb, QKD_A_LINK_REMOTE_SAE, link->remote_sae) ||
 	    nla_put_u8(skb, QKD_A_LINK_ROLE, link->role) ||
 	    nla_put_u32(skb, QKD_A_LINK_CAPACITY, link->capacity) ||
-	    nla_put_u32(skb, QKD_A_LINK_TTL, link->ttl_s) ||
-	    nla_put_u32(skb, QKD_A_LINK_LOW, link->low) ||
+	    nla_put_u32(skb, QKD_A_LINK_TTL, levels.settings.ttl_s) ||
+	    nla_put_u32(skb, QKD_A_LINK_LOW, levels.settings.low) ||
 	    nla_put_u8(skb, QKD_A_LINK_STATE, levels.state) ||
 	    nla_put_u32(skb, QKD_A_LINK_FLAGS, link->flags) ||
 	    nla_put_u32(skb, QKD_A_LINK_KEY_LEN, link->key_len))
@@ -312,18 +312,45 @@ int qkd_netlink_link_del(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info)
+/* The link that a request names, with a reference, or ERR_PTR: -EINVAL, -ENODEV. */
+static struct qkd_link *named_link(struct genl_info *info)
 {
+	struct nlattr *name = info->attrs[QKD_A_LINK_NAME];
 	struct qkd_link *link;
 
 	if (GENL_REQ_ATTR_CHECK(info, QKD_A_LINK_NAME))
+		return ERR_PTR(-EINVAL);
+	link = qkd_net_get_link(qkd_net_of(genl_info_net(info)), nla_data(name));
+	if (link)
+		return link;
+	NL_SET_ERR_MSG_ATTR(info->extack, name, "no such link");
+	return ERR_PTR(-ENODEV);
+}
+
+int qkd_netlink_link_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr **attrs = info->attrs;
+	struct qkd_link *link;
+	int err;
+
+	if (!attrs[QKD_A_LINK_TTL] && !attrs[QKD_A_LINK_LOW] && !attrs[QKD_A_LINK_CONFIG]) {
+		NL_SET_ERR_MSG(info->extack, "nothing to change");
 		return -EINVAL;
-	link = qkd_net_get_link(qkd_net_of(genl_info_net(info)),
-				nla_data(info->attrs[QKD_A_LINK_NAME]));
-	if (!link) {
-		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[QKD_A_LINK_NAME], "no such link");
-		return -ENODEV;
 	}
+	link = named_link(info);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	err = qkd_link_set(link, attrs, info->extack);
+	qkd_link_put(link);
+	return err;
+}
+
+int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info)
+{
+	struct qkd_link *link = named_link(info);
+
+	if (IS_ERR(link))
+		return PTR_ERR(link);
 	qkd_link_purge(link);
 	qkd_link_put(link);
 	return 0;

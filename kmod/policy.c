@@ -36,6 +36,14 @@ static const struct nla_policy link_new_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 
+/* All else that a link has stays as it was added. */
+static const struct nla_policy link_set_policy[QKD_A_LINK_MAX + 1] = {
+	[QKD_A_LINK_NAME] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
+	[QKD_A_LINK_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ttl_range),
+	[QKD_A_LINK_LOW] = { .type = NLA_U32 },
+	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
+};
+
 static const struct genl_ops ops[] = {
 	{
 		.cmd = QKD_CMD_PROVIDER_GET,
@@ -55,6 +63,13 @@ static const struct genl_ops ops[] = {
 		.cmd = QKD_CMD_LINK_NEW,
 		.doit = qkd_netlink_link_new,
 		.policy = link_new_policy,
+		.maxattr = QKD_A_LINK_MAX,
+		.flags = GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd = QKD_CMD_LINK_SET,
+		.doit = qkd_netlink_link_set,
+		.policy = link_set_policy,
 		.maxattr = QKD_A_LINK_MAX,
 		.flags = GENL_UNS_ADMIN_PERM,
 	},

@@ -135,13 +135,20 @@ struct qkd_provider {
 	atomic_t users;
 };
 
+/* What an administrator may change of a link. */
+struct qkd_link_settings {
+	u32 ttl_s;
+	u32 low;
+};
+
 /*
  * A link. References: its namespace's list until it is closed, every file bound to it, and callers
  * in passing. It is published last and withdrawn first: whoever withdraws it (delete, the
  * provider's or the namespace's end) closes it, which wipes its keys; a file that still refers to
  * it finds it dead.
  *
- * Const after allocation: the fields above @lock. @lock covers the fields from @store to @waiters.
+ * Const after allocation: the fields above @lock. @lock covers the fields from @store to @waiters;
+ * @settings is written under @ops_lock too, so whoever holds either may read it.
  * qkd_registry covers @net_node, @provider_node and @published. @closed is written under both
  * @ops_lock and @fetch_sem.
  */
@@ -158,13 +165,12 @@ struct qkd_link {
 	u32 flags;
 	u32 key_len;
 	u32 capacity;
-	u32 ttl_s;
-	u32 low;
 	bool guest; /* the namespace is not the machine's own */
 	void *priv; /* the provider's */
 
 	spinlock_t lock; /* taken in hard interrupts too */
 	struct qkd_store store;
+	struct qkd_link_settings settings;
 	bool announced;
 	bool dead;
 	bool is_low;
@@ -189,6 +195,7 @@ struct qkd_link {
 
 /* Levels of a link at one moment. */
 struct qkd_levels {
+	struct qkd_link_settings settings;
 	u32 state;
 	u32 outbound_fresh;
 	u32 inbound_fresh;
@@ -228,6 +235,7 @@ int qkd_link_create(struct qkd_net *qn, struct qkd_provider *provider,
 		    const struct qkd_link_params *params, struct nlattr **attrs, void *priv,
 		    struct netlink_ext_ack *extack);
 int qkd_link_delete(struct qkd_net *qn, const char *name);
+int qkd_link_set(struct qkd_link *link, struct nlattr **attrs, struct netlink_ext_ack *extack);
 void qkd_link_withdraw_locked(struct qkd_link *link, struct list_head *doomed);
 void qkd_link_close_list(struct list_head *doomed);
 struct qkd_link *qkd_link_get(struct qkd_link *link);
@@ -236,7 +244,7 @@ int qkd_link_fetch(struct qkd_link *link, const u8 *id);
 int qkd_link_fill_config(struct qkd_link *link, struct sk_buff *skb);
 
 /* flow.c */
-void qkd_flow_init(struct qkd_link *link);
+void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settings);
 void qkd_flow_announce(struct qkd_link *link);
 void qkd_flow_end(struct qkd_link *link);
 void qkd_flow_shut(bool shut);
@@ -247,6 +255,7 @@ int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *
 int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id);
 void qkd_link_release_all(struct qkd_link *link, struct qkd_holder *holder);
 void qkd_link_purge(struct qkd_link *link);
+void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *settings);
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels);
 
 /* key.c */
@@ -256,7 +265,7 @@ void qkd_key_free(struct qkd_key *key);
 void qkd_key_free_list(struct list_head *keys);
 
 /* store.c: with the link's lock held, but init and destroy */
-int qkd_store_init(struct qkd_store *store, u32 capacity, u32 ttl_s);
+int qkd_store_init(struct qkd_store *store, u32 capacity);
 void qkd_store_destroy(struct qkd_store *store);
 int qkd_store_add(struct qkd_store *store, struct qkd_key *key);
 struct qkd_key *qkd_store_take(struct qkd_store *store, struct list_head *gone);
@@ -288,6 +297,7 @@ int qkd_netlink_link_get(struct sk_buff *skb, struct genl_info *info);
 int qkd_netlink_link_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info);
 int qkd_netlink_link_del(struct sk_buff *skb, struct genl_info *info);
+int qkd_netlink_link_set(struct sk_buff *skb, struct genl_info *info);
 int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info);
 
 /* policy.c */

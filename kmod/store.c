@@ -21,14 +21,13 @@ static struct hlist_head *table_alloc(u32 size)
 	return kvcalloc(size, sizeof(struct hlist_head), GFP_KERNEL_ACCOUNT);
 }
 
-int qkd_store_init(struct qkd_store *store, u32 capacity, u32 ttl_s)
+int qkd_store_init(struct qkd_store *store, u32 capacity)
 {
 	u32 keys = roundup_pow_of_two(2 * capacity);
 	u32 ghosts = QKD_GHOSTS_PER_KEY * keys;
 
 	memset(store, 0, sizeof(*store));
 	store->capacity = capacity;
-	store->ttl_ns = (u64)ttl_s * NSEC_PER_SEC;
 	store->key_mask = keys - 1;
 	store->ghost_mask = ghosts - 1;
 	INIT_LIST_HEAD(&store->fifo[QKD_OUTBOUND]);

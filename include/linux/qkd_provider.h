@@ -42,6 +42,9 @@ enum qkd_direction {
  *	administrator, with the extended ACK's text.
  * @link_close: the link goes. Called once for each successful @link_open, may sleep; after it
  *	returns the provider must not touch the link.
+ * @configure: optional; change what @config names of a link's configuration, all of it or nothing; what
+ *	it does not name stays. @config is as for @link_open, never NULL. May sleep, runs in the context
+ *	of the task that asked. Errors go to the administrator, with the extended ACK's text.
  * @fill_config: optional; put the nest's readable attributes (never a secret) into @skb. May sleep.
  *	0 or -EMSGSIZE.
  * @fetch: optional; an inbound key of this ID is wanted and is not in the store. Deliver it when it
@@ -62,6 +65,8 @@ struct qkd_provider_ops {
 	int (*link_open)(struct qkd_link *link, struct nlattr **config,
 			 struct netlink_ext_ack *extack);
 	void (*link_close)(struct qkd_link *link);
+	int (*configure)(struct qkd_link *link, struct nlattr **config,
+			 struct netlink_ext_ack *extack);
 	int (*fill_config)(struct qkd_link *link, struct sk_buff *skb);
 	int (*fetch)(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN]);
 };

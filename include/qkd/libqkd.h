@@ -113,6 +113,14 @@ struct qkd_link_request {
 	const uint32_t *sim_rate;
 };
 
+/* What is NULL stays as it is. */
+struct qkd_link_change {
+	const char *name;
+	const uint32_t *ttl_s;
+	const uint32_t *low;
+	const uint32_t *sim_rate;
+};
+
 struct qkd_event {
 	uint8_t type; /* enum qkd_event_type */
 	char link[QKD_LINK_NAME_LEN];
@@ -128,6 +136,7 @@ int qkd_nl_provider_list(struct qkd_nl *nl, qkd_provider_cb cb, void *arg);
 int qkd_nl_link_list(struct qkd_nl *nl, qkd_link_cb cb, void *arg);
 int qkd_nl_link_get(struct qkd_nl *nl, const char *name, struct qkd_link_info *info);
 int qkd_nl_link_add(struct qkd_nl *nl, const struct qkd_link_request *request);
+int qkd_nl_link_set(struct qkd_nl *nl, const struct qkd_link_change *change);
 int qkd_nl_link_delete(struct qkd_nl *nl, const char *name);
 int qkd_nl_link_purge(struct qkd_nl *nl, const char *name);
 

@@ -150,6 +150,25 @@ static int sim_link_open(struct qkd_link *link, struct nlattr **attrs,
 	return 0;
 }
 
+static int sim_configure(struct qkd_link *link, struct nlattr **attrs,
+			 struct netlink_ext_ack *extack)
+{
+	struct sim_config config;
+	int err;
+
+	if (attrs[QKD_A_SIM_SEED_FD]) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[QKD_A_SIM_SEED_FD],
+				    "a link keeps its seed: another one needs another link");
+		return -EINVAL;
+	}
+	if (!attrs[QKD_A_SIM_RATE])
+		return 0;
+	err = read_rate(attrs[QKD_A_SIM_RATE], &config, extack);
+	if (!err)
+		qkd_sim_link_set_rate(qkd_link_priv(link), config.rate);
+	return err;
+}
+
 static void sim_link_close(struct qkd_link *link)
 {
 	qkd_sim_link_stop(qkd_link_priv(link));
@@ -174,6 +193,7 @@ static const struct qkd_provider_ops sim_ops = {
 	.config_max = QKD_A_SIM_MAX,
 	.link_open = sim_link_open,
 	.link_close = sim_link_close,
+	.configure = sim_configure,
 	.fill_config = sim_fill_config,
 	.fetch = sim_fetch,
 };

@@ -38,6 +38,7 @@ struct qkd_sim_link *qkd_sim_link_start(struct qkd_link *link, const u8 *seed, s
 					u32 rate);
 void qkd_sim_link_stop(struct qkd_sim_link *sim);
 int qkd_sim_link_seek(struct qkd_sim_link *sim, const u8 id[QKD_KEY_ID_LEN]);
+void qkd_sim_link_set_rate(struct qkd_sim_link *sim, u32 rate);
 u32 qkd_sim_link_rate(const struct qkd_sim_link *sim);
 
 #endif /* _QKD_SIM_H */

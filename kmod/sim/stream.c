@@ -122,12 +122,16 @@ static void stream_work(struct work_struct *work)
 	queue_delayed_work(qkd_sim_wq, &sim->work, delay);
 }
 
+static void set_rate(struct qkd_sim_link *sim, u32 rate)
+{
+	sim->rate = rate;
+	sim->credit_max = max_t(u64, BURST_MIN, rate / (4 * 2 * KEY_BITS)) * KEY_COST;
+}
+
 static void init_streams(struct qkd_sim_link *sim)
 {
-	u64 burst = max_t(u64, BURST_MIN, sim->rate / (4 * 2 * KEY_BITS));
 	u64 block;
 
-	sim->credit_max = burst * KEY_COST;
 	for (block = 0; block < ARRAY_SIZE(sim->streams); block++) {
 		sim->streams[block].dir = qkd_link_block_direction(sim->link, block);
 		sim->streams[block].next = block;
@@ -154,7 +158,7 @@ struct qkd_sim_link *qkd_sim_link_start(struct qkd_link *link, const u8 *seed, s
 		return ERR_PTR(err);
 	}
 	sim->link = link;
-	sim->rate = rate;
+	set_rate(sim, rate);
 	mutex_init(&sim->lock);
 	init_streams(sim);
 	INIT_DELAYED_WORK(&sim->work, stream_work);
@@ -211,6 +215,16 @@ int qkd_sim_link_seek(struct qkd_sim_link *sim, const u8 id[QKD_KEY_ID_LEN])
 	}
 	mutex_unlock(&sim->lock);
 	return err ? -ENOKEY : 0;
+}
+
+/* What has been earned was earned at the old rate. Serialised, with reading it, by the core. */
+void qkd_sim_link_set_rate(struct qkd_sim_link *sim, u32 rate)
+{
+	mutex_lock(&sim->lock);
+	add_credit(sim);
+	set_rate(sim, rate);
+	mutex_unlock(&sim->lock);
+	mod_delayed_work(qkd_sim_wq, &sim->work, 0);
 }
 
 u32 qkd_sim_link_rate(const struct qkd_sim_link *sim)

@@ -47,6 +47,70 @@ TEST_F(link, a_link_is_shown_as_it_was_added)
 	EXPECT_EQ(12345, info.sim_rate);
 }
 
+/* Settings that change */
+
+static int set_link(struct qkd_nl *nl, const uint32_t *ttl_s, const uint32_t *low,
+		    const uint32_t *rate)
+{
+	const struct qkd_link_change change = {
+		.name = LINK, .ttl_s = ttl_s, .low = low, .sim_rate = rate
+	};
+
+	return qkd_nl_link_set(nl, &change);
+}
+
+TEST_F(link, what_is_set_is_shown_and_the_rest_stays)
+{
+	const struct link_spec spec = {
+		.name = LINK, .role = QKD_ROLE_A, .seed = 's', .rate = 12345, .ttl_s = 88, .low = 9
+	};
+	const uint32_t ttl_s = 99, low = 3, rate = 54321;
+	struct qkd_link_info info;
+
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	ASSERT_EQ(0, set_link(self->nl, &ttl_s, NULL, NULL));
+	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
+	EXPECT_EQ(99, info.ttl_s);
+	EXPECT_EQ(9, info.low);
+	EXPECT_EQ(12345, info.sim_rate);
+	ASSERT_EQ(0, set_link(self->nl, NULL, &low, &rate));
+	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
+	EXPECT_EQ(99, info.ttl_s);
+	EXPECT_EQ(3, info.low);
+	EXPECT_EQ(54321, info.sim_rate);
+}
+
+static uint64_t level(struct qkd_nl *nl)
+{
+	return stat_of(nl, LINK, QKD_A_STATS_OUTBOUND_FRESH);
+}
+
+TEST_F(link, a_shorter_ttl_holds_for_keys_that_wait)
+{
+	const struct link_spec spec = {
+		.name = LINK, .role = QKD_ROLE_A, .seed = 's', .rate = QKD_SIM_RATE_MIN
+	};
+	const uint32_t ttl_s = 1;
+
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	ASSERT_SOON(level(self->nl) >= 32);
+	ASSERT_EQ(0, set_link(self->nl, &ttl_s, NULL, NULL));
+	ASSERT_SOON(stat_of(self->nl, LINK, QKD_A_STATS_EXPIRED) >= 64);
+}
+
+/* Six seconds a key at first */
+TEST_F(link, a_higher_rate_holds_at_once)
+{
+	const struct link_spec spec = {
+		.name = LINK, .role = QKD_ROLE_A, .seed = 's', .rate = QKD_SIM_RATE_MIN
+	};
+	const uint32_t rate = RATE_FAST;
+
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	ASSERT_EQ(0, set_link(self->nl, NULL, NULL, &rate));
+	ASSERT_SOON(level(self->nl) > 500);
+}
+
 struct names {
 	unsigned int count;
 	bool seen[32];
@@ -212,6 +276,25 @@ TEST_F(link, few_keys_raise_an_event_and_many_another)
 	EXPECT_EQ(0, seen.count[QKD_EVENT_LINK_UP]);
 	EXPECT_FALSE(seen.strange);
 	close(fd);
+	qkd_nl_close(events);
+}
+
+TEST_F(link, a_higher_low_raises_its_event)
+{
+	const struct link_spec spec = {
+		.name = LINK, .role = QKD_ROLE_A, .seed = 's', .rate = QKD_SIM_RATE_MIN
+	};
+	const uint32_t low = 1000;
+	struct seen seen = { .link = LINK };
+	struct qkd_nl *events;
+
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	ASSERT_SOON(level(self->nl) >= 32);
+	ASSERT_EQ(0, qkd_nl_open(&events));
+	ASSERT_EQ(0, qkd_nl_event_subscribe(events));
+	ASSERT_EQ(0, set_link(self->nl, NULL, &low, NULL));
+	ASSERT_SOON(saw(events, &seen, QKD_EVENT_KEY_LOW));
+	EXPECT_FALSE(seen.strange);
 	qkd_nl_close(events);
 }
 

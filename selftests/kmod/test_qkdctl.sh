@@ -161,6 +161,24 @@ test_link_purge() {
 	says 1 'no such link' qkdctl link purge beta
 }
 
+test_link_set_and_sim_set() {
+	clean
+	add alpha a rate 256
+	[[ -z $(qkdctl link set alpha ttl 99 low 7) ]]
+	qkdctl link show alpha | grep -qx '    key-length 32 capacity 1024 ttl 99 low 7 rate 256'
+	[[ -z $(qkdctl sim set alpha rate 300) ]]
+	qkdctl link show alpha | grep -qx '    key-length 32 capacity 1024 ttl 99 low 7 rate 300'
+	json qkdctl -j link set alpha low 0
+	has '"link":"alpha"' '"result":"set"'
+	says 1 'no such link' qkdctl link set beta low 0
+	says 1 'no such link' qkdctl sim set beta rate 300
+	says 1 'low is above the capacity' qkdctl link set alpha low 1025
+	says 2 'what is to change' qkdctl link set alpha
+	says 2 "unknown word 'rate'" qkdctl link set alpha rate 300
+	says 2 'a number from 256 to' qkdctl sim set alpha rate 255
+	says 2 'the name of a link is wanted' qkdctl sim set
+}
+
 test_key_get_takes_the_next() {
 	clean
 	local first second
@@ -357,8 +375,8 @@ test_help_and_version() {
 	qkdctl --version | grep -Eqx 'qkdctl [0-9.]+'
 	qkdctl help | grep -q '^Usage: qkdctl'
 	qkdctl --help | grep -q '^Usage: qkdctl'
-	for words in 'provider list' 'link add' 'link list' 'link show' 'link delete' 'link purge' 'key get' stats \
-		monitor; do
+	for words in 'provider list' 'link add' 'link list' 'link show' 'link set' 'link delete' 'link purge' 'sim set' \
+		'key get' stats monitor; do
 		qkdctl help | grep -q " qkdctl $words"
 		# shellcheck disable=SC2086
 		qkdctl help $words | grep -q "^Usage: qkdctl $words"
@@ -379,6 +397,8 @@ test_others_may_only_look() {
 	as_nobody qkdctl link show alpha | grep -q '^alpha: '
 	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link delete alpha
 	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link purge alpha
+	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link set alpha ttl 1
+	says 1 'CAP_NET_ADMIN' as_nobody qkdctl sim set alpha rate 1000
 	says 1 'no permission for /dev/qkd' as_nobody qkdctl key get alpha
 	qkdctl link show alpha | grep -q '^alpha: '
 }

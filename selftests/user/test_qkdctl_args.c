@@ -80,6 +80,29 @@ static void link_add_takes_all_options_in_any_order(void **state)
 	assert_int_equal(*args.request.sim_rate, 256);
 }
 
+static void link_set_takes_what_is_named(void **state)
+{
+	char problem[PROBLEM_LEN];
+	struct link_set_args args;
+	struct line line;
+
+	split(&line, "alpha low 3");
+	assert_int_equal(args_link_set(line.argc, line.argv, &args, problem), 0);
+	assert_string_equal(args.change.name, "alpha");
+	assert_int_equal(*args.change.low, 3);
+	assert_null(args.change.ttl_s);
+	assert_null(args.change.sim_rate);
+	split(&line, "alpha rate 256");
+	assert_int_equal(args_sim_set(line.argc, line.argv, &args, problem), 0);
+	assert_int_equal(*args.change.sim_rate, 256);
+	assert_null(args.change.low);
+	assert_int_equal(args_link_set(line.argc, line.argv, &args, problem), -EINVAL);
+	split(&line, "alpha");
+	assert_int_equal(args_link_set(line.argc, line.argv, &args, problem), -EINVAL);
+	assert_int_equal(args_sim_set(line.argc, line.argv, &args, problem), -EINVAL);
+	assert_int_equal(args_sim_set(0, NULL, &args, problem), -EINVAL);
+}
+
 static void link_add_says_what_is_wrong(void **state)
 {
 	static const struct {
@@ -230,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(link_add_needs_no_options),
 		cmocka_unit_test(link_add_takes_all_options_in_any_order),
+		cmocka_unit_test(link_set_takes_what_is_named),
 		cmocka_unit_test(link_add_says_what_is_wrong),
 		cmocka_unit_test(a_seed_is_refused_and_not_repeated),
 		cmocka_unit_test(key_get_takes_a_link_and_an_id),

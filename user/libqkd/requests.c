@@ -129,19 +129,18 @@ static int put_optional_u32(struct nl_msg *msg, int type, const uint32_t *value)
 	return value ? nla_put_u32(msg, type, *value) : 0;
 }
 
-static int put_sim(struct nl_msg *msg, const struct qkd_link_request *request)
+static int put_sim(struct nl_msg *msg, int seed_fd, const uint32_t *rate)
 {
 	struct nlattr *nest;
 
-	if (request->sim_seed_fd < 0 && !request->sim_rate)
+	if (seed_fd < 0 && !rate)
 		return 0;
 	nest = nla_nest_start(msg, QKD_A_LINK_CONFIG | NLA_F_NESTED);
 	if (!nest)
 		return -EMSGSIZE;
-	if (request->sim_seed_fd >= 0 &&
-	    nla_put_s32(msg, QKD_A_SIM_SEED_FD, request->sim_seed_fd) < 0)
+	if (seed_fd >= 0 && nla_put_s32(msg, QKD_A_SIM_SEED_FD, seed_fd) < 0)
 		return -EMSGSIZE;
-	if (put_optional_u32(msg, QKD_A_SIM_RATE, request->sim_rate) < 0)
+	if (put_optional_u32(msg, QKD_A_SIM_RATE, rate) < 0)
 		return -EMSGSIZE;
 	return nla_nest_end(msg, nest) < 0 ? -EMSGSIZE : 0;
 }
@@ -157,23 +156,43 @@ static int put_link(struct nl_msg *msg, const struct qkd_link_request *request)
 	    put_optional_u32(msg, QKD_A_LINK_TTL, request->ttl_s) < 0 ||
 	    put_optional_u32(msg, QKD_A_LINK_LOW, request->low) < 0)
 		return -EMSGSIZE;
-	return put_sim(msg, request);
+	return put_sim(msg, request->sim_seed_fd, request->sim_rate);
+}
+
+static int put_change(struct nl_msg *msg, const struct qkd_link_change *change)
+{
+	if (nla_put_string(msg, QKD_A_LINK_NAME, change->name) < 0 ||
+	    put_optional_u32(msg, QKD_A_LINK_TTL, change->ttl_s) < 0 ||
+	    put_optional_u32(msg, QKD_A_LINK_LOW, change->low) < 0)
+		return -EMSGSIZE;
+	return put_sim(msg, -1, change->sim_rate);
+}
+
+/* Sends @msg if @put, which filled it, was well. */
+static int send_filled(struct qkd_nl *nl, struct nl_msg *msg, int put)
+{
+	if (!put)
+		return qkd_nl_run(nl, msg, NULL, NULL);
+	nlmsg_free(msg);
+	return put;
 }
 
 int qkd_nl_link_add(struct qkd_nl *nl, const struct qkd_link_request *request)
 {
 	struct nl_msg *msg;
-	int ret;
 
 	if (!request->name || !request->provider || !request->local_sae || !request->remote_sae)
 		return -EINVAL;
 	msg = qkd_nl_request(nl, QKD_CMD_LINK_NEW, NLM_F_ACK);
-	if (!msg)
-		return -ENOMEM;
-	ret = put_link(msg, request);
-	if (ret) {
-		nlmsg_free(msg);
-		return ret;
-	}
-	return qkd_nl_run(nl, msg, NULL, NULL);
+	return msg ? send_filled(nl, msg, put_link(msg, request)) : -ENOMEM;
+}
+
+int qkd_nl_link_set(struct qkd_nl *nl, const struct qkd_link_change *change)
+{
+	struct nl_msg *msg;
+
+	if (!change->name)
+		return -EINVAL;
+	msg = qkd_nl_request(nl, QKD_CMD_LINK_SET, NLM_F_ACK);
+	return msg ? send_filled(nl, msg, put_change(msg, change)) : -ENOMEM;
 }

@@ -194,6 +194,48 @@ int args_link_add(int argc, char **argv, struct link_add_args *args, char *probl
 	return 0;
 }
 
+/* LINK and at least one word and what follows it */
+static int change_words(int argc, char **argv, struct link_set_args *args, struct word *words,
+			size_t count, char *problem)
+{
+	memset(args, 0, sizeof(*args));
+	if (!argc)
+		return refuse(problem, "the name of a link is wanted");
+	args->change.name = argv[0];
+	if (args_link_name(argv[0], problem) ||
+	    args_words(argc - 1, argv + 1, words, count, problem))
+		return -EINVAL;
+	return argc > 1 ? 0 : refuse(problem, "what is to change?");
+}
+
+int args_link_set(int argc, char **argv, struct link_set_args *args, char *problem)
+{
+	enum { TTL, LOW, WORDS };
+	struct word words[WORDS] = {
+		[TTL] = { "ttl", NULL, true, 0, QKD_TTL_MAX, 0 },
+		[LOW] = { "low", NULL, true, 0, QKD_CAPACITY_MAX, 0 },
+	};
+
+	if (change_words(argc, argv, args, words, WORDS, problem))
+		return -EINVAL;
+	args->change.ttl_s = optional(&words[TTL], &args->ttl_s);
+	args->change.low = optional(&words[LOW], &args->low);
+	return 0;
+}
+
+int args_sim_set(int argc, char **argv, struct link_set_args *args, char *problem)
+{
+	enum { RATE, WORDS };
+	struct word words[WORDS] = {
+		[RATE] = { "rate", NULL, true, QKD_SIM_RATE_MIN, QKD_SIM_RATE_MAX, 0 },
+	};
+
+	if (change_words(argc, argv, args, words, WORDS, problem))
+		return -EINVAL;
+	args->change.sim_rate = optional(&words[RATE], &args->rate);
+	return 0;
+}
+
 int args_key_get(int argc, char **argv, struct key_get_args *args, char *problem)
 {
 	struct word id = { .name = "id" };

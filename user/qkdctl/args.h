@@ -46,6 +46,19 @@ struct link_add_args {
 int args_link_add(int argc, char **argv, struct link_add_args *args, char *problem);
 
 /**
+ * struct link_set_args - link set and sim set, understood
+ * @change: for libqkd
+ * @ttl_s, @low, @rate: where @change points to them
+ */
+struct link_set_args {
+	struct qkd_link_change change;
+	uint32_t ttl_s, low, rate;
+};
+
+int args_link_set(int argc, char **argv, struct link_set_args *args, char *problem);
+int args_sim_set(int argc, char **argv, struct link_set_args *args, char *problem);
+
+/**
  * struct key_get_args - key get, understood
  * @link: the link's name
  * @by_id: an inbound key is wanted

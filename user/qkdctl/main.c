@@ -36,10 +36,17 @@ static const struct command {
 	  "Name, provider, state, both SAE IDs, role, settings and levels of each.\n" },
 	{ "link", "show", cmd_link_show, "LINK", "show one link",
 	  "The same as 'link list' for one link.\n" },
+	{ "link", "set", cmd_link_set, "LINK [ttl S] [low N]", "change a link's settings",
+	  "What is not named stays.\n"
+	  "ttl        seconds a key may wait, those that wait already too; 0 for ever\n"
+	  "low        report when fewer outbound keys are left, 0 never\n" },
 	{ "link", "delete", cmd_link_delete, "LINK", "delete a link and wipe its keys",
 	  "Programs that use it get an error at once.\n" },
 	{ "link", "purge", cmd_link_purge, "LINK", "wipe the keys a link holds now",
 	  "Reserved keys too. The provider goes on delivering new ones.\n" },
+	{ "sim", "set", cmd_sim_set, "LINK [rate BPS]", "change what a simulated link does",
+	  "What is not named stays.\n"
+	  "rate       secret key rate in bits per second, both directions together\n" },
 	{ "key", "get", cmd_key_get, "LINK [id UUID] [--show-secret]",
 	  "take a key: it is spent then",
 	  "Without id the next outbound key is taken. With id that inbound key is reserved and\n"

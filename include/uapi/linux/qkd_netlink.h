@@ -35,6 +35,12 @@
  *   reserved ones included (their COMMIT answers EKEYREVOKED), and remembers their IDs as spent. The
  *   provider goes on delivering new ones.
  *
+ * QKD_CMD_LINK_SET (do, CAP_NET_ADMIN): QKD_A_LINK_NAME and what is to change of _TTL, _LOW and _CONFIG. All
+ *   of it changes or nothing; what is not named stays. A ttl holds for the keys that wait already.
+ *   errors:		ENODEV, no such link; EINVAL, with text, also if nothing is named; EOPNOTSUPP, the
+ *			provider's settings cannot change; EPERM as for QKD_CMD_LINK_NEW; what the provider
+ *			says
+ *
  * QKD_CMD_EVENT (multicast group "events"): QKD_A_EVENT_TYPE, QKD_A_EVENT_LINK,
  *   QKD_A_EVENT_OUTBOUND (outbound keys left).
  */
@@ -62,6 +68,7 @@ enum qkd_cmd {
 	QKD_CMD_LINK_DEL,
 	QKD_CMD_LINK_PURGE,
 	QKD_CMD_EVENT,
+	QKD_CMD_LINK_SET,
 	__QKD_CMD_MAX,
 };
 #define QKD_CMD_MAX (__QKD_CMD_MAX - 1)
@@ -118,7 +125,7 @@ enum qkd_a_stats {
 
 enum qkd_a_sim {
 	QKD_A_SIM_UNSPEC,
-	QKD_A_SIM_SEED_FD,	/* s32, request only: open memfd with the seed, QKD_SIM_SEED_LEN_* bytes */
+	QKD_A_SIM_SEED_FD,	/* s32, LINK_NEW only: open memfd with the seed, QKD_SIM_SEED_LEN_* bytes */
 	QKD_A_SIM_RATE,		/* u32, secret key rate in bits per second, both directions together */
 	__QKD_A_SIM_MAX,
 };
