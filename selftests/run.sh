@@ -62,6 +62,7 @@ judge() {
 
 static_tests() {
 	tap_program check tools/check.sh
+	tap_program tools-selftest tools/selftest
 	tap_program vm-selftest tools/vm/selftest
 }
 

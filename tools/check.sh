@@ -17,6 +17,7 @@
 #	clang       user space and its tests build with clang without a warning
 #	symbols     libraries and modules define only qkd_* and qkdtls_*
 #	man         manual pages format without a warning
+#	spec        the netlink specification has what the uAPI headers have, and nothing else
 #	conformance Documentation/conformance.md names code and tests that are there, with their alerts
 #	untracked   builds leave nothing outside build/
 set -euo pipefail
@@ -235,6 +236,8 @@ check_man() {
 	return "$bad"
 }
 
+check_spec() { tools/spec; }
+
 check_conformance() { tools/conformance; }
 
 check_untracked() {
@@ -249,7 +252,7 @@ check_untracked() {
 	fi
 }
 
-all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man conformance untracked)
+all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man spec conformance untracked)
 case ${1-} in
 -h | --help)
 	sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0"
