@@ -2,7 +2,9 @@
 /* One key: its memory, counted against the limit of all links together, and its wiping. */
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
+#include "compat.h"
 #include "qkd.h"
 
 static unsigned int max_keys = 262144;
@@ -16,8 +18,46 @@ MODULE_PARM_DESC(max_keys, "most keys kept by all links together");
  */
 #define GUEST_PART 4
 
+/*
+ * Keys of up to 32 bytes, the usual, and others. The caches are not merged with any other, so that
+ * where a key lay nothing comes to lie but a key; and they have no window for copies to or from
+ * user space.
+ */
+#define SMALL_ROOM 32
+#define LARGE_ROOM QKD_KEY_LEN_MAX
+
+static struct kmem_cache *small_cache;
+static struct kmem_cache *large_cache;
+
 static atomic_t key_total = ATOMIC_INIT(0);
 static atomic_t guest_total = ATOMIC_INIT(0);
+
+static struct kmem_cache *cache_of(size_t len)
+{
+	return len <= SMALL_ROOM ? small_cache : large_cache;
+}
+
+static struct kmem_cache *make_cache(const char *name, unsigned int room)
+{
+	return kmem_cache_create(name, offsetof(struct qkd_key, material) + room, 0, SLAB_NO_MERGE,
+				 NULL);
+}
+
+int qkd_key_init(void)
+{
+	small_cache = make_cache("qkd_key_32", SMALL_ROOM);
+	large_cache = make_cache("qkd_key_64", LARGE_ROOM);
+	if (small_cache && large_cache)
+		return 0;
+	qkd_key_exit();
+	return -ENOMEM;
+}
+
+void qkd_key_exit(void)
+{
+	kmem_cache_destroy(small_cache);
+	kmem_cache_destroy(large_cache);
+}
 
 static void uncharge(bool guest)
 {
@@ -46,26 +86,38 @@ struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *ma
 
 	if (!charge(guest))
 		return ERR_PTR(-ENOSPC);
-	key = kzalloc(sizeof(*key), GFP_ATOMIC | __GFP_NOWARN);
+	key = kmem_cache_alloc(cache_of(len), GFP_ATOMIC | __GFP_NOWARN);
 	if (!key) {
 		uncharge(guest);
 		return ERR_PTR(-ENOMEM);
 	}
-	key->guest = guest;
-	INIT_LIST_HEAD(&key->node);
-	INIT_LIST_HEAD(&key->held);
-	key->dir = dir;
-	key->state = QKD_KEY_FRESH;
-	key->len = len;
+	*key = (struct qkd_key){
+		.node = LIST_HEAD_INIT(key->node),
+		.held = LIST_HEAD_INIT(key->held),
+		.dir = dir,
+		.state = QKD_KEY_FRESH,
+		.len = len,
+		.guest = guest,
+	};
 	memcpy(key->id, id, sizeof(key->id));
 	memcpy(key->material, material, len);
 	return key;
 }
 
+/* The lengths are known when this is compiled, so no function is called. IDs are no secret. */
+void qkd_key_wipe(struct qkd_key *key)
+{
+	if (key->len <= SMALL_ROOM)
+		memzero_explicit(key->material, SMALL_ROOM);
+	else
+		memzero_explicit(key->material, LARGE_ROOM);
+}
+
 void qkd_key_free(struct qkd_key *key)
 {
 	uncharge(key->guest);
-	kfree_sensitive(key);
+	qkd_key_wipe(key);
+	kmem_cache_free(cache_of(key->len), key);
 }
 
 void qkd_key_free_list(struct list_head *keys)

@@ -15,9 +15,12 @@ static int __init qkd_init(void)
 	qkd_wq = alloc_workqueue("qkd", WQ_UNBOUND, 0);
 	if (!qkd_wq)
 		return -ENOMEM;
-	err = qkd_net_init();
+	err = qkd_key_init();
 	if (err)
 		goto err_wq;
+	err = qkd_net_init();
+	if (err)
+		goto err_key;
 	err = qkd_power_init();
 	if (err)
 		goto err_net;
@@ -35,6 +38,8 @@ err_power:
 	qkd_power_exit();
 err_net:
 	qkd_net_exit();
+err_key:
+	qkd_key_exit();
 err_wq:
 	destroy_workqueue(qkd_wq);
 	return err;
@@ -47,6 +52,7 @@ static void __exit qkd_exit(void)
 	genl_unregister_family(&qkd_family);
 	qkd_power_exit();
 	qkd_net_exit();
+	qkd_key_exit();
 	destroy_workqueue(qkd_wq);
 }
 

@@ -35,7 +35,7 @@
  * @QKD_KEY_RESERVED: handed out to a holder that has yet to commit or release it
  * @QKD_KEY_WITHDRAWN: was purged while reserved; wiped, waiting for its holder to be told
  *
- * Spent and expired keys have left the store: only their IDs are remembered, as ghosts.
+ * Spent and expired keys have left the store: only their IDs are remembered (ids.c).
  */
 enum qkd_key_state {
 	QKD_KEY_FRESH,
@@ -43,8 +43,9 @@ enum qkd_key_state {
 	QKD_KEY_WITHDRAWN,
 };
 
-/* How a key left the store. */
+/* How a key left the store, if it did. */
 enum qkd_fate {
+	QKD_FATE_NONE,
 	QKD_FATE_SPENT,
 	QKD_FATE_EXPIRED,
 };
@@ -60,42 +61,50 @@ struct qkd_holder {
  * all fields but the ID, direction and length are covered by the link's lock.
  */
 struct qkd_key {
-	struct hlist_node hash;
 	struct list_head node; /* the store's fifo or limbo, or a list of keys to free */
 	struct list_head held; /* its holder's keys */
 	struct qkd_holder *holder;
 	u64 born; /* boot-time clock, ns */
+	u32 entry; /* of its ID in the store's */
 	u32 generation;
 	u8 dir;
 	u8 state;
 	u8 len;
 	bool guest; /* counted against the guests' limit too */
 	u8 id[QKD_KEY_ID_LEN];
-	u8 material[QKD_KEY_LEN_MAX];
+	u8 material[]; /* of the cache that @len tells, see key.c */
 };
 
-/* The ID of a key that is gone. Covered by the link's lock. */
-struct qkd_ghost {
-	struct hlist_node hash;
-	u8 id[QKD_KEY_ID_LEN];
-	u8 dir;
+/* What is known of an ID. Entries are named by their number, 0 for none. */
+struct qkd_id {
+	u64 hash;
+	union {
+		struct qkd_key *key; /* QKD_FATE_NONE: the store has it */
+		u32 younger; /* otherwise: the ID that went next */
+	};
+	u32 next; /* in its chain */
 	u8 fate;
+	u8 dir;
+};
+
+/* The IDs of one link, of keys that are there and of keys that are gone; covered by its lock. */
+struct qkd_ids {
+	siphash_key_t secret;
+	struct qkd_id *entries;
+	u32 *chains;
+	u32 mask; /* of the number of chains */
+	u32 size; /* entries, not counting that of number 0 */
+	u32 used; /* entries that have ever been used: the first ones */
+	u32 oldest; /* of those that are gone: forgotten first */
+	u32 youngest;
 };
 
 /*
- * The keys of one link, embedded in it and covered by its lock. IDs come from the network, so both
- * tables are hashed with a secret. What leaves is put on a list that the caller frees, and thereby
- * wipes, after it has dropped the lock.
+ * The keys of one link, embedded in it and covered by its lock. What leaves is put on a list that
+ * the caller frees, and thereby wipes, after it has dropped the lock.
  */
 struct qkd_store {
-	siphash_key_t secret;
-	struct hlist_head *keys;
-	struct hlist_head *ghost_table;
-	struct qkd_ghost *ghosts; /* a ring: the oldest is forgotten first */
-	u32 key_mask;
-	u32 ghost_mask;
-	u32 ghost_count;
-	u32 ghost_next;
+	struct qkd_ids ids;
 	u32 capacity;
 	u32 generation; /* a purge starts a new one; older keys are withdrawn */
 	u64 ttl_ns;
@@ -259,10 +268,21 @@ void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *sett
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels);
 
 /* key.c */
+int qkd_key_init(void);
+void qkd_key_exit(void);
 struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *material, size_t len,
 			      bool guest);
+void qkd_key_wipe(struct qkd_key *key);
 void qkd_key_free(struct qkd_key *key);
 void qkd_key_free_list(struct list_head *keys);
+
+/* ids.c: with the link's lock held, but init and destroy */
+int qkd_ids_init(struct qkd_ids *ids, u32 capacity);
+void qkd_ids_destroy(struct qkd_ids *ids);
+u64 qkd_ids_hash(const struct qkd_ids *ids, const u8 *id);
+const struct qkd_id *qkd_ids_find(const struct qkd_ids *ids, u64 hash, const u8 *id);
+void qkd_ids_add(struct qkd_ids *ids, u64 hash, struct qkd_key *key);
+void qkd_ids_retire(struct qkd_ids *ids, const struct qkd_key *key, enum qkd_fate fate);
 
 /* store.c: with the link's lock held, but init and destroy */
 int qkd_store_init(struct qkd_store *store, u32 capacity);

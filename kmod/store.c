@@ -1,105 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The keys of one link: two queues by direction, a table by ID, and a bounded memory of the IDs
- * that are gone. Nothing here sleeps or allocates after qkd_store_init().
+ * The keys of one link: two queues by direction, and their IDs (ids.c). Nothing here sleeps or
+ * allocates after qkd_store_init().
  */
-#include <linux/log2.h>
-#include <linux/mm.h>
-#include <linux/random.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 
 #include "qkd.h"
 
-/* IDs remembered for each key that the store may hold, both directions counted. */
-#define QKD_GHOSTS_PER_KEY 2
-
-static struct hlist_head *table_alloc(u32 size)
-{
-	return kvcalloc(size, sizeof(struct hlist_head), GFP_KERNEL_ACCOUNT);
-}
-
 int qkd_store_init(struct qkd_store *store, u32 capacity)
 {
-	u32 keys = roundup_pow_of_two(2 * capacity);
-	u32 ghosts = QKD_GHOSTS_PER_KEY * keys;
-
 	memset(store, 0, sizeof(*store));
 	store->capacity = capacity;
-	store->key_mask = keys - 1;
-	store->ghost_mask = ghosts - 1;
 	INIT_LIST_HEAD(&store->fifo[QKD_OUTBOUND]);
 	INIT_LIST_HEAD(&store->fifo[QKD_INBOUND]);
 	INIT_LIST_HEAD(&store->limbo);
-	get_random_bytes(&store->secret, sizeof(store->secret));
-	store->keys = table_alloc(keys);
-	store->ghost_table = table_alloc(ghosts);
-	store->ghosts = kvcalloc(ghosts, sizeof(*store->ghosts), GFP_KERNEL_ACCOUNT);
-	if (store->keys && store->ghost_table && store->ghosts)
-		return 0;
-	qkd_store_destroy(store);
-	return -ENOMEM;
+	return qkd_ids_init(&store->ids, capacity);
 }
 
 /* The store must be drained. */
 void qkd_store_destroy(struct qkd_store *store)
 {
-	kvfree(store->keys);
-	kvfree(store->ghost_table);
-	kvfree(store->ghosts);
-	memzero_explicit(&store->secret, sizeof(store->secret));
+	qkd_ids_destroy(&store->ids);
 }
 
-static u64 hash_id(const struct qkd_store *store, const u8 *id)
+static const struct qkd_id *find_id(const struct qkd_store *store, const u8 *id)
 {
-	return siphash(id, QKD_KEY_ID_LEN, &store->secret);
+	return qkd_ids_find(&store->ids, qkd_ids_hash(&store->ids, id), id);
 }
 
-static struct qkd_key *find_key(const struct qkd_store *store, const u8 *id)
+/* A key leaves for good, and its ID is remembered. */
+static void retire(struct qkd_store *store, struct qkd_key *key, enum qkd_fate fate,
+		   struct list_head *gone)
 {
-	struct qkd_key *key;
-
-	hlist_for_each_entry(key, &store->keys[hash_id(store, id) & store->key_mask], hash) {
-		if (!memcmp(key->id, id, QKD_KEY_ID_LEN))
-			return key;
-	}
-	return NULL;
-}
-
-static struct qkd_ghost *find_ghost(const struct qkd_store *store, const u8 *id)
-{
-	struct qkd_ghost *ghost;
-	u32 slot = hash_id(store, id) & store->ghost_mask;
-
-	hlist_for_each_entry(ghost, &store->ghost_table[slot], hash) {
-		if (!memcmp(ghost->id, id, QKD_KEY_ID_LEN))
-			return ghost;
-	}
-	return NULL;
-}
-
-static void remember(struct qkd_store *store, const struct qkd_key *key, enum qkd_fate fate)
-{
-	struct qkd_ghost *ghost = &store->ghosts[store->ghost_next];
-
-	if (store->ghost_count > store->ghost_mask)
-		hlist_del(&ghost->hash);
-	else
-		store->ghost_count++;
-	store->ghost_next = (store->ghost_next + 1) & store->ghost_mask;
-
-	memcpy(ghost->id, key->id, sizeof(ghost->id));
-	ghost->dir = key->dir;
-	ghost->fate = fate;
-	hlist_add_head(&ghost->hash,
-		       &store->ghost_table[hash_id(store, key->id) & store->ghost_mask]);
-}
-
-static void detach(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
-{
-	hlist_del(&key->hash);
+	qkd_ids_retire(&store->ids, key, fate);
 	store->count[key->dir]--;
 	if (key->state != QKD_KEY_FRESH) {
 		store->reserved--;
@@ -107,14 +42,6 @@ static void detach(struct qkd_store *store, struct qkd_key *key, struct list_hea
 		key->holder = NULL;
 	}
 	list_move_tail(&key->node, gone);
-}
-
-/* A key leaves for good, and its ID is remembered. */
-static void retire(struct qkd_store *store, struct qkd_key *key, enum qkd_fate fate,
-		   struct list_head *gone)
-{
-	remember(store, key, fate);
-	detach(store, key, gone);
 }
 
 static bool is_withdrawn(const struct qkd_store *store, const struct qkd_key *key)
@@ -133,7 +60,7 @@ static void withdraw(struct qkd_store *store, struct qkd_key *key)
 	if (key->state == QKD_KEY_WITHDRAWN)
 		return;
 	key->state = QKD_KEY_WITHDRAWN;
-	memzero_explicit(key->material, sizeof(key->material));
+	qkd_key_wipe(key);
 	store->stats[QKD_A_STATS_PURGED]++;
 }
 
@@ -210,7 +137,9 @@ unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction di
 /* Takes the key over if it answers 0: -EEXIST, -ENOSPC otherwise. */
 int qkd_store_add(struct qkd_store *store, struct qkd_key *key)
 {
-	if (find_key(store, key->id) || find_ghost(store, key->id)) {
+	u64 hash = qkd_ids_hash(&store->ids, key->id);
+
+	if (qkd_ids_find(&store->ids, hash, key->id)) {
 		store->stats[QKD_A_STATS_REFUSED]++;
 		return -EEXIST;
 	}
@@ -220,7 +149,7 @@ int qkd_store_add(struct qkd_store *store, struct qkd_key *key)
 	}
 	key->born = ktime_get_coarse_boottime_ns();
 	key->generation = store->generation;
-	hlist_add_head(&key->hash, &store->keys[hash_id(store, key->id) & store->key_mask]);
+	qkd_ids_add(&store->ids, hash, key);
 	list_add_tail(&key->node, &store->fifo[key->dir]);
 	store->count[key->dir]++;
 	store->stats[QKD_A_STATS_DELIVERED]++;
@@ -246,16 +175,23 @@ static int revoked(struct qkd_store *store)
 	return -EKEYREVOKED;
 }
 
-/* Why an ID that is in no table of keys cannot be had. */
-static int lookup_ghost(struct qkd_store *store, const u8 *id)
+/* The inbound key of an ID; or ERR_PTR: why it cannot be had, -ENOENT if it was never seen. */
+static struct qkd_key *find_inbound(struct qkd_store *store, const u8 *id)
 {
-	const struct qkd_ghost *ghost = find_ghost(store, id);
+	const struct qkd_id *entry = find_id(store, id);
 
-	if (!ghost)
-		return -ENOENT;
-	if (ghost->dir != QKD_INBOUND)
-		return -ENOKEY;
-	return ghost->fate == QKD_FATE_EXPIRED ? -EKEYEXPIRED : revoked(store);
+	if (!entry)
+		return ERR_PTR(-ENOENT);
+	if (entry->dir != QKD_INBOUND)
+		return ERR_PTR(-ENOKEY);
+	switch (entry->fate) {
+	case QKD_FATE_NONE:
+		return entry->key;
+	case QKD_FATE_EXPIRED:
+		return ERR_PTR(-EKEYEXPIRED);
+	default:
+		return ERR_PTR(revoked(store));
+	}
 }
 
 /*
@@ -265,12 +201,10 @@ static int lookup_ghost(struct qkd_store *store, const u8 *id)
 int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
 		      struct qkd_key **keyp, struct list_head *gone)
 {
-	struct qkd_key *key = find_key(store, id);
+	struct qkd_key *key = find_inbound(store, id);
 
-	if (!key)
-		return lookup_ghost(store, id);
-	if (key->dir != QKD_INBOUND)
-		return -ENOKEY;
+	if (IS_ERR(key))
+		return PTR_ERR(key);
 	if (is_withdrawn(store, key)) {
 		reap_key(store, key, gone);
 		return revoked(store);
@@ -291,9 +225,11 @@ int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *
 
 static struct qkd_key *find_held(struct qkd_store *store, const u8 *id, struct qkd_holder *holder)
 {
-	struct qkd_key *key = find_key(store, id);
+	const struct qkd_id *entry = find_id(store, id);
 
-	return key && key->holder == holder ? key : NULL;
+	if (!entry || entry->fate != QKD_FATE_NONE || entry->key->holder != holder)
+		return NULL;
+	return entry->key;
 }
 
 /* Ends a reservation by spending the key. -ENOKEY, -EKEYREVOKED. */
@@ -388,7 +324,7 @@ bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_h
 		while ((key = list_first_entry_or_null(lists[i], struct qkd_key, node))) {
 			if (!budget--)
 				return true;
-			detach(store, key, gone);
+			retire(store, key, QKD_FATE_SPENT, gone);
 		}
 	}
 	return false;
