@@ -267,6 +267,16 @@ static struct qkd_provider *pin_provider(const struct sk_buff *skb, struct genl_
 	return ERR_PTR(-EPERM);
 }
 
+/* Memory for IDs is taken when the link is made, whether or not keys ever come. */
+static int check_capacity(const struct sk_buff *skb, struct genl_info *info, u32 capacity)
+{
+	if (capacity <= QKD_CAPACITY_USER_MAX || netlink_capable(skb, CAP_NET_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[QKD_A_LINK_CAPACITY],
+			    "a capacity above 65536 is for the machine's administrator");
+	return -EPERM;
+}
+
 int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct qkd_link_params params;
@@ -289,6 +299,8 @@ int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
 		.low = get_u32(attrs[QKD_A_LINK_LOW], 0),
 	};
 	err = qkd_link_params_check(&params, attrs, info->extack);
+	if (!err)
+		err = check_capacity(skb, info, params.capacity);
 	if (err)
 		return err;
 

@@ -68,15 +68,16 @@ static void link_add_takes_all_options_in_any_order(void **state)
 	struct link_add_args args;
 	struct line line;
 
-	assert_int_equal(link_add("x.y_z-9 low 3 ttl 0 capacity 65536 rate 256 seed-file s role b "
-				  "remote r local l provider sim",
-				  &line, &args, problem),
-			 0);
+	assert_int_equal(
+		link_add("x.y_z-9 low 3 ttl 0 capacity 1048576 rate 256 seed-file s role b "
+			 "remote r local l provider sim",
+			 &line, &args, problem),
+		0);
 	assert_string_equal(args.request.name, "x.y_z-9");
 	assert_int_equal(args.request.role, QKD_ROLE_B);
 	assert_int_equal(*args.request.low, 3);
 	assert_int_equal(*args.request.ttl_s, 0);
-	assert_int_equal(*args.request.capacity, 65536);
+	assert_int_equal(*args.request.capacity, 1048576);
 	assert_int_equal(*args.request.sim_rate, 256);
 }
 
@@ -131,11 +132,11 @@ static void link_add_says_what_is_wrong(void **state)
 		{ GOOD " rate +1000", "256 to 100000000" },
 		{ GOOD " rate 1e6", "256 to 100000000" },
 		{ GOOD " rate _", "256 to 100000000" },
-		{ GOOD " capacity 0", "1 to 65536" },
-		{ GOOD " capacity 65537", "1 to 65536" },
+		{ GOOD " capacity 0", "1 to 1048576" },
+		{ GOOD " capacity 1048577", "1 to 1048576" },
 		{ GOOD " ttl -1", "0 to 604800" },
 		{ GOOD " ttl 604801", "0 to 604800" },
-		{ GOOD " low 65537", "0 to 65536" },
+		{ GOOD " low 1048577", "0 to 1048576" },
 		{ "alpha provider sim local l remote r role c seed-file s", "'role c'" },
 		{ "alpha provider sim local l remote r role ab seed-file s", "'role ab'" },
 		{ "alpha provider sim local l remote r role A seed-file s", "'role A'" },

@@ -25,9 +25,10 @@
  *   request:		QKD_A_LINK_NAME, _PROVIDER, _LOCAL_SAE, _REMOTE_SAE, _ROLE; optional _CAPACITY
  *			(default QKD_CAPACITY_DEFAULT), _TTL (0), _LOW (0), _CONFIG (provider's own nest)
  *   errors:		EEXIST, the name is taken; ENODEV, no such provider; EINVAL, with text;
- *			EPERM, its keys are not simulated, or its rate is above QKD_SIM_RATE_DEFAULT, and
- *			the caller is not the machine's administrator (CAP_NET_ADMIN in the initial user
- *			namespace); ENOSPC, too many links in this namespace, or in all those together
+ *			EPERM, its keys are not simulated, or its rate is above QKD_SIM_RATE_DEFAULT or its
+ *			capacity above QKD_CAPACITY_USER_MAX, and the caller is not the machine's
+ *			administrator (CAP_NET_ADMIN in the initial user namespace); ENOMEM, its memory of
+ *			IDs, which the caller's memory group is charged for; ENOSPC, too many links in this namespace, or in all those together
  *			that belong to other user namespaces than the initial one; what the provider says
  *
  * QKD_CMD_LINK_DEL (do, CAP_NET_ADMIN): QKD_A_LINK_NAME. Wipes its keys, wakes its waiters.
@@ -52,7 +53,8 @@
 #define QKD_GENL_MCGRP_EVENTS	"events"
 
 #define QKD_CAPACITY_DEFAULT	1024	/* keys per direction */
-#define QKD_CAPACITY_MAX	65536
+#define QKD_CAPACITY_USER_MAX	65536	/* without CAP_NET_ADMIN in the initial user namespace */
+#define QKD_CAPACITY_MAX	1048576
 #define QKD_TTL_MAX		604800	/* seconds: one week */
 #define QKD_SIM_SEED_LEN_MIN	32	/* bytes */
 #define QKD_SIM_SEED_LEN_MAX	64
