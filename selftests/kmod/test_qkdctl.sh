@@ -179,6 +179,45 @@ test_link_set_and_sim_set() {
 	says 2 'the name of a link is wanted' qkdctl sim set
 }
 
+# The published example of decoy-state BB84 (qkdctl(8)) at $1 km, with $2 pulses a second; the rest goes behind.
+physics() {
+	local length=$1 pulses=$2
+	shift 2
+	qkdctl sim physics --length "$length" --attenuation 0.21 --detector-efficiency 0.045 --dark-count 1.7e-6 \
+		--pulse-rate "$pulses" "$@"
+}
+
+test_sim_physics() {
+	clean
+	physics 50 2e6 >"$dir/text"
+	cat "$dir/text"
+	grep -qx 'qber 0.033413' "$dir/text"
+	grep -qx 'rate 445.191' "$dir/text"
+	json physics 0 2e6 --json --mean-photon-number=0.48 --misalignment 0.033 --error-correction 1.22 --sifting 0.5
+	has '"mean_photon_number":0.48,' '"reach":142.014}'
+	json qkdctl -j sim physics length 0 attenuation 0.21 detector-efficiency 0.045 dark-count 1.7e-6 pulse-rate 2e6
+	has '"reach":142.209}'
+	says 2 "'--length' is missing" qkdctl sim physics
+	says 2 "'--sifting 2'" physics 50 2e6 --sifting 2
+	says 2 'See' physics 50 2e6 --colour 5
+	says 2 "unknown word 'length'" qkdctl link list --length 5
+}
+
+test_sim_physics_is_applied() {
+	clean
+	add alpha a
+	physics 50 2e6 alpha | grep -qx 'rate 445.191'
+	qkdctl link show alpha | grep -q ' rate 445$'
+	json physics 20 2e6 alpha --json
+	has '"link":"alpha"'
+	qkdctl link show alpha | grep -q ' rate 1924$'
+	physics 140 2e6 alpha 2>"$dir/err"
+	grep -q "fewer than the simulator's least" "$dir/err"
+	qkdctl link show alpha | grep -q ' rate 256$'
+	says 1 'the most is 142.209 km' physics 143 2e6 alpha
+	says 1 'no such link' physics 50 2e6 beta
+}
+
 test_key_get_takes_the_next() {
 	clean
 	local first second
@@ -375,7 +414,7 @@ test_help_and_version() {
 	qkdctl --version | grep -Eqx 'qkdctl [0-9.]+'
 	qkdctl help | grep -q '^Usage: qkdctl'
 	qkdctl --help | grep -q '^Usage: qkdctl'
-	for words in 'provider list' 'link add' 'link list' 'link show' 'link set' 'link delete' 'link purge' 'sim set' \
+	for words in 'provider list' 'link add' 'link list' 'link show' 'link set' 'link delete' 'link purge' 'sim set' 'sim physics' \
 		'key get' stats monitor; do
 		qkdctl help | grep -q " qkdctl $words"
 		# shellcheck disable=SC2086

@@ -7,9 +7,7 @@
 #include "common/number.h"
 #include "qkdctl/args.h"
 
-static int refuse(char *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int refuse(char *problem, const char *format, ...)
+int refuse(char *problem, const char *format, ...)
 {
 	va_list list;
 

@@ -8,7 +8,12 @@
 #include <stdint.h>
 #include <qkd/libqkd.h>
 
+#include "qkdctl/physics.h"
+
 #define PROBLEM_LEN 320
+
+/* Puts what is wrong into @problem. -EINVAL */
+int refuse(char *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /**
  * struct word - a word that another one follows, as "rate 65536"
@@ -57,6 +62,19 @@ struct link_set_args {
 
 int args_link_set(int argc, char **argv, struct link_set_args *args, char *problem);
 int args_sim_set(int argc, char **argv, struct link_set_args *args, char *problem);
+
+/**
+ * struct sim_physics_args - sim physics, understood
+ * @setup: fibre and equipment
+ * @link: where it is to be applied, NULL for nowhere
+ */
+struct sim_physics_args {
+	struct physics_setup setup;
+	const char *link;
+};
+
+/* args_physics.c */
+int args_sim_physics(int argc, char **argv, struct sim_physics_args *args, char *problem);
 
 /**
  * struct key_get_args - key get, understood

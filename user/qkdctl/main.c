@@ -2,6 +2,7 @@
 /* qkdctl: the operator's command. The table of commands, options and help; nothing else. */
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -47,6 +48,22 @@ static const struct command {
 	{ "sim", "set", cmd_sim_set, "LINK [rate BPS]", "change what a simulated link does",
 	  "What is not named stays.\n"
 	  "rate       secret key rate in bits per second, both directions together\n" },
+	{ "sim", "physics", cmd_sim_physics,
+	  "--length KM --attenuation DB_PER_KM --detector-efficiency E --dark-count P\n"
+	  "        --pulse-rate HZ [--mean-photon-number MU|optimal] [--misalignment E_D]\n"
+	  "        [--error-correction F] [--sifting Q] [LINK]",
+	  "work out what fibre and equipment yield",
+	  "Gain, QBER and secret key rate of decoy-state BB84 in the asymptotic case (Ma et al., 2005).\n"
+	  "With LINK that simulated link gets the rate.\n"
+	  "--length               of the fibre\n"
+	  "--attenuation          of the fibre\n"
+	  "--detector-efficiency  of the whole receiver, to 1\n"
+	  "--dark-count           probability that an empty pulse is detected\n"
+	  "--pulse-rate           signal pulses per second\n"
+	  "--mean-photon-number   of a signal pulse; else the one that yields most\n"
+	  "--misalignment         probability that a photon hits the wrong detector; 0.033\n"
+	  "--error-correction     multiple of Shannon's limit that it gives away; 1.22\n"
+	  "--sifting              part of the detections that is kept; 0.5\n" },
 	{ "key", "get", cmd_key_get, "LINK [id UUID] [--show-secret]",
 	  "take a key: it is spent then",
 	  "Without id the next outbound key is taken. With id that inbound key is reserved and\n"
@@ -173,30 +190,55 @@ static int run(const struct options *options, int argc, char **argv)
 	return ret;
 }
 
-int main(int argc, char **argv)
+/* A command's own options: "--length 50" is another way to write the words "length 50". */
+static const char *const word_options[] = {
+	"length",	"attenuation",	    "detector-efficiency",
+	"dark-count",	"pulse-rate",	    "mean-photon-number",
+	"misalignment", "error-correction", "sifting",
+};
+
+#define WORD_OPTIONS (sizeof(word_options) / sizeof(word_options[0]))
+#define OWN_OPTIONS  4
+
+/**
+ * struct line - a command line without its options
+ * @words: those of the command, those of the command's own options behind them
+ * @count: how many; room is for twice as many as there were arguments
+ */
+struct line {
+	char **words;
+	int count;
+};
+
+/* Return: -1 to go on, or an exit status. */
+static int parse_options(int argc, char **argv, struct options *options, bool *want_help,
+			 struct line *line)
 {
-	static const struct option long_options[] = {
+	struct option long_options[OWN_OPTIONS + WORD_OPTIONS + 1] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "show-secret", no_argument, NULL, 's' },
-		{ 0 },
 	};
-	struct options options = { 0 };
-	bool want_help = false;
-	int c;
+	int c, index;
 
-	log_init("qkdctl");
-	while ((c = getopt_long(argc, argv, "jhV", long_options, NULL)) != -1) {
+	for (size_t i = 0; i < WORD_OPTIONS; i++)
+		long_options[OWN_OPTIONS + i] =
+			(struct option){ word_options[i], required_argument, NULL, 'w' };
+	while ((c = getopt_long(argc, argv, "jhV", long_options, &index)) != -1) {
 		switch (c) {
 		case 'j':
-			options.json = true;
+			options->json = true;
 			break;
 		case 's':
-			options.show_secret = true;
+			options->show_secret = true;
 			break;
 		case 'h':
-			want_help = true;
+			*want_help = true;
+			break;
+		case 'w':
+			line->words[line->count++] = (char *)long_options[index].name;
+			line->words[line->count++] = optarg;
 			break;
 		case 'V':
 			puts("qkdctl " QKD_VERSION);
@@ -206,7 +248,35 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	argc -= optind;
-	argv += optind;
-	return want_help ? help(argc, argv) : run(&options, argc, argv);
+	return -1;
+}
+
+/* What is no option, which getopt_long() has moved behind them all, goes before their words. */
+static void put_words_first(struct line *line, int argc, char **argv)
+{
+	memmove(line->words + argc, line->words, (size_t)line->count * sizeof(*line->words));
+	memcpy(line->words, argv, (size_t)argc * sizeof(*argv));
+	line->count += argc;
+}
+
+int main(int argc, char **argv)
+{
+	struct line line = { .words = calloc(2 * (size_t)argc + 1, sizeof(*line.words)) };
+	struct options options = { 0 };
+	bool want_help = false;
+	int ret;
+
+	log_init("qkdctl");
+	if (!line.words) {
+		log_error("out of memory");
+		return EXIT_FAILED;
+	}
+	ret = parse_options(argc, argv, &options, &want_help, &line);
+	if (ret < 0) {
+		put_words_first(&line, argc - optind, argv + optind);
+		ret = want_help ? help(line.count, line.words)
+				: run(&options, line.count, line.words);
+	}
+	free(line.words);
+	return ret;
 }

@@ -32,6 +32,7 @@ int cmd_link_show(const struct options *options, int argc, char **argv);
 int cmd_link_delete(const struct options *options, int argc, char **argv);
 int cmd_link_purge(const struct options *options, int argc, char **argv);
 int cmd_link_set(const struct options *options, int argc, char **argv);
+int cmd_sim_physics(const struct options *options, int argc, char **argv);
 int cmd_sim_set(const struct options *options, int argc, char **argv);
 int cmd_key_get(const struct options *options, int argc, char **argv);
 int cmd_stats(const struct options *options, int argc, char **argv);
