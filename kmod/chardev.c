@@ -128,7 +128,7 @@ static int ioc_get_info(struct file *file, union qkd_arg *arg)
 	strscpy(info->link, link->name, sizeof(info->link));
 	strscpy(info->provider, link->provider_name, sizeof(info->provider));
 	info->role = link->role;
-	info->state = levels.state;
+	info->state = levels.report.state;
 	info->key_len = link->key_len;
 	info->capacity = link->capacity;
 	info->low = levels.settings.low;

@@ -48,6 +48,22 @@ static void note_level(struct qkd_link *link)
 	link->is_empty = !left;
 }
 
+/* A QBER wavers: it has to come down well below the threshold before it can be above it anew. */
+static void note_qber(struct qkd_link *link)
+{
+	u32 qber = link->report.qber;
+	u32 max = link->settings.qber_max;
+
+	if (qber == QKD_REPORT_UNKNOWN)
+		return;
+	if (qber > max && !link->is_noisy) {
+		raise_event(link, QKD_EVENT_QBER_ALARM, QKD_EVENT_UNSPEC);
+		link->is_noisy = true;
+	} else if (qber <= max - max / 8) {
+		link->is_noisy = false;
+	}
+}
+
 static void event_work(struct work_struct *work)
 {
 	struct qkd_link *link = container_of(work, struct qkd_link, event_work);
@@ -128,7 +144,11 @@ void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settin
 	init_waitqueue_head(&link->inbound_wq);
 	INIT_WORK(&link->event_work, event_work);
 	INIT_DELAYED_WORK(&link->reap_work, reap_work);
-	link->state = QKD_LINK_UP;
+	link->report = (struct qkd_link_report){
+		.state = QKD_LINK_UP,
+		.qber = QKD_REPORT_UNKNOWN,
+		.rate = QKD_REPORT_UNKNOWN,
+	};
 	link->is_low = link->settings.low > 0;
 	link->is_empty = true;
 }
@@ -140,6 +160,7 @@ void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *sett
 	spin_lock_irq(&link->lock);
 	apply_settings(link, settings);
 	note_level(link);
+	note_qber(link);
 	spin_unlock_irq(&link->lock);
 	/* What grows too old sooner than it would have. */
 	mod_delayed_work(qkd_wq, &link->reap_work, 0);
@@ -150,7 +171,7 @@ void qkd_flow_announce(struct qkd_link *link)
 {
 	spin_lock_irq(&link->lock);
 	link->announced = true;
-	if (link->state == QKD_LINK_UP)
+	if (link->report.state == QKD_LINK_UP)
 		raise_event(link, QKD_EVENT_LINK_UP, QKD_EVENT_LINK_DOWN);
 	else
 		raise_event(link, QKD_EVENT_LINK_DOWN, QKD_EVENT_LINK_UP);
@@ -255,16 +276,19 @@ unsigned int qkd_link_make_room(struct qkd_link *link, unsigned int want)
 }
 EXPORT_SYMBOL_GPL(qkd_link_make_room);
 
-void qkd_link_report(struct qkd_link *link, u32 state)
+void qkd_link_report(struct qkd_link *link, const struct qkd_link_report *report)
 {
+	u32 state = report->state == QKD_LINK_UP ? QKD_LINK_UP : QKD_LINK_DOWN;
 	unsigned long irq;
 
 	spin_lock_irqsave(&link->lock, irq);
-	if (state != link->state && state == QKD_LINK_UP)
+	if (state != link->report.state && state == QKD_LINK_UP)
 		raise_event(link, QKD_EVENT_LINK_UP, QKD_EVENT_LINK_DOWN);
-	else if (state != link->state)
+	else if (state != link->report.state)
 		raise_event(link, QKD_EVENT_LINK_DOWN, QKD_EVENT_LINK_UP);
-	link->state = state == QKD_LINK_UP ? QKD_LINK_UP : QKD_LINK_DOWN;
+	link->report = *report;
+	link->report.state = state;
+	note_qber(link);
 	spin_unlock_irqrestore(&link->lock, irq);
 }
 EXPORT_SYMBOL_GPL(qkd_link_report);
@@ -462,7 +486,7 @@ int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 	lock_reaped(link, &irq, &gone);
 	if (!link->dead) {
 		levels->settings = link->settings;
-		levels->state = link->state;
+		levels->report = link->report;
 		levels->outbound_fresh = store->count[QKD_OUTBOUND];
 		levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;
 		levels->inbound_reserved = store->reserved;

@@ -54,7 +54,20 @@ static int check_settings(const struct qkd_link_settings *settings, u32 capacity
 		NL_SET_ERR_MSG(extack, "low is above the capacity");
 		return refuse(attrs, QKD_A_LINK_LOW, extack);
 	}
+	if (settings->qber_max > QKD_PPM) {
+		NL_SET_ERR_MSG(extack, "qber-max out of range");
+		return refuse(attrs, QKD_A_LINK_QBER_MAX, extack);
+	}
 	return 0;
+}
+
+static struct qkd_link_settings params_settings(const struct qkd_link_params *params)
+{
+	return (struct qkd_link_settings){
+		.ttl_s = params->ttl_s,
+		.low = params->low,
+		.qber_max = params->qber_max ?: QKD_QBER_MAX_DEFAULT,
+	};
 }
 
 /* -EINVAL, with the reason in @extack; @attrs are the request's, NULL without one. */
@@ -87,7 +100,7 @@ int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **
 		NL_SET_ERR_MSG(extack, "capacity out of range");
 		return refuse(attrs, QKD_A_LINK_CAPACITY, extack);
 	}
-	settings = (struct qkd_link_settings){ .ttl_s = params->ttl_s, .low = params->low };
+	settings = params_settings(params);
 	return check_settings(&settings, params->capacity ?: QKD_CAPACITY_DEFAULT, attrs, extack);
 }
 
@@ -110,10 +123,7 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 				   const struct qkd_link_params *params, void *priv)
 {
 	struct qkd_link *link = kzalloc(sizeof(*link), GFP_KERNEL_ACCOUNT);
-	const struct qkd_link_settings settings = {
-		.ttl_s = params->ttl_s,
-		.low = params->low,
-	};
+	const struct qkd_link_settings settings = params_settings(params);
 
 	if (!link)
 		return NULL;
@@ -312,6 +322,8 @@ static int set_locked(struct qkd_link *link, struct nlattr **attrs, struct netli
 		settings.ttl_s = nla_get_u32(attrs[QKD_A_LINK_TTL]);
 	if (attrs[QKD_A_LINK_LOW])
 		settings.low = nla_get_u32(attrs[QKD_A_LINK_LOW]);
+	if (attrs[QKD_A_LINK_QBER_MAX])
+		settings.qber_max = nla_get_u32(attrs[QKD_A_LINK_QBER_MAX]);
 	err = check_settings(&settings, link->capacity, attrs, extack);
 	if (!err && attrs[QKD_A_LINK_CONFIG])
 		err = configure(link, attrs[QKD_A_LINK_CONFIG], extack);

@@ -146,6 +146,17 @@ static int put_config(struct sk_buff *skb, struct qkd_link *link)
 	return 0;
 }
 
+static int put_report(struct sk_buff *skb, const struct qkd_link_report *report)
+{
+	if (nla_put_u8(skb, QKD_A_LINK_STATE, report->state))
+		return -EMSGSIZE;
+	if (report->qber != QKD_REPORT_UNKNOWN && nla_put_u32(skb, QKD_A_LINK_QBER, report->qber))
+		return -EMSGSIZE;
+	if (report->rate != QKD_REPORT_UNKNOWN && nla_put_u32(skb, QKD_A_LINK_RATE, report->rate))
+		return -EMSGSIZE;
+	return 0;
+}
+
 /* -ENODEV: the link has gone meanwhile. */
 static int put_link(struct sk_buff *skb, struct qkd_link *link)
 {
@@ -162,8 +173,8 @@ static int put_link(struct sk_buff *skb, struct qkd_link *link)
 	    nla_put_u32(skb, QKD_A_LINK_CAPACITY, link->capacity) ||
 	    nla_put_u32(skb, QKD_A_LINK_TTL, levels.settings.ttl_s) ||
 	    nla_put_u32(skb, QKD_A_LINK_LOW, levels.settings.low) ||
-	    nla_put_u8(skb, QKD_A_LINK_STATE, levels.state) ||
-	    nla_put_u32(skb, QKD_A_LINK_FLAGS, link->flags) ||
+	    nla_put_u32(skb, QKD_A_LINK_QBER_MAX, levels.settings.qber_max) ||
+	    put_report(skb, &levels.report) || nla_put_u32(skb, QKD_A_LINK_FLAGS, link->flags) ||
 	    nla_put_u32(skb, QKD_A_LINK_KEY_LEN, link->key_len))
 		return -EMSGSIZE;
 	return put_stats(skb, &levels) ?: put_config(skb, link);
@@ -297,6 +308,7 @@ int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
 		.capacity = get_u32(attrs[QKD_A_LINK_CAPACITY], QKD_CAPACITY_DEFAULT),
 		.ttl_s = get_u32(attrs[QKD_A_LINK_TTL], 0),
 		.low = get_u32(attrs[QKD_A_LINK_LOW], 0),
+		.qber_max = get_u32(attrs[QKD_A_LINK_QBER_MAX], 0),
 	};
 	err = qkd_link_params_check(&params, attrs, info->extack);
 	if (!err)
@@ -345,7 +357,8 @@ int qkd_netlink_link_set(struct sk_buff *skb, struct genl_info *info)
 	struct qkd_link *link;
 	int err;
 
-	if (!attrs[QKD_A_LINK_TTL] && !attrs[QKD_A_LINK_LOW] && !attrs[QKD_A_LINK_CONFIG]) {
+	if (!attrs[QKD_A_LINK_TTL] && !attrs[QKD_A_LINK_LOW] && !attrs[QKD_A_LINK_QBER_MAX] &&
+	    !attrs[QKD_A_LINK_CONFIG]) {
 		NL_SET_ERR_MSG(info->extack, "nothing to change");
 		return -EINVAL;
 	}

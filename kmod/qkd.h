@@ -148,6 +148,7 @@ struct qkd_provider {
 struct qkd_link_settings {
 	u32 ttl_s;
 	u32 low;
+	u32 qber_max; /* parts per million */
 };
 
 /*
@@ -184,7 +185,8 @@ struct qkd_link {
 	bool dead;
 	bool is_low;
 	bool is_empty;
-	u32 state;
+	bool is_noisy; /* the alarm has been raised and is not due again */
+	struct qkd_link_report report;
 	unsigned long events; /* bit per enum qkd_event_type, yet to be sent */
 	unsigned int waiters;
 
@@ -205,7 +207,7 @@ struct qkd_link {
 /* Levels of a link at one moment. */
 struct qkd_levels {
 	struct qkd_link_settings settings;
-	u32 state;
+	struct qkd_link_report report;
 	u32 outbound_fresh;
 	u32 inbound_fresh;
 	u32 inbound_reserved;

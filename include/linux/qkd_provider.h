@@ -101,6 +101,7 @@ void qkd_provider_unregister(struct qkd_provider *provider);
  * @capacity: keys per direction, 0 for the default
  * @ttl_s: seconds a key may wait, 0 for ever
  * @low: outbound keys below which an event is raised, 0 for none
+ * @qber_max: QBER in parts per million above which an event is raised, 0 for the default
  */
 struct qkd_link_params {
 	const char *name;
@@ -110,6 +111,7 @@ struct qkd_link_params {
 	u32 capacity;
 	u32 ttl_s;
 	u32 low;
+	u32 qber_max;
 };
 
 /**
@@ -175,14 +177,33 @@ unsigned int qkd_link_make_room(struct qkd_link *link, unsigned int want);
  */
 enum qkd_direction qkd_link_block_direction(const struct qkd_link *link, u64 block);
 
+#define QKD_REPORT_UNKNOWN U32_MAX /* not measured */
+
 /**
- * qkd_link_report() - say whether the provider delivers
- * @link: the link
- * @state: QKD_LINK_UP or QKD_LINK_DOWN. A new link is up.
- *
- * A change raises an event. Context: any; does not sleep.
+ * struct qkd_link_report - what a provider knows of a link's quantum channel
+ * @state: QKD_LINK_UP, or QKD_LINK_DOWN if no keys come. A new link is up.
+ * @qber: quantum bit error rate in parts per million, or QKD_REPORT_UNKNOWN
+ * @rate: secret bits per second, both directions together, or QKD_REPORT_UNKNOWN
  */
-void qkd_link_report(struct qkd_link *link, u32 state);
+struct qkd_link_report {
+	u32 state;
+	u32 qber;
+	u32 rate;
+};
+
+/**
+ * qkd_link_report() - say how the quantum channel fares
+ * @link: the link
+ * @report: copied; replaces the one before
+ *
+ * For each measurement, however often they come. A change of @state raises an event, and so does
+ * a QBER above what the administrator has set for the link; that one again only after the QBER has
+ * been an eighth below it. An unknown QBER neither raises it nor makes it due again. Whether keys
+ * may still be delivered at such a QBER is for the provider to know.
+ *
+ * Context: any; does not sleep.
+ */
+void qkd_link_report(struct qkd_link *link, const struct qkd_link_report *report);
 
 void *qkd_link_priv(const struct qkd_link *link);
 void qkd_link_set_priv(struct qkd_link *link, void *priv);

@@ -83,6 +83,30 @@ struct qkd_link_stats {
 	uint64_t value[QKD_A_STATS_MAX + 1];
 };
 
+/**
+ * struct qkd_sim_settings - what a simulated link does, indexed by QKD_A_SIM_*
+ * @given: bit 1 << QKD_A_SIM_*: @value has it
+ * @value: numbers; a switch is 0 or 1
+ */
+struct qkd_sim_settings {
+	uint64_t given;
+	uint64_t value[QKD_A_SIM_MAX + 1];
+};
+
+static inline bool qkd_sim_has(const struct qkd_sim_settings *sim, int attr)
+{
+	return sim->given >> attr & 1;
+}
+
+static inline void qkd_sim_give(struct qkd_sim_settings *sim, int attr, uint64_t value)
+{
+	sim->given |= (uint64_t)1 << attr;
+	sim->value[attr] = value;
+}
+
+/* What the provider has not measured */
+#define QKD_UNKNOWN UINT32_MAX
+
 struct qkd_link_info {
 	char name[QKD_LINK_NAME_LEN];
 	char provider[QKD_LINK_NAME_LEN];
@@ -95,8 +119,10 @@ struct qkd_link_info {
 	uint32_t capacity;
 	uint32_t ttl_s;
 	uint32_t low;
-	bool has_sim;
-	uint32_t sim_rate; /* bits per second */
+	uint32_t qber_max; /* parts per million; likewise below */
+	uint32_t qber; /* or QKD_UNKNOWN */
+	uint32_t rate; /* secret bits per second, or QKD_UNKNOWN */
+	struct qkd_sim_settings sim; /* nothing is given if it is not simulated */
 	struct qkd_link_stats stats;
 };
 
@@ -109,6 +135,7 @@ struct qkd_link_request {
 	const uint32_t *capacity; /* NULL: the kernel's default; likewise below */
 	const uint32_t *ttl_s;
 	const uint32_t *low;
+	const uint32_t *qber_max;
 	int sim_seed_fd; /* memfd with the seed; -1: none */
 	const uint32_t *sim_rate;
 };
@@ -118,7 +145,8 @@ struct qkd_link_change {
 	const char *name;
 	const uint32_t *ttl_s;
 	const uint32_t *low;
-	const uint32_t *sim_rate;
+	const uint32_t *qber_max;
+	struct qkd_sim_settings sim;
 };
 
 struct qkd_event {

@@ -50,7 +50,7 @@ static u8 *put_sae(u8 *p, const char *sae)
 	return p + len;
 }
 
-int qkd_sim_prf_init(struct qkd_sim_prf *prf, const u8 *seed, size_t seed_len, const char *sae_a,
+int qkd_sim_prf_init(struct qkd_sim_prf *prf, const struct qkd_sim_seed *seed, const char *sae_a,
 		     const char *sae_b)
 {
 	u8 *p = prf->msg;
@@ -64,7 +64,7 @@ int qkd_sim_prf_init(struct qkd_sim_prf *prf, const u8 *seed, size_t seed_len, c
 	prf->hmac = crypto_alloc_shash("hmac(sha256)", 0, 0);
 	if (IS_ERR(prf->hmac))
 		return PTR_ERR(prf->hmac);
-	err = crypto_shash_setkey(prf->hmac, seed, seed_len);
+	err = crypto_shash_setkey(prf->hmac, seed->bytes, seed->len);
 	if (err)
 		crypto_free_shash(prf->hmac);
 	return err;

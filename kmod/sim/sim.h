@@ -7,10 +7,37 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <net/netlink.h>
 #include <linux/qkd_provider.h>
 #include <uapi/linux/qkd_netlink.h>
 
 #define QKD_SIM_KEY_LEN 32
+
+/* seed.c */
+struct qkd_sim_seed {
+	u8 bytes[QKD_SIM_SEED_LEN_MAX];
+	size_t len;
+};
+
+int qkd_sim_seed_read(struct nlattr *attr, struct qkd_sim_seed *seed,
+		      struct netlink_ext_ack *extack);
+
+/* config.c: all of them may change while a link is in use. Numbers as of QKD_A_SIM_*. */
+struct qkd_sim_settings {
+	u32 rate;
+	u32 qber;
+};
+
+extern const struct nla_policy qkd_sim_policy[QKD_A_SIM_MAX + 1];
+extern const struct qkd_sim_settings qkd_sim_defaults;
+
+int qkd_sim_settings_read(struct nlattr **attrs, struct qkd_sim_settings *settings,
+			  struct netlink_ext_ack *extack);
+int qkd_sim_settings_fill(const struct qkd_sim_settings *settings, struct sk_buff *skb);
+
+/* channel.c */
+bool qkd_sim_channel_works(const struct qkd_sim_settings *settings);
+void qkd_sim_channel_report(struct qkd_link *link, const struct qkd_sim_settings *settings);
 
 /* The domain, two SAE IDs with a length byte each, a label, a block number or tag. */
 #define QKD_SIM_MSG_MAX (16 + 2 * (1 + QKD_SAE_ID_LEN_MAX) + 4 + 8)
@@ -22,7 +49,7 @@ struct qkd_sim_prf {
 	u8 msg[QKD_SIM_MSG_MAX];
 };
 
-int qkd_sim_prf_init(struct qkd_sim_prf *prf, const u8 *seed, size_t seed_len, const char *sae_a,
+int qkd_sim_prf_init(struct qkd_sim_prf *prf, const struct qkd_sim_seed *seed, const char *sae_a,
 		     const char *sae_b);
 void qkd_sim_prf_exit(struct qkd_sim_prf *prf);
 int qkd_sim_prf_key(struct qkd_sim_prf *prf, u64 block, u8 key[QKD_SIM_KEY_LEN]);
@@ -34,11 +61,11 @@ struct qkd_sim_link;
 
 extern struct workqueue_struct *qkd_sim_wq;
 
-struct qkd_sim_link *qkd_sim_link_start(struct qkd_link *link, const u8 *seed, size_t seed_len,
-					u32 rate);
+struct qkd_sim_link *qkd_sim_link_start(struct qkd_link *link, const struct qkd_sim_seed *seed,
+					const struct qkd_sim_settings *settings);
 void qkd_sim_link_stop(struct qkd_sim_link *sim);
 int qkd_sim_link_seek(struct qkd_sim_link *sim, const u8 id[QKD_KEY_ID_LEN]);
-void qkd_sim_link_set_rate(struct qkd_sim_link *sim, u32 rate);
-u32 qkd_sim_link_rate(const struct qkd_sim_link *sim);
+void qkd_sim_link_set(struct qkd_sim_link *sim, const struct qkd_sim_settings *settings);
+const struct qkd_sim_settings *qkd_sim_link_settings(const struct qkd_sim_link *sim);
 
 #endif /* _QKD_SIM_H */

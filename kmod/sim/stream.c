@@ -38,10 +38,13 @@ struct stream {
 	bool stalled;
 };
 
-/* Owned by the link, from link_open to link_close. @lock covers @prf, @streams and @last. */
+/*
+ * Owned by the link, from link_open to link_close. @lock covers all that changes; @settings are written
+ * in the core's callbacks only, which are serialised, so another of them may read without it.
+ */
 struct qkd_sim_link {
 	struct qkd_link *link;
-	u32 rate;
+	struct qkd_sim_settings settings;
 	u64 credit_max;
 	struct mutex lock; /* work and look-ups meet here */
 	struct qkd_sim_prf prf;
@@ -88,10 +91,12 @@ static unsigned int run_stream(struct qkd_sim_link *sim, struct stream *stream, 
 static void add_credit(struct qkd_sim_link *sim)
 {
 	u64 now = ktime_get_boottime_ns();
-	u64 earned = min(now - sim->last, ELAPSED_MAX) * sim->rate;
+	u64 earned = min(now - sim->last, ELAPSED_MAX) * sim->settings.rate;
 	int i;
 
 	sim->last = now;
+	if (!qkd_sim_channel_works(&sim->settings))
+		return;
 	for (i = 0; i < ARRAY_SIZE(sim->streams); i++)
 		sim->streams[i].credit = min(sim->streams[i].credit + earned, sim->credit_max);
 }
@@ -103,7 +108,7 @@ static unsigned long stream_delay(const struct qkd_sim_link *sim, const struct s
 		return STALL_DELAY;
 	if (stream->credit >= KEY_COST)
 		return 0;
-	return nsecs_to_jiffies(div_u64(KEY_COST - stream->credit, sim->rate)) + 1;
+	return nsecs_to_jiffies(div_u64(KEY_COST - stream->credit, sim->settings.rate)) + 1;
 }
 
 static void stream_work(struct work_struct *work)
@@ -114,7 +119,7 @@ static void stream_work(struct work_struct *work)
 
 	mutex_lock(&sim->lock);
 	add_credit(sim);
-	for (i = 0; i < ARRAY_SIZE(sim->streams); i++) {
+	for (i = 0; qkd_sim_channel_works(&sim->settings) && i < ARRAY_SIZE(sim->streams); i++) {
 		run_stream(sim, &sim->streams[i], BATCH_MAX);
 		delay = min(delay, stream_delay(sim, &sim->streams[i]));
 	}
@@ -122,10 +127,11 @@ static void stream_work(struct work_struct *work)
 	queue_delayed_work(qkd_sim_wq, &sim->work, delay);
 }
 
-static void set_rate(struct qkd_sim_link *sim, u32 rate)
+static void apply_settings(struct qkd_sim_link *sim, const struct qkd_sim_settings *settings)
 {
-	sim->rate = rate;
-	sim->credit_max = max_t(u64, BURST_MIN, rate / (4 * 2 * KEY_BITS)) * KEY_COST;
+	sim->settings = *settings;
+	sim->credit_max = max_t(u64, BURST_MIN, settings->rate / (4 * 2 * KEY_BITS)) * KEY_COST;
+	qkd_sim_channel_report(sim->link, settings);
 }
 
 static void init_streams(struct qkd_sim_link *sim)
@@ -140,8 +146,8 @@ static void init_streams(struct qkd_sim_link *sim)
 	sim->last = ktime_get_boottime_ns();
 }
 
-struct qkd_sim_link *qkd_sim_link_start(struct qkd_link *link, const u8 *seed, size_t seed_len,
-					u32 rate)
+struct qkd_sim_link *qkd_sim_link_start(struct qkd_link *link, const struct qkd_sim_seed *seed,
+					const struct qkd_sim_settings *settings)
 {
 	bool is_a = qkd_link_role(link) == QKD_ROLE_A;
 	const char *local = qkd_link_local_sae(link);
@@ -151,14 +157,13 @@ struct qkd_sim_link *qkd_sim_link_start(struct qkd_link *link, const u8 *seed, s
 
 	if (!sim)
 		return ERR_PTR(-ENOMEM);
-	err = qkd_sim_prf_init(&sim->prf, seed, seed_len, is_a ? local : remote,
-			       is_a ? remote : local);
+	err = qkd_sim_prf_init(&sim->prf, seed, is_a ? local : remote, is_a ? remote : local);
 	if (err) {
 		kfree(sim);
 		return ERR_PTR(err);
 	}
 	sim->link = link;
-	set_rate(sim, rate);
+	apply_settings(sim, settings);
 	mutex_init(&sim->lock);
 	init_streams(sim);
 	INIT_DELAYED_WORK(&sim->work, stream_work);
@@ -208,7 +213,8 @@ int qkd_sim_link_seek(struct qkd_sim_link *sim, const u8 id[QKD_KEY_ID_LEN])
 	err = qkd_sim_prf_block(&sim->prf, id, &block);
 	if (!err) {
 		stream = &sim->streams[block & 1];
-		if (stream->dir != QKD_INBOUND || block < stream->next)
+		if (stream->dir != QKD_INBOUND || block < stream->next ||
+		    !qkd_sim_channel_works(&sim->settings))
 			err = -ENOKEY;
 		else
 			err = jump_to(sim, stream, block);
@@ -217,17 +223,17 @@ int qkd_sim_link_seek(struct qkd_sim_link *sim, const u8 id[QKD_KEY_ID_LEN])
 	return err ? -ENOKEY : 0;
 }
 
-/* What has been earned was earned at the old rate. Serialised, with reading it, by the core. */
-void qkd_sim_link_set_rate(struct qkd_sim_link *sim, u32 rate)
+/* What has been earned was earned at the old rate. */
+void qkd_sim_link_set(struct qkd_sim_link *sim, const struct qkd_sim_settings *settings)
 {
 	mutex_lock(&sim->lock);
 	add_credit(sim);
-	set_rate(sim, rate);
+	apply_settings(sim, settings);
 	mutex_unlock(&sim->lock);
 	mod_delayed_work(qkd_sim_wq, &sim->work, 0);
 }
 
-u32 qkd_sim_link_rate(const struct qkd_sim_link *sim)
+const struct qkd_sim_settings *qkd_sim_link_settings(const struct qkd_sim_link *sim)
 {
-	return sim->rate;
+	return &sim->settings;
 }

@@ -43,8 +43,8 @@ TEST_F(link, a_link_is_shown_as_it_was_added)
 	EXPECT_EQ(77, info.capacity);
 	EXPECT_EQ(88, info.ttl_s);
 	EXPECT_EQ(9, info.low);
-	EXPECT_TRUE(info.has_sim);
-	EXPECT_EQ(12345, info.sim_rate);
+	EXPECT_TRUE(qkd_sim_has(&info.sim, QKD_A_SIM_RATE));
+	EXPECT_EQ(12345, info.sim.value[QKD_A_SIM_RATE]);
 }
 
 /* Settings that change */
@@ -52,10 +52,10 @@ TEST_F(link, a_link_is_shown_as_it_was_added)
 static int set_link(struct qkd_nl *nl, const uint32_t *ttl_s, const uint32_t *low,
 		    const uint32_t *rate)
 {
-	const struct qkd_link_change change = {
-		.name = LINK, .ttl_s = ttl_s, .low = low, .sim_rate = rate
-	};
+	struct qkd_link_change change = { .name = LINK, .ttl_s = ttl_s, .low = low };
 
+	if (rate)
+		qkd_sim_give(&change.sim, QKD_A_SIM_RATE, *rate);
 	return qkd_nl_link_set(nl, &change);
 }
 
@@ -72,12 +72,12 @@ TEST_F(link, what_is_set_is_shown_and_the_rest_stays)
 	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
 	EXPECT_EQ(99, info.ttl_s);
 	EXPECT_EQ(9, info.low);
-	EXPECT_EQ(12345, info.sim_rate);
+	EXPECT_EQ(12345, info.sim.value[QKD_A_SIM_RATE]);
 	ASSERT_EQ(0, set_link(self->nl, NULL, &low, &rate));
 	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
 	EXPECT_EQ(99, info.ttl_s);
 	EXPECT_EQ(3, info.low);
-	EXPECT_EQ(54321, info.sim_rate);
+	EXPECT_EQ(54321, info.sim.value[QKD_A_SIM_RATE]);
 }
 
 static uint64_t level(struct qkd_nl *nl)

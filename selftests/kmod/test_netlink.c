@@ -439,14 +439,14 @@ TEST_F(netlink, link_set_changes_all_or_nothing)
 	EXPECT_EQ(-EINVAL, transact(self));
 	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
 	EXPECT_EQ(0, info.ttl_s);
-	EXPECT_EQ(QKD_SIM_RATE_DEFAULT, info.sim_rate);
+	EXPECT_EQ(QKD_SIM_RATE_DEFAULT, info.sim.value[QKD_A_SIM_RATE]);
 	start_link_set(self);
 	put_u32(self, QKD_A_LINK_TTL, 5);
 	put_config(self, -1, QKD_SIM_RATE_MIN);
 	EXPECT_EQ(0, transact(self));
 	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
 	EXPECT_EQ(5, info.ttl_s);
-	EXPECT_EQ(QKD_SIM_RATE_MIN, info.sim_rate);
+	EXPECT_EQ(QKD_SIM_RATE_MIN, info.sim.value[QKD_A_SIM_RATE]);
 }
 
 TEST_F(netlink, unknown_commands_and_attributes_are_refused)
@@ -642,7 +642,7 @@ TEST_F(netlink, what_is_left_out_has_its_default)
 	EXPECT_EQ(QKD_CAPACITY_DEFAULT, info.capacity);
 	EXPECT_EQ(0, info.ttl_s);
 	EXPECT_EQ(0, info.low);
-	EXPECT_EQ(QKD_SIM_RATE_DEFAULT, info.sim_rate);
+	EXPECT_EQ(QKD_SIM_RATE_DEFAULT, info.sim.value[QKD_A_SIM_RATE]);
 }
 
 /* No secret in any message */

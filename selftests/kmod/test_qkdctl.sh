@@ -107,16 +107,19 @@ test_provider_list() {
 
 test_link_add_and_show() {
 	clean
-	add alpha b rate 4096 capacity 100 ttl 600 low 5
+	add alpha b rate 4096 capacity 100 ttl 600 low 5 qber-max 90000
 	qkdctl link show alpha >"$dir/text"
 	cat "$dir/text"
 	grep -qx 'alpha: provider sim state up simulated' "$dir/text"
 	grep -qx '    local site-b remote site-a role b' "$dir/text"
-	grep -qx '    key-length 32 capacity 100 ttl 600 low 5 rate 4096' "$dir/text"
+	grep -qx '    key-length 32 capacity 100 ttl 600 low 5' "$dir/text"
+	grep -qx '    qber-max 90000 qber 20000 rate 4096' "$dir/text"
+	grep -qx '    sim rate 4096 qber 20000' "$dir/text"
 	grep -Eqx '    outbound [0-9]+ inbound [0-9]+ reserved 0' "$dir/text"
 	json qkdctl link show alpha --json
 	has '"name":"alpha"' '"provider":"sim"' '"local":"site-b"' '"remote":"site-a"' '"role":"b"' '"state":"up"' \
 		'"simulated":true' '"key_length":32' '"capacity":100' '"ttl":600' '"low":5' '"rate":4096' \
+		'"qber_max":90000' '"qber":20000' '"sim":{"rate":4096,"qber":20000}' \
 		'"stats":{"outbound_fresh":'
 }
 
@@ -165,9 +168,13 @@ test_link_set_and_sim_set() {
 	clean
 	add alpha a rate 256
 	[[ -z $(qkdctl link set alpha ttl 99 low 7) ]]
-	qkdctl link show alpha | grep -qx '    key-length 32 capacity 1024 ttl 99 low 7 rate 256'
-	[[ -z $(qkdctl sim set alpha rate 300) ]]
-	qkdctl link show alpha | grep -qx '    key-length 32 capacity 1024 ttl 99 low 7 rate 300'
+	[[ -z $(qkdctl link set alpha qber-max 70000) ]]
+	qkdctl link show alpha | grep -qx '    key-length 32 capacity 1024 ttl 99 low 7'
+	qkdctl link show alpha | grep -qx '    qber-max 70000 qber 20000 rate 256'
+	[[ -z $(qkdctl sim set alpha rate 300 qber 30000) ]]
+	qkdctl link show alpha | grep -qx '    qber-max 70000 qber 30000 rate 300'
+	[[ -z $(qkdctl sim set alpha qber 110001) ]]
+	qkdctl link show alpha | grep -q 'state down'
 	json qkdctl -j link set alpha low 0
 	has '"link":"alpha"' '"result":"set"'
 	says 1 'no such link' qkdctl link set beta low 0
@@ -176,6 +183,8 @@ test_link_set_and_sim_set() {
 	says 2 'what is to change' qkdctl link set alpha
 	says 2 "unknown word 'rate'" qkdctl link set alpha rate 300
 	says 2 'a number from 256 to' qkdctl sim set alpha rate 255
+	says 2 'a number from 0 to 500000' qkdctl sim set alpha qber 500001
+	says 2 'a number from 1 to 1000000' qkdctl link set alpha qber-max 0
 	says 2 'the name of a link is wanted' qkdctl sim set
 }
 
@@ -207,13 +216,13 @@ test_sim_physics_is_applied() {
 	clean
 	add alpha a
 	physics 50 2e6 alpha | grep -qx 'rate 445.191'
-	qkdctl link show alpha | grep -q ' rate 445$'
+	qkdctl link show alpha | grep -qx '    sim rate 445 qber 33413'
 	json physics 20 2e6 alpha --json
 	has '"link":"alpha"'
-	qkdctl link show alpha | grep -q ' rate 1924$'
+	qkdctl link show alpha | grep -q ' sim rate 1924 '
 	physics 140 2e6 alpha 2>"$dir/err"
 	grep -q "fewer than the simulator's least" "$dir/err"
-	qkdctl link show alpha | grep -q ' rate 256$'
+	qkdctl link show alpha | grep -q ' sim rate 256 '
 	says 1 'the most is 142.209 km' physics 143 2e6 alpha
 	says 1 'no such link' physics 50 2e6 beta
 }

@@ -98,6 +98,9 @@ static struct nl_msg *link_message(const struct change *change, const char *prov
 	if (!change || change->type != QKD_A_LINK_STATS)
 		put_stats(msg, sizeof(uint64_t));
 	put_config(msg);
+	put_u32(msg, change, QKD_A_LINK_QBER_MAX, 110000);
+	put_u32(msg, change, QKD_A_LINK_QBER, 25000);
+	put_u32(msg, change, QKD_A_LINK_RATE, 64000);
 	return msg;
 }
 
@@ -126,8 +129,11 @@ static void link_is_read_whole(void **state)
 	assert_int_equal(info.capacity, 1024);
 	assert_int_equal(info.ttl_s, 60);
 	assert_int_equal(info.low, 7);
-	assert_true(info.has_sim);
-	assert_int_equal(info.sim_rate, 65536);
+	assert_int_equal(info.qber_max, 110000);
+	assert_int_equal(info.qber, 25000);
+	assert_int_equal(info.rate, 64000);
+	assert_int_equal(info.sim.given, 1 << QKD_A_SIM_RATE);
+	assert_int_equal(info.sim.value[QKD_A_SIM_RATE], 65536);
 	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++)
 		assert_true(info.stats.value[i] == 0x100000000ULL + (uint64_t)i);
 }
@@ -159,6 +165,10 @@ static void link_with_a_wrong_length_is_refused(void **state)
 		{ QKD_A_LINK_LOW, OTHER_LENGTH, 0 },
 		{ QKD_A_LINK_FLAGS, OTHER_LENGTH, 8 },
 		{ QKD_A_LINK_KEY_LEN, OTHER_LENGTH, 1 },
+		{ QKD_A_LINK_QBER_MAX, MISSING, 0 },
+		{ QKD_A_LINK_QBER_MAX, OTHER_LENGTH, 1 },
+		{ QKD_A_LINK_QBER, OTHER_LENGTH, 8 },
+		{ QKD_A_LINK_RATE, OTHER_LENGTH, 8 },
 	};
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
@@ -166,6 +176,49 @@ static void link_with_a_wrong_length_is_refused(void **state)
 
 		assert_int_equal(parse_link(&changes[i], &info), -EPROTO);
 	}
+}
+
+static void what_was_not_measured_is_unknown(void **state)
+{
+	static const struct change changes[] = {
+		{ QKD_A_LINK_QBER, MISSING, 0 },
+		{ QKD_A_LINK_RATE, MISSING, 0 },
+	};
+	struct qkd_link_info info;
+
+	assert_int_equal(parse_link(&changes[0], &info), 0);
+	assert_int_equal(info.qber, QKD_UNKNOWN);
+	assert_int_equal(info.rate, 64000);
+	assert_int_equal(parse_link(&changes[1], &info), 0);
+	assert_int_equal(info.qber, 25000);
+	assert_int_equal(info.rate, QKD_UNKNOWN);
+}
+
+static void simulator_settings_of_another_width_are_refused(void **state)
+{
+	struct nl_msg *msg = message(QKD_CMD_LINK_GET);
+	struct qkd_sim_settings sim = { 0 };
+	struct nlattr *nest = nla_nest_start(msg, QKD_A_LINK_CONFIG);
+
+	assert_int_equal(nla_put_u8(msg, QKD_A_SIM_RATE, 1), 0);
+	nla_nest_end(msg, nest);
+	assert_int_equal(qkd_sim_parse(nest, &sim), -EPROTO);
+	nlmsg_free(msg);
+}
+
+static void simulator_settings_are_read_as_they_are_written(void **state)
+{
+	struct nl_msg *msg = message(QKD_CMD_LINK_SET);
+	struct qkd_sim_settings out = { 0 }, in = { 0 };
+
+	assert_int_equal(qkd_sim_put(msg, -1, &out), 0);
+	assert_int_equal(genlmsg_attrlen(genlmsg_hdr(nlmsg_hdr(msg)), 0), 0);
+	qkd_sim_give(&out, QKD_A_SIM_RATE, 300);
+	qkd_sim_give(&out, QKD_A_SIM_QBER, 500000);
+	assert_int_equal(qkd_sim_put(msg, -1, &out), 0);
+	assert_int_equal(qkd_sim_parse(genlmsg_attrdata(genlmsg_hdr(nlmsg_hdr(msg)), 0), &in), 0);
+	assert_memory_equal(&in, &out, sizeof(in));
+	nlmsg_free(msg);
 }
 
 static void text_without_its_end_is_refused(void **state)
@@ -197,7 +250,7 @@ static void configuration_of_another_provider_is_left_alone(void **state)
 	struct qkd_link_info info;
 
 	assert_int_equal(qkd_parse_link(nlmsg_hdr(msg), &info), 0);
-	assert_false(info.has_sim);
+	assert_int_equal(info.sim.given, 0);
 	nlmsg_free(msg);
 }
 
@@ -359,6 +412,9 @@ int main(void)
 		cmocka_unit_test(link_is_read_whole),
 		cmocka_unit_test(link_with_an_attribute_missing_is_refused),
 		cmocka_unit_test(link_with_a_wrong_length_is_refused),
+		cmocka_unit_test(what_was_not_measured_is_unknown),
+		cmocka_unit_test(simulator_settings_of_another_width_are_refused),
+		cmocka_unit_test(simulator_settings_are_read_as_they_are_written),
 		cmocka_unit_test(text_without_its_end_is_refused),
 		cmocka_unit_test(statistics_of_another_width_are_refused),
 		cmocka_unit_test(configuration_of_another_provider_is_left_alone),

@@ -92,10 +92,10 @@ static void link_set_takes_what_is_named(void **state)
 	assert_string_equal(args.change.name, "alpha");
 	assert_int_equal(*args.change.low, 3);
 	assert_null(args.change.ttl_s);
-	assert_null(args.change.sim_rate);
+	assert_int_equal(args.change.sim.given, 0);
 	split(&line, "alpha rate 256");
 	assert_int_equal(args_sim_set(line.argc, line.argv, &args, problem), 0);
-	assert_int_equal(*args.change.sim_rate, 256);
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_RATE], 256);
 	assert_null(args.change.low);
 	assert_int_equal(args_link_set(line.argc, line.argv, &args, problem), -EINVAL);
 	split(&line, "alpha");

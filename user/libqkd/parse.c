@@ -41,10 +41,9 @@ static struct nla_policy link_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_KEY_LEN] = EXACT(NLA_U32, 4),
 	[QKD_A_LINK_STATS] = { .type = NLA_NESTED },
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
-};
-
-static struct nla_policy sim_policy[QKD_A_SIM_MAX + 1] = {
-	[QKD_A_SIM_RATE] = EXACT(NLA_U32, 4),
+	[QKD_A_LINK_QBER_MAX] = EXACT(NLA_U32, 4),
+	[QKD_A_LINK_QBER] = EXACT(NLA_U32, 4),
+	[QKD_A_LINK_RATE] = EXACT(NLA_U32, 4),
 };
 
 static struct nla_policy event_policy[QKD_A_EVENT_MAX + 1] = {
@@ -95,18 +94,13 @@ static int parse_stats(struct nlattr *nest, struct qkd_link_stats *stats)
 
 static int parse_config(struct nlattr *nest, struct qkd_link_info *info)
 {
-	struct nlattr *attrs[QKD_A_SIM_MAX + 1];
-
 	/* The nest is the provider's own: another provider's numbers mean something else. */
-	if (strcmp(info->provider, "sim"))
-		return 0;
-	if (nla_parse_nested(attrs, QKD_A_SIM_MAX, nest, sim_policy) < 0)
-		return -EPROTO;
-	if (!attrs[QKD_A_SIM_RATE])
-		return 0;
-	info->has_sim = true;
-	info->sim_rate = nla_get_u32(attrs[QKD_A_SIM_RATE]);
-	return 0;
+	return strcmp(info->provider, "sim") ? 0 : qkd_sim_parse(nest, &info->sim);
+}
+
+static uint32_t measured(struct nlattr *attr)
+{
+	return attr ? nla_get_u32(attr) : QKD_UNKNOWN;
 }
 
 static bool all_present(struct nlattr **attrs, int first, int last)
@@ -125,7 +119,7 @@ int qkd_parse_link(struct nlmsghdr *hdr, struct qkd_link_info *info)
 	memset(info, 0, sizeof(*info));
 	if (!parse(hdr, QKD_CMD_LINK_GET, attrs, QKD_A_LINK_MAX, link_policy))
 		return -EPROTO;
-	if (!all_present(attrs, QKD_A_LINK_NAME, QKD_A_LINK_STATS))
+	if (!all_present(attrs, QKD_A_LINK_NAME, QKD_A_LINK_STATS) || !attrs[QKD_A_LINK_QBER_MAX])
 		return -EPROTO;
 	COPY(info->name, attrs[QKD_A_LINK_NAME]);
 	COPY(info->provider, attrs[QKD_A_LINK_PROVIDER]);
@@ -138,6 +132,9 @@ int qkd_parse_link(struct nlmsghdr *hdr, struct qkd_link_info *info)
 	info->capacity = nla_get_u32(attrs[QKD_A_LINK_CAPACITY]);
 	info->ttl_s = nla_get_u32(attrs[QKD_A_LINK_TTL]);
 	info->low = nla_get_u32(attrs[QKD_A_LINK_LOW]);
+	info->qber_max = nla_get_u32(attrs[QKD_A_LINK_QBER_MAX]);
+	info->qber = measured(attrs[QKD_A_LINK_QBER]);
+	info->rate = measured(attrs[QKD_A_LINK_RATE]);
 	ret = parse_stats(attrs[QKD_A_LINK_STATS], &info->stats);
 	if (!ret && attrs[QKD_A_LINK_CONFIG])
 		ret = parse_config(attrs[QKD_A_LINK_CONFIG], info);

@@ -28,6 +28,11 @@ int qkd_parse_provider(struct nlmsghdr *hdr, struct qkd_provider_info *info);
 int qkd_parse_link(struct nlmsghdr *hdr, struct qkd_link_info *info);
 int qkd_parse_event(struct nlmsghdr *hdr, struct qkd_event *event);
 
+/* sim.c: the nest QKD_A_LINK_CONFIG of provider "sim"; 0, -EPROTO or -EMSGSIZE */
+int qkd_sim_parse(struct nlattr *nest, struct qkd_sim_settings *sim);
+/* No nest if there is nothing to put. @seed_fd is -1 without one. */
+int qkd_sim_put(struct nl_msg *msg, int seed_fd, const struct qkd_sim_settings *sim);
+
 /* Called for each message of an answer; a negative errno makes the request fail with it. */
 typedef int (*qkd_nl_answer_cb)(struct nlmsghdr *hdr, void *arg);
 

@@ -129,24 +129,10 @@ static int put_optional_u32(struct nl_msg *msg, int type, const uint32_t *value)
 	return value ? nla_put_u32(msg, type, *value) : 0;
 }
 
-static int put_sim(struct nl_msg *msg, int seed_fd, const uint32_t *rate)
-{
-	struct nlattr *nest;
-
-	if (seed_fd < 0 && !rate)
-		return 0;
-	nest = nla_nest_start(msg, QKD_A_LINK_CONFIG | NLA_F_NESTED);
-	if (!nest)
-		return -EMSGSIZE;
-	if (seed_fd >= 0 && nla_put_s32(msg, QKD_A_SIM_SEED_FD, seed_fd) < 0)
-		return -EMSGSIZE;
-	if (put_optional_u32(msg, QKD_A_SIM_RATE, rate) < 0)
-		return -EMSGSIZE;
-	return nla_nest_end(msg, nest) < 0 ? -EMSGSIZE : 0;
-}
-
 static int put_link(struct nl_msg *msg, const struct qkd_link_request *request)
 {
+	struct qkd_sim_settings sim = { 0 };
+
 	if (nla_put_string(msg, QKD_A_LINK_NAME, request->name) < 0 ||
 	    nla_put_string(msg, QKD_A_LINK_PROVIDER, request->provider) < 0 ||
 	    nla_put_string(msg, QKD_A_LINK_LOCAL_SAE, request->local_sae) < 0 ||
@@ -154,18 +140,22 @@ static int put_link(struct nl_msg *msg, const struct qkd_link_request *request)
 	    nla_put_u8(msg, QKD_A_LINK_ROLE, request->role) < 0 ||
 	    put_optional_u32(msg, QKD_A_LINK_CAPACITY, request->capacity) < 0 ||
 	    put_optional_u32(msg, QKD_A_LINK_TTL, request->ttl_s) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_LOW, request->low) < 0)
+	    put_optional_u32(msg, QKD_A_LINK_LOW, request->low) < 0 ||
+	    put_optional_u32(msg, QKD_A_LINK_QBER_MAX, request->qber_max) < 0)
 		return -EMSGSIZE;
-	return put_sim(msg, request->sim_seed_fd, request->sim_rate);
+	if (request->sim_rate)
+		qkd_sim_give(&sim, QKD_A_SIM_RATE, *request->sim_rate);
+	return qkd_sim_put(msg, request->sim_seed_fd, &sim);
 }
 
 static int put_change(struct nl_msg *msg, const struct qkd_link_change *change)
 {
 	if (nla_put_string(msg, QKD_A_LINK_NAME, change->name) < 0 ||
 	    put_optional_u32(msg, QKD_A_LINK_TTL, change->ttl_s) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_LOW, change->low) < 0)
+	    put_optional_u32(msg, QKD_A_LINK_LOW, change->low) < 0 ||
+	    put_optional_u32(msg, QKD_A_LINK_QBER_MAX, change->qber_max) < 0)
 		return -EMSGSIZE;
-	return put_sim(msg, -1, change->sim_rate);
+	return qkd_sim_put(msg, -1, &change->sim);
 }
 
 /* Sends @msg if @put, which filled it, was well. */

@@ -151,7 +151,19 @@ static const uint32_t *optional(const struct word *word, uint32_t *value)
 
 int args_link_add(int argc, char **argv, struct link_add_args *args, char *problem)
 {
-	enum { PROVIDER, LOCAL, REMOTE, ROLE, SEED_FILE, RATE, CAPACITY, TTL, LOW, WORDS };
+	enum {
+		PROVIDER,
+		LOCAL,
+		REMOTE,
+		ROLE,
+		SEED_FILE,
+		RATE,
+		CAPACITY,
+		TTL,
+		LOW,
+		QBER_MAX,
+		WORDS
+	};
 	struct word words[WORDS] = {
 		[PROVIDER] = { .name = "provider" },
 		[LOCAL] = { .name = "local" },
@@ -162,6 +174,7 @@ int args_link_add(int argc, char **argv, struct link_add_args *args, char *probl
 		[CAPACITY] = { "capacity", NULL, true, 1, QKD_CAPACITY_MAX, 0 },
 		[TTL] = { "ttl", NULL, true, 0, QKD_TTL_MAX, 0 },
 		[LOW] = { "low", NULL, true, 0, QKD_CAPACITY_MAX, 0 },
+		[QBER_MAX] = { "qber-max", NULL, true, 1, QKD_PPM, 0 },
 	};
 	struct qkd_link_request *request = &args->request;
 
@@ -187,6 +200,7 @@ int args_link_add(int argc, char **argv, struct link_add_args *args, char *probl
 	request->capacity = optional(&words[CAPACITY], &args->capacity);
 	request->ttl_s = optional(&words[TTL], &args->ttl_s);
 	request->low = optional(&words[LOW], &args->low);
+	request->qber_max = optional(&words[QBER_MAX], &args->qber_max);
 	request->sim_rate = optional(&words[RATE], &args->rate);
 	args->seed_file = words[SEED_FILE].text;
 	return 0;
@@ -208,29 +222,35 @@ static int change_words(int argc, char **argv, struct link_set_args *args, struc
 
 int args_link_set(int argc, char **argv, struct link_set_args *args, char *problem)
 {
-	enum { TTL, LOW, WORDS };
+	enum { TTL, LOW, QBER_MAX, WORDS };
 	struct word words[WORDS] = {
 		[TTL] = { "ttl", NULL, true, 0, QKD_TTL_MAX, 0 },
 		[LOW] = { "low", NULL, true, 0, QKD_CAPACITY_MAX, 0 },
+		[QBER_MAX] = { "qber-max", NULL, true, 1, QKD_PPM, 0 },
 	};
 
 	if (change_words(argc, argv, args, words, WORDS, problem))
 		return -EINVAL;
 	args->change.ttl_s = optional(&words[TTL], &args->ttl_s);
 	args->change.low = optional(&words[LOW], &args->low);
+	args->change.qber_max = optional(&words[QBER_MAX], &args->qber_max);
 	return 0;
 }
 
 int args_sim_set(int argc, char **argv, struct link_set_args *args, char *problem)
 {
-	enum { RATE, WORDS };
-	struct word words[WORDS] = {
-		[RATE] = { "rate", NULL, true, QKD_SIM_RATE_MIN, QKD_SIM_RATE_MAX, 0 },
+	static const int attrs[] = { QKD_A_SIM_RATE, QKD_A_SIM_QBER };
+	struct word words[] = {
+		{ "rate", NULL, true, QKD_SIM_RATE_MIN, QKD_SIM_RATE_MAX, 0 },
+		{ "qber", NULL, true, 0, QKD_SIM_QBER_MAX, 0 },
 	};
+	const size_t count = sizeof(words) / sizeof(words[0]);
 
-	if (change_words(argc, argv, args, words, WORDS, problem))
+	if (change_words(argc, argv, args, words, count, problem))
 		return -EINVAL;
-	args->change.sim_rate = optional(&words[RATE], &args->rate);
+	for (size_t i = 0; i < count; i++)
+		if (words[i].text)
+			qkd_sim_give(&args->change.sim, attrs[i], words[i].number);
 	return 0;
 }
 

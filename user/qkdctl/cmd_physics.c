@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What fibre and equipment yield, and a simulated link that yields the same */
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,15 +84,16 @@ static uint32_t simulated_rate(double rate)
 	return (uint32_t)rate;
 }
 
-static int set(const char *link, double bits)
+static int set(const char *link, const struct physics_yield *yield)
 {
-	const uint32_t rate = simulated_rate(bits);
-	const struct qkd_link_change change = { .name = link, .sim_rate = &rate };
+	struct qkd_link_change change = { .name = link };
 	struct qkd_nl *nl;
 	int ret = qkd_nl_open(&nl);
 
 	if (ret)
 		return fail(TRY_NETLINK, NULL, ret, NULL);
+	qkd_sim_give(&change.sim, QKD_A_SIM_RATE, simulated_rate(yield->rate));
+	qkd_sim_give(&change.sim, QKD_A_SIM_QBER, (uint64_t)lround(yield->qber * QKD_PPM));
 	ret = qkd_nl_link_set(nl, &change);
 	ret = ret ? fail(TRY_LINK, link, ret, nl) : EXIT_OK;
 	qkd_nl_close(nl);
@@ -102,7 +104,7 @@ static int apply(const char *link, const struct physics_setup *setup,
 		 const struct physics_yield *yield)
 {
 	if (yield->per_pulse > 0)
-		return set(link, yield->rate);
+		return set(link, yield);
 	log_error("%s: no secret key comes out of %g km, the most is %g km: nothing is changed",
 		  link, setup->length, yield->reach);
 	return EXIT_FAILED;

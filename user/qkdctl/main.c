@@ -21,7 +21,7 @@ static const struct command {
 	  "its keys are simulated.\n" },
 	{ "link", "add", cmd_link_add,
 	  "NAME provider PROVIDER local SAE remote SAE role a|b seed-file FILE\n"
-	  "        [rate BPS] [capacity N] [ttl S] [low N]",
+	  "        [rate BPS] [capacity N] [ttl S] [low N] [qber-max PPM]",
 	  "add a link",
 	  "NAME       1 to 31 of A-Z a-z 0-9 . _ -\n"
 	  "provider   sim, or another of 'qkdctl provider list'\n"
@@ -32,29 +32,34 @@ static const struct command {
 	  "rate       for sim: secret key rate in bits per second, both directions together\n"
 	  "capacity   most keys kept per direction\n"
 	  "ttl        seconds a key may wait, 0 for ever\n"
-	  "low        report when fewer outbound keys are left, 0 never\n" },
+	  "low        report when fewer outbound keys are left, 0 never\n"
+	  "qber-max   report when the QBER is above, in parts per million\n" },
 	{ "link", "list", cmd_link_list, "", "list the links of this network namespace",
 	  "Name, provider, state, both SAE IDs, role, settings and levels of each.\n" },
 	{ "link", "show", cmd_link_show, "LINK", "show one link",
 	  "The same as 'link list' for one link.\n" },
-	{ "link", "set", cmd_link_set, "LINK [ttl S] [low N]", "change a link's settings",
+	{ "link", "set", cmd_link_set, "LINK [ttl S] [low N] [qber-max PPM]",
+	  "change a link's settings",
 	  "What is not named stays.\n"
 	  "ttl        seconds a key may wait, those that wait already too; 0 for ever\n"
-	  "low        report when fewer outbound keys are left, 0 never\n" },
+	  "low        report when fewer outbound keys are left, 0 never\n"
+	  "qber-max   report when the QBER is above, in parts per million\n" },
 	{ "link", "delete", cmd_link_delete, "LINK", "delete a link and wipe its keys",
 	  "Programs that use it get an error at once.\n" },
 	{ "link", "purge", cmd_link_purge, "LINK", "wipe the keys a link holds now",
 	  "Reserved keys too. The provider goes on delivering new ones.\n" },
-	{ "sim", "set", cmd_sim_set, "LINK [rate BPS]", "change what a simulated link does",
+	{ "sim", "set", cmd_sim_set, "LINK [rate BPS] [qber PPM]",
+	  "change what a simulated link does",
 	  "What is not named stays.\n"
-	  "rate       secret key rate in bits per second, both directions together\n" },
+	  "rate       secret key rate in bits per second, both directions together\n"
+	  "qber       quantum bit error rate, in parts per million; above 110000 no keys come\n" },
 	{ "sim", "physics", cmd_sim_physics,
 	  "--length KM --attenuation DB_PER_KM --detector-efficiency E --dark-count P\n"
 	  "        --pulse-rate HZ [--mean-photon-number MU|optimal] [--misalignment E_D]\n"
 	  "        [--error-correction F] [--sifting Q] [LINK]",
 	  "work out what fibre and equipment yield",
 	  "Gain, QBER and secret key rate of decoy-state BB84 in the asymptotic case (Ma et al., 2005).\n"
-	  "With LINK that simulated link gets the rate.\n"
+	  "With LINK that simulated link gets rate and QBER.\n"
 	  "--length               of the fibre\n"
 	  "--attenuation          of the fibre\n"
 	  "--detector-efficiency  of the whole receiver, to 1\n"
@@ -71,7 +76,7 @@ static const struct command {
 	{ "stats", NULL, cmd_stats, "[LINK]", "show levels and counters of links",
 	  "Keys of one link or all, since it was added.\n" },
 	{ "monitor", NULL, cmd_monitor, "", "print events until interrupted",
-	  "One line each: link-up, link-down, link-gone, key-low, key-available.\n" },
+	  "One line each: link-up, link-down, link-gone, key-low, key-available, qber-alarm.\n" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

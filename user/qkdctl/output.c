@@ -23,9 +23,10 @@ static const char *const stats_names[QKD_A_STATS_MAX + 1] = {
 };
 
 static const char *const event_names[] = {
-	[QKD_EVENT_UNSPEC] = "unknown",	     [QKD_EVENT_LINK_UP] = "link-up",
-	[QKD_EVENT_LINK_DOWN] = "link-down", [QKD_EVENT_LINK_GONE] = "link-gone",
-	[QKD_EVENT_KEY_LOW] = "key-low",     [QKD_EVENT_KEY_AVAILABLE] = "key-available",
+	[QKD_EVENT_UNSPEC] = "unknown",	       [QKD_EVENT_LINK_UP] = "link-up",
+	[QKD_EVENT_LINK_DOWN] = "link-down",   [QKD_EVENT_LINK_GONE] = "link-gone",
+	[QKD_EVENT_KEY_LOW] = "key-low",       [QKD_EVENT_KEY_AVAILABLE] = "key-available",
+	[QKD_EVENT_QBER_ALARM] = "qber-alarm",
 };
 
 static const char *event_name(uint8_t type)
@@ -112,6 +113,29 @@ static struct json_object *stats_json(const struct qkd_link_stats *stats)
 	return doc;
 }
 
+static const char *const sim_names[QKD_A_SIM_MAX + 1] = {
+	[QKD_A_SIM_RATE] = "rate",
+	[QKD_A_SIM_QBER] = "qber",
+};
+
+static struct json_object *sim_json(const struct qkd_sim_settings *sim)
+{
+	struct json_object *doc = json_object_new_object();
+
+	for (int i = 0; i <= QKD_A_SIM_MAX; i++)
+		if (sim_names[i] && qkd_sim_has(sim, i))
+			add_number(doc, sim_names[i], sim->value[i]);
+	return doc;
+}
+
+static void print_sim(const struct qkd_sim_settings *sim)
+{
+	printf("\n    sim");
+	for (int i = 0; i <= QKD_A_SIM_MAX; i++)
+		if (sim_names[i] && qkd_sim_has(sim, i))
+			printf(" %s %" PRIu64, sim_names[i], sim->value[i]);
+}
+
 struct json_object *output_link_json(const struct qkd_link_info *info)
 {
 	struct json_object *doc = json_object_new_object();
@@ -127,8 +151,13 @@ struct json_object *output_link_json(const struct qkd_link_info *info)
 	add_number(doc, "capacity", info->capacity);
 	add_number(doc, "ttl", info->ttl_s);
 	add_number(doc, "low", info->low);
-	if (info->has_sim)
-		add_number(doc, "rate", info->sim_rate);
+	add_number(doc, "qber_max", info->qber_max);
+	if (info->qber != QKD_UNKNOWN)
+		add_number(doc, "qber", info->qber);
+	if (info->rate != QKD_UNKNOWN)
+		add_number(doc, "rate", info->rate);
+	if (info->sim.given)
+		json_object_object_add(doc, "sim", sim_json(&info->sim));
 	json_object_object_add(doc, "stats", stats_json(&info->stats));
 	return doc;
 }
@@ -143,8 +172,13 @@ void output_link(const struct qkd_link_info *info)
 	       role_name(info->role));
 	printf("    key-length %" PRIu32 " capacity %" PRIu32 " ttl %" PRIu32 " low %" PRIu32,
 	       info->key_len, info->capacity, info->ttl_s, info->low);
-	if (info->has_sim)
-		printf(" rate %" PRIu32, info->sim_rate);
+	printf("\n    qber-max %" PRIu32, info->qber_max);
+	if (info->qber != QKD_UNKNOWN)
+		printf(" qber %" PRIu32, info->qber);
+	if (info->rate != QKD_UNKNOWN)
+		printf(" rate %" PRIu32, info->rate);
+	if (info->sim.given)
+		print_sim(&info->sim);
 	printf("\n    outbound %" PRIu64 " inbound %" PRIu64 " reserved %" PRIu64 "\n",
 	       level[QKD_A_STATS_OUTBOUND_FRESH], level[QKD_A_STATS_INBOUND_FRESH],
 	       level[QKD_A_STATS_INBOUND_RESERVED]);

@@ -23,7 +23,8 @@
  *
  * QKD_CMD_LINK_NEW (do, CAP_NET_ADMIN in the namespace's user namespace)
  *   request:		QKD_A_LINK_NAME, _PROVIDER, _LOCAL_SAE, _REMOTE_SAE, _ROLE; optional _CAPACITY
- *			(default QKD_CAPACITY_DEFAULT), _TTL (0), _LOW (0), _CONFIG (provider's own nest)
+ *			(default QKD_CAPACITY_DEFAULT), _TTL (0), _LOW (0), _QBER_MAX
+			(QKD_QBER_MAX_DEFAULT), _CONFIG (provider's own nest)
  *   errors:		EEXIST, the name is taken; ENODEV, no such provider; EINVAL, with text;
  *			EPERM, its keys are not simulated, or its rate is above QKD_SIM_RATE_DEFAULT or its
  *			capacity above QKD_CAPACITY_USER_MAX, and the caller is not the machine's
@@ -36,7 +37,7 @@
  *   reserved ones included (their COMMIT answers EKEYREVOKED), and remembers their IDs as spent. The
  *   provider goes on delivering new ones.
  *
- * QKD_CMD_LINK_SET (do, CAP_NET_ADMIN): QKD_A_LINK_NAME and what is to change of _TTL, _LOW and _CONFIG. All
+ * QKD_CMD_LINK_SET (do, CAP_NET_ADMIN): QKD_A_LINK_NAME and what is to change of _TTL, _LOW, _QBER_MAX and _CONFIG. All
  *   of it changes or nothing; what is not named stays. A ttl holds for the keys that wait already.
  *   errors:		ENODEV, no such link; EINVAL, with text, also if nothing is named; EOPNOTSUPP, the
  *			provider's settings cannot change; EPERM as for QKD_CMD_LINK_NEW; what the provider
@@ -56,11 +57,16 @@
 #define QKD_CAPACITY_USER_MAX	65536	/* without CAP_NET_ADMIN in the initial user namespace */
 #define QKD_CAPACITY_MAX	1048576
 #define QKD_TTL_MAX		604800	/* seconds: one week */
+#define QKD_PPM			1000000	/* the whole, in parts per million */
+#define QKD_QBER_MAX_DEFAULT	110000	/* parts per million: above 11 % BB84 yields no secret key */
 #define QKD_SIM_SEED_LEN_MIN	32	/* bytes */
 #define QKD_SIM_SEED_LEN_MAX	64
 #define QKD_SIM_RATE_MIN	256		/* bits per second */
 #define QKD_SIM_RATE_MAX	100000000
 #define QKD_SIM_RATE_DEFAULT	65536
+#define QKD_SIM_QBER_MAX	500000	/* parts per million: nothing but chance */
+#define QKD_SIM_QBER_ABORT	110000	/* above it no keys come */
+#define QKD_SIM_QBER_DEFAULT	20000
 
 enum qkd_cmd {
 	QKD_CMD_UNSPEC,
@@ -99,6 +105,9 @@ enum qkd_a_link {
 	QKD_A_LINK_KEY_LEN,	/* u32, bytes of material of its keys */
 	QKD_A_LINK_STATS,	/* nest of QKD_A_STATS_* */
 	QKD_A_LINK_CONFIG,	/* nest of the provider's own: QKD_A_SIM_* for "sim" */
+	QKD_A_LINK_QBER_MAX,	/* u32, ppm, 1..QKD_PPM: a QBER above it raises an event */
+	QKD_A_LINK_QBER,	/* u32, ppm, as the provider measured; absent if it did not */
+	QKD_A_LINK_RATE,	/* u32, secret bits per second, as it measured; absent if it did not */
 	__QKD_A_LINK_MAX,
 };
 #define QKD_A_LINK_MAX (__QKD_A_LINK_MAX - 1)
@@ -129,6 +138,7 @@ enum qkd_a_sim {
 	QKD_A_SIM_UNSPEC,
 	QKD_A_SIM_SEED_FD,	/* s32, LINK_NEW only: open memfd with the seed, QKD_SIM_SEED_LEN_* bytes */
 	QKD_A_SIM_RATE,		/* u32, secret key rate in bits per second, both directions together */
+	QKD_A_SIM_QBER,		/* u32, ppm, to QKD_SIM_QBER_MAX; above QKD_SIM_QBER_ABORT no keys come */
 	__QKD_A_SIM_MAX,
 };
 #define QKD_A_SIM_MAX (__QKD_A_SIM_MAX - 1)
@@ -140,6 +150,7 @@ enum qkd_event_type {
 	QKD_EVENT_LINK_GONE,		/* deleted, with its keys; its name is free after this */
 	QKD_EVENT_KEY_LOW,		/* outbound keys fell below "low" */
 	QKD_EVENT_KEY_AVAILABLE,	/* they are at or above it again, or came back from none */
+	QKD_EVENT_QBER_ALARM,		/* the QBER went above "qber-max"; next after it was 1/8 below */
 };
 
 enum qkd_a_event {
