@@ -4,6 +4,7 @@
 #include <linux/jiffies.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/nsproxy.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
@@ -37,14 +38,6 @@ struct qkd_file {
 	struct qkd_holder holder;
 };
 
-union qkd_arg {
-	__u32 size;
-	struct qkd_bind bind;
-	struct qkd_info info;
-	struct qkd_key_get get;
-	struct qkd_key_ref ref;
-};
-
 static void set_link(struct qkd_file *qf, struct qkd_link *link)
 {
 	smp_store_release(&qf->link, link); /* for file_link(), which looks without the lock */
@@ -75,25 +68,16 @@ static long wait_jiffies(const struct file *file, u32 timeout_ms)
 	return msecs_to_jiffies(timeout_ms) + 1; /* the first tick may be a short one */
 }
 
-static int ioc_bind(struct file *file, union qkd_arg *arg)
+static int bind_file(struct qkd_file *qf, const char *name)
 {
-	struct qkd_file *qf = file->private_data;
-	struct qkd_bind *bind = &arg->bind;
-	size_t len = strnlen(bind->link, sizeof(bind->link));
 	struct qkd_link *link;
 	int err = 0;
-
-	if (bind->flags)
-		return -EOPNOTSUPP;
-	if (!len || len == sizeof(bind->link) ||
-	    memchr_inv(bind->link + len, 0, sizeof(bind->link) - len))
-		return -EINVAL;
 
 	mutex_lock(&qf->lock);
 	if (qf->link) {
 		err = -EBUSY;
 	} else {
-		link = qkd_net_get_link(qf->net, bind->link);
+		link = qkd_net_get_link(qf->net, name);
 		if (link)
 			set_link(qf, link);
 		else
@@ -103,27 +87,30 @@ static int ioc_bind(struct file *file, union qkd_arg *arg)
 	return err;
 }
 
-static int ioc_get_info(struct file *file, union qkd_arg *arg)
+static int ioc_bind(struct file *file, void __user *uarg, u32 usize)
 {
-	struct qkd_info *info = &arg->info;
-	struct qkd_levels levels;
-	u32 size = info->size;
-	struct qkd_link *link;
-	int err;
+	struct qkd_bind bind;
+	int err = copy_struct_from_user(&bind, sizeof(bind), uarg, usize);
+	size_t len;
 
-	if (info->flags)
-		return -EOPNOTSUPP;
-	if (info->reserved)
-		return -EINVAL;
-	link = file_link(file->private_data);
-	if (IS_ERR(link))
-		return PTR_ERR(link);
-	err = qkd_link_levels(link, &levels);
 	if (err)
 		return err;
+	if (bind.flags)
+		return -EOPNOTSUPP;
+	len = strnlen(bind.link, sizeof(bind.link));
+	if (!len || len == sizeof(bind.link) ||
+	    memchr_inv(bind.link + len, 0, sizeof(bind.link) - len))
+		return -EINVAL;
+	return bind_file(file->private_data, bind.link);
+}
 
-	memset(info, 0, sizeof(*info));
-	info->size = size;
+static int fill_info(struct qkd_link *link, struct qkd_info *info)
+{
+	struct qkd_levels levels;
+	int err = qkd_link_levels(link, &levels);
+
+	if (err)
+		return err;
 	info->flags = link->flags;
 	strscpy(info->link, link->name, sizeof(info->link));
 	strscpy(info->provider, link->provider_name, sizeof(info->provider));
@@ -141,166 +128,185 @@ static int ioc_get_info(struct file *file, union qkd_arg *arg)
 	return 0;
 }
 
-static int check_get(const struct qkd_key_get *get)
+static int ioc_get_info(struct file *file, void __user *uarg, u32 usize)
 {
-	if (get->flags)
+	struct qkd_info info;
+	int err = copy_struct_from_user(&info, sizeof(info), uarg, usize);
+	struct qkd_link *link;
+
+	if (err)
+		return err;
+	if (info.flags)
 		return -EOPNOTSUPP;
-	if (get->timeout_ms > QKD_TIMEOUT_MS_MAX || get->key_len ||
-	    memchr_inv(get->key, 0, sizeof(get->key)))
+	if (info.reserved)
+		return -EINVAL;
+	link = file_link(file->private_data);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	memset(&info, 0, sizeof(info));
+	info.size = usize;
+	err = fill_info(link, &info);
+	if (!err && copy_to_user(uarg, &info, min_t(size_t, usize, sizeof(info))))
+		err = -EFAULT;
+	return err;
+}
+
+/* What a struct qkd_key_get says before its @key, which must be zero. */
+struct get_head {
+	__u32 size;
+	__u32 flags;
+	__u32 timeout_ms;
+	__u32 key_len;
+	__u8 key_id[QKD_KEY_ID_LEN];
+};
+static_assert(sizeof(struct get_head) == offsetof(struct qkd_key_get, key));
+
+/* As copy_struct_from_user(), but what is zero is only looked at. */
+static int copy_in_get(struct get_head *head, struct qkd_key_get __user *uget, u32 usize)
+{
+	int zero;
+
+	if (copy_from_user(head, uget, sizeof(*head)))
+		return -EFAULT;
+	if (usize > sizeof(*uget)) {
+		zero = check_zeroed_user(uget + 1, usize - sizeof(*uget));
+		if (zero <= 0)
+			return zero ?: -E2BIG;
+	}
+	if (head->flags)
+		return -EOPNOTSUPP;
+	zero = check_zeroed_user(uget->key, sizeof(uget->key));
+	if (zero < 0)
+		return zero;
+	if (!zero || head->key_len || head->timeout_ms > QKD_TIMEOUT_MS_MAX)
 		return -EINVAL;
 	return 0;
 }
 
-/* Moves a key to where the caller will see it. */
-static void answer_get(struct qkd_key_get *get, struct qkd_record *rec)
+/* Shows the caller a key; where none comes to lie, @uget is zero already. */
+static int show_key(struct qkd_key_get __user *uget, const struct qkd_record *rec)
 {
-	memcpy(get->key_id, rec->key_id, sizeof(get->key_id));
-	memcpy(get->key, rec->key, sizeof(get->key));
-	get->key_len = rec->key_len;
-	memzero_explicit(rec, sizeof(*rec));
+	if (!user_write_access_begin(uget, sizeof(*uget)))
+		return -EFAULT;
+	unsafe_put_user(rec->key_len, &uget->key_len, fault);
+	unsafe_copy_to_user(uget->key_id, rec->key_id, sizeof(rec->key_id), fault);
+	unsafe_copy_to_user(uget->key, rec->key, rec->key_len, fault);
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
 }
 
-static int ioc_get_key(struct file *file, union qkd_arg *arg)
+static int answer_get(struct qkd_key_get __user *uget, struct qkd_record *rec)
 {
-	struct qkd_link *link;
-	struct qkd_key_get *get = &arg->get;
-	struct qkd_record rec;
-	int err = check_get(get);
+	int err = show_key(uget, rec);
 
-	if (!err && memchr_inv(get->key_id, 0, sizeof(get->key_id)))
-		err = -EINVAL;
-	if (err)
-		return err;
-	link = file_link(file->private_data);
-	if (IS_ERR(link))
-		return PTR_ERR(link);
-	err = qkd_link_take(link, wait_jiffies(file, get->timeout_ms), &rec);
-	if (!err)
-		answer_get(get, &rec);
+	memzero_explicit(rec, sizeof(*rec));
 	return err;
 }
 
-static int ioc_get_key_by_id(struct file *file, union qkd_arg *arg)
+static int ioc_get_key(struct file *file, void __user *uarg, u32 usize)
+{
+	struct qkd_link *link;
+	struct qkd_record rec;
+	struct get_head head;
+	int err = copy_in_get(&head, uarg, usize);
+
+	if (err)
+		return err;
+	if (memchr_inv(head.key_id, 0, sizeof(head.key_id)))
+		return -EINVAL;
+	link = file_link(file->private_data);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	err = qkd_link_take(link, wait_jiffies(file, head.timeout_ms), &rec);
+	return err ?: answer_get(uarg, &rec);
+}
+
+static int ioc_get_key_by_id(struct file *file, void __user *uarg, u32 usize)
 {
 	struct qkd_file *qf = file->private_data;
 	struct qkd_link *link;
-	struct qkd_key_get *get = &arg->get;
 	struct qkd_record rec;
-	int err = check_get(get);
+	struct get_head head;
+	int err = copy_in_get(&head, uarg, usize);
 
 	if (err)
 		return err;
 	link = file_link(qf);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
-	err = qkd_link_reserve(link, &qf->holder, get->key_id, wait_jiffies(file, get->timeout_ms),
+	err = qkd_link_reserve(link, &qf->holder, head.key_id, wait_jiffies(file, head.timeout_ms),
 			       &rec);
-	if (!err)
-		answer_get(get, &rec);
+	if (err)
+		return err;
+	err = answer_get(uarg, &rec);
+	if (err)
+		qkd_link_release(link, &qf->holder, head.key_id);
 	return err;
 }
 
-/* The caller's memory could not take the key that was reserved for it. */
-static void undo_get_key_by_id(struct file *file, union qkd_arg *arg)
-{
-	struct qkd_file *qf = file->private_data;
-
-	qkd_link_release(qf->link, &qf->holder, arg->get.key_id);
-}
-
-static int end_reservation(struct file *file, const struct qkd_key_ref *ref,
+static int end_reservation(struct file *file, void __user *uarg, u32 usize,
 			   int (*end)(struct qkd_link *link, struct qkd_holder *holder,
 				      const u8 *id))
 {
 	struct qkd_file *qf = file->private_data;
+	struct qkd_key_ref ref;
+	int err = copy_struct_from_user(&ref, sizeof(ref), uarg, usize);
 	struct qkd_link *link;
 
-	if (ref->flags)
+	if (err)
+		return err;
+	if (ref.flags)
 		return -EOPNOTSUPP;
 	link = file_link(qf);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
-	return end(link, &qf->holder, ref->key_id);
+	return end(link, &qf->holder, ref.key_id);
 }
 
-static int ioc_commit(struct file *file, union qkd_arg *arg)
+static int ioc_commit(struct file *file, void __user *uarg, u32 usize)
 {
-	return end_reservation(file, &arg->ref, qkd_link_commit);
+	return end_reservation(file, uarg, usize, qkd_link_commit);
 }
 
-static int ioc_release(struct file *file, union qkd_arg *arg)
+static int ioc_release(struct file *file, void __user *uarg, u32 usize)
 {
-	return end_reservation(file, &arg->ref, qkd_link_release);
+	return end_reservation(file, uarg, usize, qkd_link_release);
 }
 
-/* @size is the structure's length now, @min its first version's; @undo takes an answer back. */
-struct qkd_ioc {
-	unsigned int cmd;
+/* By number. @min is the first version's length; @run gets the length that the caller's has. */
+static const struct qkd_ioc {
 	size_t min;
-	size_t size;
-	bool answers;
-	int (*run)(struct file *file, union qkd_arg *arg);
-	void (*undo)(struct file *file, union qkd_arg *arg);
+	int (*run)(struct file *file, void __user *uarg, u32 usize);
+} iocs[] = {
+	[_IOC_NR(QKD_IOC_BIND)] = { BIND_SIZE_V1, ioc_bind },
+	[_IOC_NR(QKD_IOC_GET_INFO)] = { INFO_SIZE_V1, ioc_get_info },
+	[_IOC_NR(QKD_IOC_GET_KEY)] = { KEY_GET_SIZE_V1, ioc_get_key },
+	[_IOC_NR(QKD_IOC_GET_KEY_BY_ID)] = { KEY_GET_SIZE_V1, ioc_get_key_by_id },
+	[_IOC_NR(QKD_IOC_COMMIT)] = { KEY_REF_SIZE_V1, ioc_commit },
+	[_IOC_NR(QKD_IOC_RELEASE)] = { KEY_REF_SIZE_V1, ioc_release },
 };
-
-static const struct qkd_ioc iocs[] = {
-	{ QKD_IOC_BIND, BIND_SIZE_V1, sizeof(struct qkd_bind), false, ioc_bind, NULL },
-	{ QKD_IOC_GET_INFO, INFO_SIZE_V1, sizeof(struct qkd_info), true, ioc_get_info, NULL },
-	{ QKD_IOC_GET_KEY, KEY_GET_SIZE_V1, sizeof(struct qkd_key_get), true, ioc_get_key, NULL },
-	{ QKD_IOC_GET_KEY_BY_ID, KEY_GET_SIZE_V1, sizeof(struct qkd_key_get), true,
-	  ioc_get_key_by_id, undo_get_key_by_id },
-	{ QKD_IOC_COMMIT, KEY_REF_SIZE_V1, sizeof(struct qkd_key_ref), false, ioc_commit, NULL },
-	{ QKD_IOC_RELEASE, KEY_REF_SIZE_V1, sizeof(struct qkd_key_ref), false, ioc_release, NULL },
-};
-
-static const struct qkd_ioc *find_ioc(unsigned int cmd)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(iocs); i++) {
-		if (iocs[i].cmd == cmd)
-			return &iocs[i];
-	}
-	return NULL;
-}
-
-static int copy_in(union qkd_arg *arg, const struct qkd_ioc *ioc, void __user *uarg, u32 *usize)
-{
-	int err;
-
-	if (get_user(*usize, (u32 __user *)uarg))
-		return -EFAULT;
-	if (*usize > ARG_SIZE_MAX)
-		return -E2BIG;
-	if (*usize < ioc->min)
-		return -EINVAL;
-	err = copy_struct_from_user(arg, ioc->size, uarg, *usize);
-	if (err)
-		return err;
-	arg->size = *usize; /* the caller may have changed it since it was read */
-	return 0;
-}
 
 static long qkd_ioctl(struct file *file, unsigned int cmd, unsigned long uaddr)
 {
-	const struct qkd_ioc *ioc = find_ioc(cmd);
 	void __user *uarg = (void __user *)uaddr;
-	union qkd_arg arg = {};
+	unsigned int number = _IOC_NR(cmd);
+	const struct qkd_ioc *ioc;
 	u32 usize;
-	int err;
 
-	if (!ioc)
+	if (number >= ARRAY_SIZE(iocs) || cmd != _IO(QKD_IOC_MAGIC, number))
 		return -ENOTTY;
-	err = copy_in(&arg, ioc, uarg, &usize);
-	if (!err)
-		err = ioc->run(file, &arg);
-	if (!err && ioc->answers && copy_to_user(uarg, &arg, min_t(size_t, usize, ioc->size))) {
-		err = -EFAULT;
-		if (ioc->undo)
-			ioc->undo(file, &arg);
-	}
-	memzero_explicit(&arg, sizeof(arg));
-	return err;
+	ioc = &iocs[array_index_nospec(number, ARRAY_SIZE(iocs))];
+	if (get_user(usize, (u32 __user *)uarg))
+		return -EFAULT;
+	if (usize > ARG_SIZE_MAX)
+		return -E2BIG;
+	if (usize < ioc->min)
+		return -EINVAL;
+	return ioc->run(file, uarg, usize);
 }
 
 /* Whole records; waits for the first only. What was read before an error is what counts. */

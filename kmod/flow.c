@@ -104,7 +104,6 @@ static void lock_reaped(struct qkd_link *link, unsigned long *irq, struct list_h
 		spin_unlock_irqrestore(&link->lock, *irq);
 		spin_lock_irqsave(&link->lock, *irq);
 	}
-	note_level(link);
 }
 
 static bool reap_some(struct qkd_link *link)
@@ -195,36 +194,51 @@ void qkd_flow_end(struct qkd_link *link)
 	wake_up_all(&link->inbound_wq);
 }
 
+/* A new key for the store, or ERR_PTR: -EINVAL, -ENOSPC, -ENOMEM; then it is counted. */
+static struct qkd_key *new_key(struct qkd_link *link, enum qkd_direction dir, const u8 *key_id,
+			       const u8 *material, size_t len)
+{
+	struct qkd_store *store = &link->store;
+	struct qkd_key *key = ERR_PTR(-ENOSPC);
+
+	if (len != link->key_len || (dir != QKD_OUTBOUND && dir != QKD_INBOUND)) {
+		store->stats[QKD_A_STATS_REFUSED]++;
+		return ERR_PTR(-EINVAL);
+	}
+	if (!READ_ONCE(flow_is_shut))
+		key = qkd_store_alloc(store, dir, key_id, material, len, link->guest);
+	if (IS_ERR(key))
+		store->stats[QKD_A_STATS_DROPPED]++;
+	return key;
+}
+
+static int deliver(struct qkd_link *link, struct qkd_key *key, struct list_head *gone)
+{
+	int err;
+
+	qkd_store_reap(&link->store, DRIVER_REAP, gone);
+	err = qkd_store_add(&link->store, key);
+	if (err)
+		list_add(&key->node, gone);
+	note_level(link);
+	arm_reaper(link);
+	return err;
+}
+
 int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key_id[QKD_KEY_ID_LEN],
 		     const u8 *key, size_t len)
 {
-	struct qkd_key *new = ERR_PTR(-EINVAL);
+	struct qkd_key *new = ERR_PTR(-ENODEV);
 	unsigned long irq;
 	LIST_HEAD(gone);
 	int err;
 
-	if (len == link->key_len && (dir == QKD_OUTBOUND || dir == QKD_INBOUND))
-		new = qkd_key_alloc(dir, key_id, key, len, link->guest);
-
 	spin_lock_irqsave(&link->lock, irq);
-	err = PTR_ERR_OR_ZERO(new);
-	if (link->dead) {
-		err = -ENODEV;
-	} else if (err == -EINVAL) {
-		link->store.stats[QKD_A_STATS_REFUSED]++;
-	} else if (err || READ_ONCE(flow_is_shut)) {
-		err = err ?: -ENOSPC;
-		link->store.stats[QKD_A_STATS_DROPPED]++;
-	} else {
-		qkd_store_reap(&link->store, DRIVER_REAP, &gone);
-		err = qkd_store_add(&link->store, new);
-		note_level(link);
-		arm_reaper(link);
-	}
+	if (!link->dead)
+		new = new_key(link, dir, key_id, key, len);
+	err = IS_ERR(new) ? PTR_ERR(new) : deliver(link, new, &gone);
 	spin_unlock_irqrestore(&link->lock, irq);
 
-	if (err && !IS_ERR(new))
-		qkd_key_free(new);
 	qkd_key_free_list(&gone);
 	if (!err)
 		wake_up_interruptible_poll(dir == QKD_OUTBOUND ? &link->outbound_wq
@@ -295,10 +309,10 @@ EXPORT_SYMBOL_GPL(qkd_link_report);
 
 static void fill_record(struct qkd_record *rec, const struct qkd_key *key)
 {
-	memset(rec, 0, sizeof(*rec));
 	memcpy(rec->key_id, key->id, sizeof(rec->key_id));
-	memcpy(rec->key, key->material, key->len);
 	rec->key_len = key->len;
+	rec->reserved = 0;
+	qkd_key_copy(key, rec->key);
 }
 
 static int enter_wait(struct qkd_link *link)
@@ -333,10 +347,12 @@ static int take_now(struct qkd_link *link, struct qkd_record *rec)
 	if (!link->dead) {
 		key = qkd_store_take(&link->store, &gone);
 		err = key ? 0 : -EAGAIN;
-		if (key)
+		if (key) {
 			fill_record(rec, key);
-		note_level(link);
+			qkd_store_recycle(&link->store, key);
+		}
 	}
+	note_level(link);
 	spin_unlock_irqrestore(&link->lock, irq);
 	qkd_key_free_list(&gone);
 	return err;
@@ -484,6 +500,7 @@ int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 	int err = -ENODEV;
 
 	lock_reaped(link, &irq, &gone);
+	note_level(link);
 	if (!link->dead) {
 		levels->settings = link->settings;
 		levels->report = link->report;

@@ -78,15 +78,19 @@ static bool charge(bool guest)
 	return fits;
 }
 
-/* From any context. ERR_PTR(-ENOSPC) over the limit, ERR_PTR(-ENOMEM). */
+/*
+ * In the memory of @spare, of a key of the same length, unless that is NULL. From any context.
+ * ERR_PTR(-ENOSPC) over the limit, ERR_PTR(-ENOMEM).
+ */
 struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *material, size_t len,
-			      bool guest)
+			      bool guest, struct qkd_key *spare)
 {
-	struct qkd_key *key;
+	struct qkd_key *key = spare;
 
 	if (!charge(guest))
 		return ERR_PTR(-ENOSPC);
-	key = kmem_cache_alloc(cache_of(len), GFP_ATOMIC | __GFP_NOWARN);
+	if (!key)
+		key = kmem_cache_alloc(cache_of(len), GFP_ATOMIC | __GFP_NOWARN);
 	if (!key) {
 		uncharge(guest);
 		return ERR_PTR(-ENOMEM);
@@ -100,8 +104,20 @@ struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *ma
 		.guest = guest,
 	};
 	memcpy(key->id, id, sizeof(key->id));
+	qkd_key_wipe(key); /* what follows a shorter one is zero */
 	memcpy(key->material, material, len);
 	return key;
+}
+
+/* The material, and zeroes up to the longest. */
+void qkd_key_copy(const struct qkd_key *key, u8 material[QKD_KEY_LEN_MAX])
+{
+	if (key->len <= SMALL_ROOM) {
+		memcpy(material, key->material, SMALL_ROOM);
+		memset(material + SMALL_ROOM, 0, LARGE_ROOM - SMALL_ROOM);
+	} else {
+		memcpy(material, key->material, LARGE_ROOM);
+	}
 }
 
 /* The lengths are known when this is compiled, so no function is called. IDs are no secret. */
@@ -113,10 +129,18 @@ void qkd_key_wipe(struct qkd_key *key)
 		memzero_explicit(key->material, LARGE_ROOM);
 }
 
-void qkd_key_free(struct qkd_key *key)
+/* Leaves of a key its memory. */
+void qkd_key_clear(struct qkd_key *key)
 {
 	uncharge(key->guest);
 	qkd_key_wipe(key);
+	key->state = QKD_KEY_SPARE;
+}
+
+void qkd_key_free(struct qkd_key *key)
+{
+	if (key->state != QKD_KEY_SPARE)
+		qkd_key_clear(key);
 	kmem_cache_free(cache_of(key->len), key);
 }
 

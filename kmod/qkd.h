@@ -34,6 +34,7 @@
  * @QKD_KEY_FRESH: may be taken or reserved
  * @QKD_KEY_RESERVED: handed out to a holder that has yet to commit or release it
  * @QKD_KEY_WITHDRAWN: was purged while reserved; wiped, waiting for its holder to be told
+ * @QKD_KEY_SPARE: none any more; wiped memory for one to come
  *
  * Spent and expired keys have left the store: only their IDs are remembered (ids.c).
  */
@@ -41,6 +42,7 @@ enum qkd_key_state {
 	QKD_KEY_FRESH,
 	QKD_KEY_RESERVED,
 	QKD_KEY_WITHDRAWN,
+	QKD_KEY_SPARE,
 };
 
 /* How a key left the store, if it did. */
@@ -110,6 +112,8 @@ struct qkd_store {
 	u64 ttl_ns;
 	struct list_head fifo[2]; /* by direction, oldest first, one generation after the other */
 	struct list_head limbo; /* reserved keys that grew too old or were withdrawn */
+	struct list_head spares; /* memory that spent keys have left */
+	u32 spare_count;
 	u32 count[2]; /* by direction, all that the tables hold */
 	u32 reserved; /* inbound keys reserved or withdrawn */
 	u64 stats[QKD_A_STATS_MAX + 1];
@@ -273,8 +277,10 @@ int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels);
 int qkd_key_init(void);
 void qkd_key_exit(void);
 struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *material, size_t len,
-			      bool guest);
+			      bool guest, struct qkd_key *spare);
+void qkd_key_copy(const struct qkd_key *key, u8 material[QKD_KEY_LEN_MAX]);
 void qkd_key_wipe(struct qkd_key *key);
+void qkd_key_clear(struct qkd_key *key);
 void qkd_key_free(struct qkd_key *key);
 void qkd_key_free_list(struct list_head *keys);
 
@@ -289,8 +295,11 @@ void qkd_ids_retire(struct qkd_ids *ids, const struct qkd_key *key, enum qkd_fat
 /* store.c: with the link's lock held, but init and destroy */
 int qkd_store_init(struct qkd_store *store, u32 capacity);
 void qkd_store_destroy(struct qkd_store *store);
+struct qkd_key *qkd_store_alloc(struct qkd_store *store, enum qkd_direction dir, const u8 *id,
+				const u8 *material, size_t len, bool guest);
 int qkd_store_add(struct qkd_store *store, struct qkd_key *key);
 struct qkd_key *qkd_store_take(struct qkd_store *store, struct list_head *gone);
+void qkd_store_recycle(struct qkd_store *store, struct qkd_key *key);
 int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
 		      struct qkd_key **keyp, struct list_head *gone);
 int qkd_store_commit(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,

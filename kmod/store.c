@@ -9,6 +9,8 @@
 
 #include "qkd.h"
 
+#define SPARES_MAX 256 /* keys whose memory a link keeps */
+
 int qkd_store_init(struct qkd_store *store, u32 capacity)
 {
 	memset(store, 0, sizeof(*store));
@@ -16,6 +18,7 @@ int qkd_store_init(struct qkd_store *store, u32 capacity)
 	INIT_LIST_HEAD(&store->fifo[QKD_OUTBOUND]);
 	INIT_LIST_HEAD(&store->fifo[QKD_INBOUND]);
 	INIT_LIST_HEAD(&store->limbo);
+	INIT_LIST_HEAD(&store->spares);
 	return qkd_ids_init(&store->ids, capacity);
 }
 
@@ -86,7 +89,7 @@ static void reap_key(struct qkd_store *store, struct qkd_key *key, struct list_h
  */
 bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_head *gone)
 {
-	u64 now = ktime_get_coarse_boottime_ns();
+	u64 now = store->ttl_ns ? ktime_get_coarse_boottime_ns() : 0;
 	struct qkd_key *key;
 	int dir;
 
@@ -132,6 +135,38 @@ void qkd_store_new_generation(struct qkd_store *store)
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir)
 {
 	return store->capacity - store->count[dir];
+}
+
+/* As qkd_key_alloc(), in memory that a spent key has left if there is any. */
+struct qkd_key *qkd_store_alloc(struct qkd_store *store, enum qkd_direction dir, const u8 *id,
+				const u8 *material, size_t len, bool guest)
+{
+	struct qkd_key *spare = list_first_entry_or_null(&store->spares, struct qkd_key, node);
+	struct qkd_key *key;
+
+	if (spare)
+		list_del(&spare->node);
+	key = qkd_key_alloc(dir, id, material, len, guest, spare);
+	if (!spare)
+		return key;
+	if (IS_ERR(key))
+		list_add(&spare->node, &store->spares);
+	else
+		store->spare_count--;
+	return key;
+}
+
+/*
+ * Wipes a spent key, which is on a list of keys on their way out, and keeps its memory for the next
+ * that comes: where keys come and go one by one, the allocator costs as much as all the rest.
+ */
+void qkd_store_recycle(struct qkd_store *store, struct qkd_key *key)
+{
+	if (store->spare_count == SPARES_MAX)
+		return;
+	store->spare_count++;
+	list_move(&key->node, &store->spares);
+	qkd_key_clear(key);
 }
 
 /* Takes the key over if it answers 0: -EEXIST, -ENOSPC otherwise. */
@@ -223,10 +258,15 @@ int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *
 	return 0;
 }
 
+/* Mostly it is the key that the holder reserved last, which is found without a look at the table. */
 static struct qkd_key *find_held(struct qkd_store *store, const u8 *id, struct qkd_holder *holder)
 {
-	const struct qkd_id *entry = find_id(store, id);
+	struct qkd_key *last = list_first_entry_or_null(&holder->keys, struct qkd_key, held);
+	const struct qkd_id *entry;
 
+	if (last && !memcmp(last->id, id, QKD_KEY_ID_LEN))
+		return last;
+	entry = find_id(store, id);
 	if (!entry || entry->fate != QKD_FATE_NONE || entry->key->holder != holder)
 		return NULL;
 	return entry->key;
@@ -247,6 +287,7 @@ int qkd_store_commit(struct qkd_store *store, const u8 *id, struct qkd_holder *h
 	else
 		store->stats[QKD_A_STATS_INBOUND_SPENT]++;
 	retire(store, key, QKD_FATE_SPENT, gone);
+	qkd_store_recycle(store, key);
 	return withdrawn ? -EKEYREVOKED : 0;
 }
 
@@ -327,5 +368,7 @@ bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_h
 			retire(store, key, QKD_FATE_SPENT, gone);
 		}
 	}
+	list_splice_init(&store->spares, gone);
+	store->spare_count = 0;
 	return false;
 }
