@@ -491,10 +491,23 @@ void qkd_link_purge(struct qkd_link *link)
 		cond_resched();
 }
 
+static void read_levels(const struct qkd_link *link, struct qkd_levels *levels)
+{
+	const struct qkd_store *store = &link->store;
+
+	lockdep_assert_held(&link->lock);
+	levels->settings = link->settings;
+	levels->report = link->report;
+	levels->outbound_fresh = store->count[QKD_OUTBOUND];
+	levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;
+	levels->inbound_reserved = store->reserved;
+	levels->waiters = link->waiters;
+	memcpy(levels->stats, store->stats, sizeof(levels->stats));
+}
+
 /* -ENODEV if the link is dead. */
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 {
-	struct qkd_store *store = &link->store;
 	unsigned long irq;
 	LIST_HEAD(gone);
 	int err = -ENODEV;
@@ -502,16 +515,19 @@ int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 	lock_reaped(link, &irq, &gone);
 	note_level(link);
 	if (!link->dead) {
-		levels->settings = link->settings;
-		levels->report = link->report;
-		levels->outbound_fresh = store->count[QKD_OUTBOUND];
-		levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;
-		levels->inbound_reserved = store->reserved;
-		levels->waiters = link->waiters;
-		memcpy(levels->stats, store->stats, sizeof(levels->stats));
+		read_levels(link, levels);
 		err = 0;
 	}
 	spin_unlock_irqrestore(&link->lock, irq);
 	qkd_key_free_list(&gone);
 	return err;
+}
+
+/* The closing account of a link that has ended. */
+void qkd_link_last_levels(struct qkd_link *link, struct qkd_levels *levels)
+{
+	spin_lock_irq(&link->lock);
+	read_levels(link, levels);
+	WARN_ON_ONCE(!qkd_store_is_settled(&link->store));
+	spin_unlock_irq(&link->lock);
 }

@@ -348,13 +348,15 @@ int qkd_link_set(struct qkd_link *link, struct nlattr **attrs, struct netlink_ex
 static void end_link(struct qkd_link *link)
 {
 	struct qkd_net *qn = qkd_net_get(link->net);
+	struct qkd_levels last;
 
 	qkd_flow_end(link);
 	close_link(link);
 	flush_work(&link->event_work); /* a life that was short was one, too */
 	cancel_delayed_work_sync(&link->reap_work);
+	qkd_link_last_levels(link, &last);
 	if (link->announced && !READ_ONCE(qn->dead))
-		qkd_netlink_event(qn->net, link->name, QKD_EVENT_LINK_GONE, 0);
+		qkd_netlink_link_gone(qn->net, link->name, &last);
 	give_up_place(link);
 	qkd_provider_unpin(link->provider);
 	qkd_link_put(link);

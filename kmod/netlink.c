@@ -111,9 +111,9 @@ int qkd_netlink_provider_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len ?: err;
 }
 
-static int put_stats(struct sk_buff *skb, struct qkd_levels *levels)
+static int put_stats(struct sk_buff *skb, int type, struct qkd_levels *levels)
 {
-	struct nlattr *nest = nla_nest_start(skb, QKD_A_LINK_STATS);
+	struct nlattr *nest = nla_nest_start(skb, type);
 	int attr;
 
 	if (!nest)
@@ -177,7 +177,7 @@ static int put_link(struct sk_buff *skb, struct qkd_link *link)
 	    put_report(skb, &levels.report) || nla_put_u32(skb, QKD_A_LINK_FLAGS, link->flags) ||
 	    nla_put_u32(skb, QKD_A_LINK_KEY_LEN, link->key_len))
 		return -EMSGSIZE;
-	return put_stats(skb, &levels) ?: put_config(skb, link);
+	return put_stats(skb, QKD_A_LINK_STATS, &levels) ?: put_config(skb, link);
 }
 
 int qkd_netlink_link_get(struct sk_buff *skb, struct genl_info *info)
@@ -381,8 +381,12 @@ int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* May sleep. An event that finds no memory, or a listener's queue full, is lost. */
-void qkd_netlink_event(struct net *net, const char *link, enum qkd_event_type type, u32 outbound)
+/*
+ * @last is a link's closing account, or NULL. An event that finds no memory, or a listener's queue
+ * full, is lost.
+ */
+static void send_event(struct net *net, const char *link, enum qkd_event_type type, u32 outbound,
+		       struct qkd_levels *last)
 {
 	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	void *hdr;
@@ -392,10 +396,22 @@ void qkd_netlink_event(struct net *net, const char *link, enum qkd_event_type ty
 	hdr = genlmsg_put(skb, 0, 0, &qkd_family, 0, QKD_CMD_EVENT);
 	if (!hdr || nla_put_u8(skb, QKD_A_EVENT_TYPE, type) ||
 	    nla_put_string(skb, QKD_A_EVENT_LINK, link) ||
-	    nla_put_u32(skb, QKD_A_EVENT_OUTBOUND, outbound)) {
+	    nla_put_u32(skb, QKD_A_EVENT_OUTBOUND, outbound) ||
+	    (last && put_stats(skb, QKD_A_EVENT_STATS, last))) {
 		nlmsg_free(skb);
 		return;
 	}
 	genlmsg_end(skb, hdr);
 	genlmsg_multicast_netns(&qkd_family, net, skb, 0, 0, GFP_KERNEL);
+}
+
+/* Both may sleep. */
+void qkd_netlink_event(struct net *net, const char *link, enum qkd_event_type type, u32 outbound)
+{
+	send_event(net, link, type, outbound, NULL);
+}
+
+void qkd_netlink_link_gone(struct net *net, const char *link, struct qkd_levels *levels)
+{
+	send_event(net, link, QKD_EVENT_LINK_GONE, 0, levels);
 }

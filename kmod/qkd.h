@@ -272,6 +272,7 @@ void qkd_link_release_all(struct qkd_link *link, struct qkd_holder *holder);
 void qkd_link_purge(struct qkd_link *link);
 void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *settings);
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels);
+void qkd_link_last_levels(struct qkd_link *link, struct qkd_levels *levels);
 
 /* key.c */
 int qkd_key_init(void);
@@ -313,6 +314,7 @@ bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_he
 void qkd_store_evict(struct qkd_store *store, unsigned int want, unsigned int budget,
 		     struct list_head *gone);
 bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_head *gone);
+bool qkd_store_is_settled(const struct qkd_store *store);
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir);
 u64 qkd_store_next_expiry(struct qkd_store *store);
 
@@ -322,6 +324,7 @@ void qkd_chardev_exit(void);
 
 /* netlink.c */
 void qkd_netlink_event(struct net *net, const char *link, enum qkd_event_type type, u32 outbound);
+void qkd_netlink_link_gone(struct net *net, const char *link, struct qkd_levels *levels);
 int qkd_netlink_provider_get(struct sk_buff *skb, struct genl_info *info);
 int qkd_netlink_provider_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int qkd_netlink_link_get(struct sk_buff *skb, struct genl_info *info);

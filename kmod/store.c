@@ -350,7 +350,10 @@ void qkd_store_evict(struct qkd_store *store, unsigned int want, unsigned int bu
 	}
 }
 
-/* Empties the store of a link that is dead, up to @budget keys. Return: whether there is more. */
+/*
+ * Empties the store of a link that is dead, up to @budget keys, which count as purged. Return: whether
+ * there is more.
+ */
 bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_head *gone)
 {
 	struct list_head *lists[] = {
@@ -365,10 +368,23 @@ bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_h
 		while ((key = list_first_entry_or_null(lists[i], struct qkd_key, node))) {
 			if (!budget--)
 				return true;
+			if (key->state != QKD_KEY_WITHDRAWN)
+				store->stats[QKD_A_STATS_PURGED]++;
 			retire(store, key, QKD_FATE_SPENT, gone);
 		}
 	}
 	list_splice_init(&store->spares, gone);
 	store->spare_count = 0;
 	return false;
+}
+
+/* Whether every key that a drained store ever took has left it in one of the ways there are. */
+bool qkd_store_is_settled(const struct qkd_store *store)
+{
+	const u64 *stats = store->stats;
+
+	return !store->count[QKD_OUTBOUND] && !store->count[QKD_INBOUND] && !store->reserved &&
+	       stats[QKD_A_STATS_DELIVERED] ==
+		       stats[QKD_A_STATS_OUTBOUND_SPENT] + stats[QKD_A_STATS_INBOUND_SPENT] +
+			       stats[QKD_A_STATS_EXPIRED] + stats[QKD_A_STATS_PURGED];
 }

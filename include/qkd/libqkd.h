@@ -153,6 +153,8 @@ struct qkd_event {
 	uint8_t type; /* enum qkd_event_type */
 	char link[QKD_LINK_NAME_LEN];
 	uint32_t outbound;
+	bool has_stats; /* QKD_EVENT_LINK_GONE: the link's closing account */
+	struct qkd_link_stats stats;
 };
 
 /* Callbacks return 0 to go on; anything else stops and is returned. */

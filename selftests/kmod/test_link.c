@@ -211,6 +211,7 @@ struct seen {
 	unsigned int count[QKD_EVENT_KEY_AVAILABLE + 1];
 	uint32_t outbound[QKD_EVENT_KEY_AVAILABLE + 1];
 	bool strange;
+	struct qkd_link_info last; /* the closing account, if any came */
 };
 
 static int note_event(const struct qkd_event *event, void *arg)
@@ -223,6 +224,8 @@ static int note_event(const struct qkd_event *event, void *arg)
 	}
 	seen->count[event->type]++;
 	seen->outbound[event->type] = event->outbound;
+	if (event->has_stats)
+		seen->last.stats = event->stats;
 	return 0;
 }
 
@@ -248,6 +251,37 @@ TEST_F(link, links_come_and_go_with_events)
 	EXPECT_EQ(1, seen.count[QKD_EVENT_LINK_GONE]);
 	EXPECT_EQ(0, seen.count[QKD_EVENT_LINK_DOWN]);
 	EXPECT_FALSE(seen.strange);
+	qkd_nl_close(events);
+}
+
+/* Keys of each fate, and some that are fresh or reserved when the link ends */
+TEST_F(link, the_last_event_accounts_for_every_key)
+{
+	const struct link_spec spec = { .name = LINK, .role = QKD_ROLE_A, .seed = 's' };
+	const uint64_t *last;
+	struct seen seen = { .link = LINK };
+	struct qkd_nl *events;
+	struct qkd_key_get get;
+	int fd;
+
+	ASSERT_EQ(0, qkd_nl_open(&events));
+	ASSERT_EQ(0, qkd_nl_event_subscribe(events));
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	fd = qkd_open(LINK, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, get_key(fd, DEADLINE_MS, &get));
+	ASSERT_EQ(0, qkd_nl_link_purge(self->nl, LINK));
+	ASSERT_EQ(0, get_key(fd, DEADLINE_MS, &get));
+	ASSERT_SOON(poll_until(fd, POLLIN));
+	ASSERT_EQ(0, qkd_nl_link_delete(self->nl, LINK));
+	ASSERT_SOON(saw(events, &seen, QKD_EVENT_LINK_GONE));
+	last = seen.last.stats.value;
+	EXPECT_EQ(2, last[QKD_A_STATS_OUTBOUND_SPENT]);
+	EXPECT_LT(0, last[QKD_A_STATS_PURGED]);
+	EXPECT_EQ(0, last[QKD_A_STATS_OUTBOUND_FRESH]);
+	EXPECT_EQ(0, last[QKD_A_STATS_INBOUND_FRESH]);
+	EXPECT_EQ(last[QKD_A_STATS_DELIVERED], accounted(&seen.last));
+	close(fd);
 	qkd_nl_close(events);
 }
 

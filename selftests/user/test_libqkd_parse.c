@@ -58,9 +58,9 @@ static void put_text(struct nl_msg *msg, const struct change *change, int type, 
 	put(msg, change, type, text, (int)strlen(text) + 1);
 }
 
-static void put_stats(struct nl_msg *msg, int length)
+static void put_stats_as(struct nl_msg *msg, int type, int length)
 {
-	struct nlattr *nest = nla_nest_start(msg, QKD_A_LINK_STATS);
+	struct nlattr *nest = nla_nest_start(msg, type);
 
 	assert_non_null(nest);
 	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++) {
@@ -69,6 +69,11 @@ static void put_stats(struct nl_msg *msg, int length)
 		assert_int_equal(nla_put(msg, i, length, &value), 0);
 	}
 	nla_nest_end(msg, nest);
+}
+
+static void put_stats(struct nl_msg *msg, int length)
+{
+	put_stats_as(msg, QKD_A_LINK_STATS, length);
 }
 
 static void put_config(struct nl_msg *msg)
@@ -329,6 +334,25 @@ static void event_is_read(void **state)
 	assert_int_equal(event.type, QKD_EVENT_KEY_LOW);
 	assert_string_equal(event.link, "alpha");
 	assert_int_equal(event.outbound, 9);
+	assert_false(event.has_stats);
+	put_stats_as(msg, QKD_A_EVENT_STATS, sizeof(uint64_t));
+	assert_int_equal(qkd_parse_event(nlmsg_hdr(msg), &event), 0);
+	assert_true(event.has_stats);
+	assert_int_equal(event.stats.value[QKD_A_STATS_PURGED],
+			 0x100000000ULL + QKD_A_STATS_PURGED);
+	nlmsg_free(msg);
+}
+
+static void event_with_statistics_of_another_width_is_refused(void **state)
+{
+	struct nl_msg *msg = message(QKD_CMD_EVENT);
+	struct qkd_event event;
+
+	put_u8(msg, NULL, QKD_A_EVENT_TYPE, QKD_EVENT_LINK_GONE);
+	put_text(msg, NULL, QKD_A_EVENT_LINK, "alpha");
+	put_u32(msg, NULL, QKD_A_EVENT_OUTBOUND, 0);
+	put_stats_as(msg, QKD_A_EVENT_STATS, 4);
+	assert_int_equal(qkd_parse_event(nlmsg_hdr(msg), &event), -EPROTO);
 	nlmsg_free(msg);
 }
 
@@ -423,6 +447,7 @@ int main(void)
 		cmocka_unit_test(cut_messages_are_refused),
 		cmocka_unit_test(provider_is_read),
 		cmocka_unit_test(event_is_read),
+		cmocka_unit_test(event_with_statistics_of_another_width_is_refused),
 		cmocka_unit_test(kernel_text_is_found),
 		cmocka_unit_test(kernel_text_that_is_not_there_is_empty),
 		cmocka_unit_test(long_kernel_text_is_cut),

@@ -50,6 +50,7 @@ static struct nla_policy event_policy[QKD_A_EVENT_MAX + 1] = {
 	[QKD_A_EVENT_TYPE] = EXACT(NLA_U8, 1),
 	[QKD_A_EVENT_LINK] = NAME,
 	[QKD_A_EVENT_OUTBOUND] = EXACT(NLA_U32, 4),
+	[QKD_A_EVENT_STATS] = { .type = NLA_NESTED },
 };
 
 static bool parse(struct nlmsghdr *hdr, uint8_t cmd, struct nlattr **attrs, int max,
@@ -148,10 +149,11 @@ int qkd_parse_event(struct nlmsghdr *hdr, struct qkd_event *event)
 	memset(event, 0, sizeof(*event));
 	if (!parse(hdr, QKD_CMD_EVENT, attrs, QKD_A_EVENT_MAX, event_policy))
 		return -EPROTO;
-	if (!all_present(attrs, QKD_A_EVENT_TYPE, QKD_A_EVENT_MAX))
+	if (!all_present(attrs, QKD_A_EVENT_TYPE, QKD_A_EVENT_OUTBOUND))
 		return -EPROTO;
 	event->type = nla_get_u8(attrs[QKD_A_EVENT_TYPE]);
 	COPY(event->link, attrs[QKD_A_EVENT_LINK]);
 	event->outbound = nla_get_u32(attrs[QKD_A_EVENT_OUTBOUND]);
-	return 0;
+	event->has_stats = attrs[QKD_A_EVENT_STATS];
+	return event->has_stats ? parse_stats(attrs[QKD_A_EVENT_STATS], &event->stats) : 0;
 }

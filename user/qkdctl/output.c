@@ -208,6 +208,8 @@ struct json_object *output_event_json(const struct qkd_event *event)
 	add_number(doc, "type", event->type);
 	add_text(doc, "link", event->link);
 	add_number(doc, "outbound", event->outbound);
+	if (event->has_stats)
+		json_object_object_add(doc, "stats", stats_json(&event->stats));
 	return doc;
 }
 

@@ -44,7 +44,9 @@
  *			says
  *
  * QKD_CMD_EVENT (multicast group "events"): QKD_A_EVENT_TYPE, QKD_A_EVENT_LINK,
- *   QKD_A_EVENT_OUTBOUND (outbound keys left).
+ *   QKD_A_EVENT_OUTBOUND (outbound keys left). QKD_EVENT_LINK_GONE has QKD_A_EVENT_STATS too: every key that
+ *   was ever delivered is spent, expired or purged by then, the last of them with the link, so that
+ *   DELIVERED = OUTBOUND_SPENT + INBOUND_SPENT + EXPIRED + PURGED.
  */
 #ifndef _UAPI_LINUX_QKD_NETLINK_H
 #define _UAPI_LINUX_QKD_NETLINK_H
@@ -127,7 +129,7 @@ enum qkd_a_stats {
 	QKD_A_STATS_INBOUND_SPENT,
 	QKD_A_STATS_RELEASED,		/* reservations given back */
 	QKD_A_STATS_EXPIRED,
-	QKD_A_STATS_PURGED,
+	QKD_A_STATS_PURGED,		/* wiped by a purge or with the link */
 	QKD_A_STATS_UNKNOWN,		/* look-ups by an ID never seen */
 	QKD_A_STATS_REPLAYED,		/* look-ups by the ID of a spent key */
 	__QKD_A_STATS_MAX,
@@ -158,6 +160,7 @@ enum qkd_a_event {
 	QKD_A_EVENT_TYPE,	/* u8, enum qkd_event_type */
 	QKD_A_EVENT_LINK,	/* string */
 	QKD_A_EVENT_OUTBOUND,	/* u32, outbound keys left */
+	QKD_A_EVENT_STATS,	/* LINK_GONE: nest of QKD_A_STATS_*, the closing account */
 	__QKD_A_EVENT_MAX,
 };
 #define QKD_A_EVENT_MAX (__QKD_A_EVENT_MAX - 1)
