@@ -7,6 +7,7 @@
 #include <linux/jiffies.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 
 #include "qkd.h"
@@ -194,6 +195,13 @@ void qkd_flow_end(struct qkd_link *link)
 	wake_up_all(&link->inbound_wq);
 }
 
+/* A key of zeros is no key but a sign that something is broken. */
+static bool is_sound(const struct qkd_link *link, enum qkd_direction dir, const u8 *key, size_t len)
+{
+	return (dir == QKD_OUTBOUND || dir == QKD_INBOUND) && len == link->key_len &&
+	       memchr_inv(key, 0, len);
+}
+
 /* A new key for the store, or ERR_PTR: -EINVAL, -ENOSPC, -ENOMEM; then it is counted. */
 static struct qkd_key *new_key(struct qkd_link *link, enum qkd_direction dir, const u8 *key_id,
 			       const u8 *material, size_t len)
@@ -201,7 +209,7 @@ static struct qkd_key *new_key(struct qkd_link *link, enum qkd_direction dir, co
 	struct qkd_store *store = &link->store;
 	struct qkd_key *key = ERR_PTR(-ENOSPC);
 
-	if (len != link->key_len || (dir != QKD_OUTBOUND && dir != QKD_INBOUND)) {
+	if (!is_sound(link, dir, material, len)) {
 		store->stats[QKD_A_STATS_REFUSED]++;
 		return ERR_PTR(-EINVAL);
 	}

@@ -136,8 +136,9 @@ int qkd_link_add(struct net *net, struct qkd_provider *provider,
  * @len: the length announced in @key_len of the operations
  *
  * Context: any that a driver has, hard interrupts included; does not sleep.
- * Return: 0; -EINVAL (length); -EEXIST (an ID the store holds or remembers); -ENOSPC (store or
- * memory limit reached: the key is dropped and counted); -ENOMEM; -ENODEV (the link is going).
+ * Return: 0; -EINVAL (length, or nothing but zeros) and -EEXIST (an ID the store holds or remembers), counted
+ * as refused; -ENOSPC (store or memory limit reached) and -ENOMEM, counted as dropped; -ENODEV (the link is
+ * going).
  */
 int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key_id[QKD_KEY_ID_LEN],
 		     const u8 *key, size_t len);
