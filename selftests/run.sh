@@ -19,6 +19,7 @@
 #
 #	kmod-debug  kernel self-tests with a kernel that looks for misuse of memory and locks (tools/testbed/debug-kernel)
 #	e2e-debug   two sites with that kernel
+#	torture-SERIES  selftests/kmod/torture for $TORTURE_TIME seconds (default 60; make torture)
 #
 # Parts that need a virtual machine run beside those that do not, and each is shown when it has ended. A part in which
 # nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N skipped"; the exit status is 0 only
@@ -145,14 +146,30 @@ in_guest() {
 	tools/vm/run -q -k "$series" "${machine[@]}" -o "$logs/$name" "${adds[@]}" --add "$logs/$name.list:/tests.list"
 }
 
-part_kmod() {
+# kmod_programs SOURCE...: the built programs of these sources
+kmod_programs() {
 	local source
-	local -a programs=()
 
-	for source in selftests/kmod/test_*.c; do
-		programs+=("$top/build/guest/kmod/$(basename "$source" .c)")
+	for source; do
+		source=${source#selftests/kmod/}
+		printf '%s\n' "$top/build/guest/kmod/${source%.c}"
 	done
+}
+
+part_kmod() {
+	local -a programs
+
+	mapfile -t programs < <(kmod_programs selftests/kmod/test_*.c torture)
 	in_guest "$1" "kmod-$1" "${programs[@]}" "$top"/selftests/kmod/test_*.sh
+}
+
+part_torture() {
+	local series=$1 seconds=${TORTURE_TIME:-60} script=$logs/torture.sh
+
+	build_for_guest || return 1
+	printf '#!/bin/sh\nexec /torture -t %d\n' "$seconds" >"$script"
+	tools/vm/run -k "$series" -m 2048 -t $((2 * seconds + 600)) -o "$logs/torture-$series" \
+		--add build/guest/kmod/torture:/torture --script "$script"
 }
 
 part_e2e() { in_guest "$1" "e2e-$1" "${ktls_tests[@]}" "$top"/selftests/e2e/qkd*.sh; }
@@ -167,6 +184,7 @@ run_part() {
 	prove) part_prove ;;
 	e2e-*) part_e2e "${1#e2e-}" ;;
 	kmod-*) part_kmod "${1#kmod-}" ;;
+	torture-*) part_torture "${1#torture-}" ;;
 	*)
 		echo "no such part: $1; see --help"
 		return 1

@@ -133,7 +133,7 @@ check_size() {
 licence_of() {
 	case $1 in
 	include/uapi/*) echo "GPL-2.0 WITH Linux-syscall-note" ;;
-	kmod/* | include/linux/* | Kbuild) echo "GPL-2.0-only" ;;
+	kmod/* | selftests/kmod/modules/* | include/linux/* | Kbuild) echo "GPL-2.0-only" ;;
 	Documentation/netlink/specs/*) echo "GPL-2.0-only" ;;
 	*) echo "GPL-2.0-or-later" ;;
 	esac
