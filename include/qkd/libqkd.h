@@ -138,6 +138,7 @@ struct qkd_link_request {
 	const uint32_t *qber_max;
 	int sim_seed_fd; /* memfd with the seed; -1: none */
 	const uint32_t *sim_rate;
+	const struct qkd_sim_settings *sim; /* more of them; NULL: none */
 };
 
 /* What is NULL stays as it is. */

@@ -2,10 +2,16 @@
 /* The quantum channel: whether keys come out of it, and what the equipment would measure. */
 #include "sim.h"
 
+/* Measuring in a basis that is wrong half the time makes half of those wrong that were right or wrong before. */
+static u32 qber(const struct qkd_sim_settings *settings)
+{
+	return settings->eavesdropper ? QKD_PPM / 4 + settings->qber / 2 : settings->qber;
+}
+
 /* A key of which too much may be known is never made. */
 bool qkd_sim_channel_works(const struct qkd_sim_settings *settings)
 {
-	return settings->qber <= QKD_SIM_QBER_ABORT;
+	return !settings->outage && qber(settings) <= QKD_SIM_QBER_ABORT;
 }
 
 void qkd_sim_channel_report(struct qkd_link *link, const struct qkd_sim_settings *settings)
@@ -13,7 +19,7 @@ void qkd_sim_channel_report(struct qkd_link *link, const struct qkd_sim_settings
 	const bool works = qkd_sim_channel_works(settings);
 	const struct qkd_link_report report = {
 		.state = works ? QKD_LINK_UP : QKD_LINK_DOWN,
-		.qber = settings->qber,
+		.qber = settings->outage ? QKD_REPORT_UNKNOWN : qber(settings),
 		.rate = works ? settings->rate : 0,
 	};
 

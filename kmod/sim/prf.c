@@ -22,7 +22,6 @@
 #include "sim.h"
 
 #define DOMAIN	   "qkd-sim v1 block"
-#define LABEL_LEN  4
 #define TAG_LEN	   8
 #define NUMBER_MAX (U64_MAX >> 2) /* the variant takes two bits */
 
@@ -76,14 +75,15 @@ void qkd_sim_prf_exit(struct qkd_sim_prf *prf)
 	crypto_free_shash(prf->hmac);
 }
 
-static int prf_run(struct qkd_sim_prf *prf, const char label[LABEL_LEN], const u8 x[8],
+static int prf_run(struct qkd_sim_prf *prf, const char label[QKD_SIM_LABEL_LEN], const u8 x[8],
 		   u8 out[SHA256_DIGEST_SIZE])
 {
 	u8 *p = prf->msg + prf->prefix_len;
 
-	memcpy(p, label, LABEL_LEN);
-	memcpy(p + LABEL_LEN, x, 8);
-	return crypto_shash_tfm_digest(prf->hmac, prf->msg, prf->prefix_len + LABEL_LEN + 8, out);
+	memcpy(p, label, QKD_SIM_LABEL_LEN);
+	memcpy(p + QKD_SIM_LABEL_LEN, x, 8);
+	return crypto_shash_tfm_digest(prf->hmac, prf->msg, prf->prefix_len + QKD_SIM_LABEL_LEN + 8,
+				       out);
 }
 
 int qkd_sim_prf_key(struct qkd_sim_prf *prf, u64 block, u8 key[QKD_SIM_KEY_LEN])
@@ -93,6 +93,20 @@ int qkd_sim_prf_key(struct qkd_sim_prf *prf, u64 block, u8 key[QKD_SIM_KEY_LEN])
 	BUILD_BUG_ON(QKD_SIM_KEY_LEN != SHA256_DIGEST_SIZE);
 	put_number(block, x);
 	return prf_run(prf, "key ", x, key);
+}
+
+/* A number that looks random and is the same whenever it is drawn. */
+int qkd_sim_prf_draw(struct qkd_sim_prf *prf, const char label[QKD_SIM_LABEL_LEN], u64 block,
+		     u64 *draw)
+{
+	u8 digest[SHA256_DIGEST_SIZE];
+	u8 x[8];
+	int err;
+
+	put_number(block, x);
+	err = prf_run(prf, label, x, digest);
+	*draw = get_number(digest);
+	return err;
 }
 
 static int make_tag(struct qkd_sim_prf *prf, u64 block, u8 tag[TAG_LEN])

@@ -3,8 +3,10 @@
  * Provider "sim": links without QKD equipment. Whoever knows the seed knows every key, so each link
  * of it is marked as simulated.
  */
+#include <linux/capability.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/random.h>
 #include <net/net_namespace.h>
 
@@ -19,7 +21,13 @@ MODULE_PARM_DESC(demo, "make the pair of links " DEMO_A " and " DEMO_B " with a 
 
 struct workqueue_struct *qkd_sim_wq;
 
+/* Covers what follows. */
+static DEFINE_MUTEX(plug_lock);
 static struct qkd_provider *provider;
+static bool leaving; /* the module ends */
+
+static void replug(struct work_struct *work);
+static DECLARE_WORK(replug_work, replug);
 
 /* What a link is made of; on the stack of who reads it, wiped there. */
 struct sim_config {
@@ -30,7 +38,13 @@ struct sim_config {
 static int parse_config(struct nlattr **attrs, struct sim_config *config,
 			struct netlink_ext_ack *extack)
 {
-	int err = qkd_sim_settings_read(attrs, &config->settings, extack);
+	int err;
+
+	if (attrs[QKD_A_SIM_UNPLUG]) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[QKD_A_SIM_UNPLUG], "there is no link yet");
+		return -EINVAL;
+	}
+	err = qkd_sim_settings_read(attrs, &config->settings, extack);
 
 	if (err)
 		return err;
@@ -73,10 +87,19 @@ static int sim_configure(struct qkd_link *link, struct nlattr **attrs,
 				    "a link keeps its seed: another one needs another link");
 		return -EINVAL;
 	}
+	if (attrs[QKD_A_SIM_UNPLUG] && !capable(CAP_NET_ADMIN)) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[QKD_A_SIM_UNPLUG],
+				    "others' links end too: it is for the machine's administrator");
+		return -EPERM;
+	}
 	err = qkd_sim_settings_read(attrs, &settings, extack);
-	if (!err)
-		qkd_sim_link_set(sim, &settings);
-	return err;
+	if (err)
+		return err;
+	qkd_sim_link_set(sim, &settings);
+	/* By a work: a provider cannot go while one of its callbacks runs. */
+	if (attrs[QKD_A_SIM_UNPLUG])
+		queue_work(qkd_sim_wq, &replug_work);
+	return 0;
 }
 
 static void sim_link_close(struct qkd_link *link)
@@ -108,6 +131,19 @@ static const struct qkd_provider_ops sim_ops = {
 	.fetch = sim_fetch,
 };
 
+/* As if the device were pulled, at whatever moment, and another one plugged in. */
+static void replug(struct work_struct *work)
+{
+	mutex_lock(&plug_lock);
+	if (!leaving) {
+		qkd_provider_unregister(provider);
+		provider = qkd_provider_register(&sim_ops);
+		if (IS_ERR(provider))
+			pr_err("qkd_sim: not plugged in again: error %ld\n", PTR_ERR(provider));
+	}
+	mutex_unlock(&plug_lock);
+}
+
 static int __init add_demo_links(void)
 {
 	const struct qkd_link_params params[] = {
@@ -128,6 +164,16 @@ static int __init add_demo_links(void)
 	return err;
 }
 
+/* Also when the start fails half-way: a link that was added at once may have asked for replug(). */
+static void unplug_for_good(void)
+{
+	mutex_lock(&plug_lock);
+	leaving = true;
+	mutex_unlock(&plug_lock);
+	qkd_provider_unregister(provider);
+	destroy_workqueue(qkd_sim_wq);
+}
+
 static int __init qkd_sim_init(void)
 {
 	int err;
@@ -135,21 +181,20 @@ static int __init qkd_sim_init(void)
 	qkd_sim_wq = alloc_workqueue("qkd_sim", WQ_UNBOUND, 0);
 	if (!qkd_sim_wq)
 		return -ENOMEM;
+	mutex_lock(&plug_lock);
 	provider = qkd_provider_register(&sim_ops);
 	err = PTR_ERR_OR_ZERO(provider);
 	if (!err && demo)
 		err = add_demo_links();
-	if (err) {
-		qkd_provider_unregister(provider);
-		destroy_workqueue(qkd_sim_wq);
-	}
+	mutex_unlock(&plug_lock);
+	if (err)
+		unplug_for_good();
 	return err;
 }
 
 static void __exit qkd_sim_exit(void)
 {
-	qkd_provider_unregister(provider);
-	destroy_workqueue(qkd_sim_wq);
+	unplug_for_good();
 }
 
 module_init(qkd_sim_init);

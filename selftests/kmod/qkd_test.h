@@ -93,6 +93,7 @@ struct link_spec {
 	uint8_t role;
 	char seed;
 	uint32_t rate, capacity, ttl_s, low;
+	const struct qkd_sim_settings *sim;
 };
 
 /* A file in memory with @len bytes of @byte, open for reading and writing. */
@@ -124,6 +125,7 @@ static inline int add_link(struct qkd_nl *nl, const struct link_spec *spec)
 		.low = spec->low ? &spec->low : NULL,
 		.sim_seed_fd = memory_file(spec->seed, SEED_LEN),
 		.sim_rate = &rate,
+		.sim = spec->sim,
 	};
 	int ret;
 

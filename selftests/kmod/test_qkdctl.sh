@@ -114,12 +114,12 @@ test_link_add_and_show() {
 	grep -qx '    local site-b remote site-a role b' "$dir/text"
 	grep -qx '    key-length 32 capacity 100 ttl 600 low 5' "$dir/text"
 	grep -qx '    qber-max 90000 qber 20000 rate 4096' "$dir/text"
-	grep -qx '    sim rate 4096 qber 20000' "$dir/text"
+	grep -q '^    sim rate 4096 qber 20000 outage off eavesdropper off jitter 0 fetch-delay 0 loss 0' "$dir/text"
 	grep -Eqx '    outbound [0-9]+ inbound [0-9]+ reserved 0' "$dir/text"
 	json qkdctl link show alpha --json
 	has '"name":"alpha"' '"provider":"sim"' '"local":"site-b"' '"remote":"site-a"' '"role":"b"' '"state":"up"' \
 		'"simulated":true' '"key_length":32' '"capacity":100' '"ttl":600' '"low":5' '"rate":4096' \
-		'"qber_max":90000' '"qber":20000' '"sim":{"rate":4096,"qber":20000}' \
+		'"qber_max":90000' '"qber":20000' '"sim":{"rate":4096,"qber":20000,"outage":false' \
 		'"stats":{"outbound_fresh":'
 }
 
@@ -175,6 +175,15 @@ test_link_set_and_sim_set() {
 	qkdctl link show alpha | grep -qx '    qber-max 70000 qber 30000 rate 300'
 	[[ -z $(qkdctl sim set alpha qber 110001) ]]
 	qkdctl link show alpha | grep -q 'state down'
+	[[ -z $(qkdctl sim set alpha qber 10000 outage on eavesdropper on jitter 1 fetch-delay 2 loss 3 duplicate 4 \
+		reorder 5 flip 6) ]]
+	qkdctl link show alpha | grep -q ' outage on eavesdropper on jitter 1 fetch-delay 2 loss 3 duplicate 4 reorder 5 flip 6'
+	json qkdctl -j link show alpha
+	has '"outage":true,"eavesdropper":true,"jitter":1,"fetch_delay":2,"loss":3,"duplicate":4,"reorder":5,"flip":6'
+	[[ -z $(qkdctl sim set alpha outage off) ]]
+	qkdctl link show alpha | grep -qx '    qber-max 70000 qber 255000 rate 0'
+	[[ -z $(qkdctl sim set alpha eavesdropper off) ]]
+	qkdctl link show alpha | grep -q 'state up'
 	json qkdctl -j link set alpha low 0
 	has '"link":"alpha"' '"result":"set"'
 	says 1 'no such link' qkdctl link set beta low 0
@@ -184,6 +193,10 @@ test_link_set_and_sim_set() {
 	says 2 "unknown word 'rate'" qkdctl link set alpha rate 300
 	says 2 'a number from 256 to' qkdctl sim set alpha rate 255
 	says 2 'a number from 0 to 500000' qkdctl sim set alpha qber 500001
+	says 2 'on or off is wanted' qkdctl sim set alpha outage maybe
+	says 2 'a number from 0 to 60000' qkdctl sim set alpha jitter 60001
+	says 2 'a number from 0 to 1000000' qkdctl sim set alpha loss 1000001
+	says 2 "unknown word 'now'" qkdctl sim set alpha unplug now
 	says 2 'a number from 1 to 1000000' qkdctl link set alpha qber-max 0
 	says 2 'the name of a link is wanted' qkdctl sim set
 }
@@ -216,15 +229,33 @@ test_sim_physics_is_applied() {
 	clean
 	add alpha a
 	physics 50 2e6 alpha | grep -qx 'rate 445.191'
-	qkdctl link show alpha | grep -qx '    sim rate 445 qber 33413'
+	qkdctl link show alpha | grep -q '^    sim rate 445 qber 33413 outage off '
 	json physics 20 2e6 alpha --json
 	has '"link":"alpha"'
 	qkdctl link show alpha | grep -q ' sim rate 1924 '
 	physics 140 2e6 alpha 2>"$dir/err"
 	grep -q "fewer than the simulator's least" "$dir/err"
 	qkdctl link show alpha | grep -q ' sim rate 256 '
-	says 1 'the most is 142.209 km' physics 143 2e6 alpha
+	physics 143 2e6 alpha 2>"$dir/err" | grep -qx 'bits-per-pulse 0'
+	grep -q 'no secret key comes out: alpha has an outage' "$dir/err"
+	qkdctl link show alpha | grep -q 'state down'
+	qkdctl link show alpha | grep -q ' sim rate 256 qber [0-9]* outage on '
+	physics 20 2e6 alpha | grep -q '^rate 1924'
+	qkdctl link show alpha | grep -q 'state up'
 	says 1 'no such link' physics 50 2e6 beta
+}
+
+link_is_gone() {
+	says 1 'no such link' qkdctl link show alpha
+}
+
+test_unplug() {
+	clean
+	add alpha a
+	[[ -z $(qkdctl sim set alpha unplug) ]]
+	wait_for 20 link_is_gone
+	wait_for 20 add alpha a
+	has_keys alpha || wait_for 20 has_keys alpha
 }
 
 test_key_get_takes_the_next() {

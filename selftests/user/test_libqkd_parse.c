@@ -220,6 +220,8 @@ static void simulator_settings_are_read_as_they_are_written(void **state)
 	assert_int_equal(genlmsg_attrlen(genlmsg_hdr(nlmsg_hdr(msg)), 0), 0);
 	qkd_sim_give(&out, QKD_A_SIM_RATE, 300);
 	qkd_sim_give(&out, QKD_A_SIM_QBER, 500000);
+	qkd_sim_give(&out, QKD_A_SIM_OUTAGE, 1);
+	qkd_sim_give(&out, QKD_A_SIM_FLIP, 0);
 	assert_int_equal(qkd_sim_put(msg, -1, &out), 0);
 	assert_int_equal(qkd_sim_parse(genlmsg_attrdata(genlmsg_hdr(nlmsg_hdr(msg)), 0), &in), 0);
 	assert_memory_equal(&in, &out, sizeof(in));

@@ -104,6 +104,41 @@ static void link_set_takes_what_is_named(void **state)
 	assert_int_equal(args_sim_set(0, NULL, &args, problem), -EINVAL);
 }
 
+static void sim_set_takes_numbers_switches_and_words_alone(void **state)
+{
+	static const char *const wrong[][2] = {
+		{ "alpha outage yes", "on or off" },
+		{ "alpha outage", "nothing follows" },
+		{ "alpha outage on outage off", "twice" },
+		{ "alpha unplug on", "unknown word 'on'" },
+		{ "alpha unplug unplug", "twice" },
+		{ "alpha loss 1000001", "0 to 1000000" },
+		{ "alpha jitter 60001", "0 to 60000" },
+		{ "alpha qber 500001", "0 to 500000" },
+		{ "alpha seed x", "seed-file" },
+	};
+	char problem[PROBLEM_LEN];
+	struct link_set_args args;
+	struct line line;
+
+	split(&line, "alpha unplug outage on eavesdropper off jitter 60000 flip 0");
+	assert_int_equal(args_sim_set(line.argc, line.argv, &args, problem), 0);
+	assert_true(args.change.sim.given ==
+		    (1U << QKD_A_SIM_UNPLUG | 1U << QKD_A_SIM_OUTAGE |
+		     1U << QKD_A_SIM_EAVESDROPPER | 1U << QKD_A_SIM_JITTER | 1U << QKD_A_SIM_FLIP));
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_UNPLUG], 1);
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_OUTAGE], 1);
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_EAVESDROPPER], 0);
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_JITTER], 60000);
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_FLIP], 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		split(&line, wrong[i][0]);
+		assert_int_equal(args_sim_set(line.argc, line.argv, &args, problem), -EINVAL);
+		if (!strstr(problem, wrong[i][1]))
+			fail_msg("'%s' said '%s'", wrong[i][0], problem);
+	}
+}
+
 static void link_add_says_what_is_wrong(void **state)
 {
 	static const struct {
@@ -255,6 +290,7 @@ int main(void)
 		cmocka_unit_test(link_add_needs_no_options),
 		cmocka_unit_test(link_add_takes_all_options_in_any_order),
 		cmocka_unit_test(link_set_takes_what_is_named),
+		cmocka_unit_test(sim_set_takes_numbers_switches_and_words_alone),
 		cmocka_unit_test(link_add_says_what_is_wrong),
 		cmocka_unit_test(a_seed_is_refused_and_not_repeated),
 		cmocka_unit_test(key_get_takes_a_link_and_an_id),

@@ -133,6 +133,9 @@ static int put_link(struct nl_msg *msg, const struct qkd_link_request *request)
 {
 	struct qkd_sim_settings sim = { 0 };
 
+	if (request->sim)
+		sim = *request->sim;
+
 	if (nla_put_string(msg, QKD_A_LINK_NAME, request->name) < 0 ||
 	    nla_put_string(msg, QKD_A_LINK_PROVIDER, request->provider) < 0 ||
 	    nla_put_string(msg, QKD_A_LINK_LOCAL_SAE, request->local_sae) < 0 ||

@@ -7,8 +7,10 @@
 
 /* Bytes of each; 0: not shown, or not for everybody to set. */
 static const int widths[QKD_A_SIM_MAX + 1] = {
-	[QKD_A_SIM_RATE] = 4,
-	[QKD_A_SIM_QBER] = 4,
+	[QKD_A_SIM_RATE] = 4,	      [QKD_A_SIM_QBER] = 4,	 [QKD_A_SIM_OUTAGE] = 1,
+	[QKD_A_SIM_EAVESDROPPER] = 1, [QKD_A_SIM_JITTER] = 4,	 [QKD_A_SIM_FETCH_DELAY] = 4,
+	[QKD_A_SIM_LOSS] = 4,	      [QKD_A_SIM_DUPLICATE] = 4, [QKD_A_SIM_REORDER] = 4,
+	[QKD_A_SIM_FLIP] = 4,
 };
 
 int qkd_sim_parse(struct nlattr *nest, struct qkd_sim_settings *sim)
@@ -29,6 +31,8 @@ int qkd_sim_parse(struct nlattr *nest, struct qkd_sim_settings *sim)
 
 static int put_one(struct nl_msg *msg, int attr, uint64_t value)
 {
+	if (attr == QKD_A_SIM_UNPLUG)
+		return value ? nla_put_flag(msg, attr) : 0;
 	return widths[attr] == 4 ? nla_put_u32(msg, attr, (uint32_t)value)
 				 : nla_put_u8(msg, attr, (uint8_t)value);
 }

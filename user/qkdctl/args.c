@@ -36,7 +36,7 @@ static int refuse_word(const char *word, char *problem)
 static struct word *find(struct word *words, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!strcmp(words[i].name, name))
+		if (words[i].name && !strcmp(words[i].name, name))
 			return &words[i];
 	return NULL;
 }
@@ -48,23 +48,38 @@ static int set_word(struct word *word, const char *text, char *problem)
 	if (word->is_number && number_parse(text, word->min, word->max, &word->number))
 		return refuse(problem, "'%s %s': a number from %u to %u is wanted", word->name,
 			      text, word->min, word->max);
+	if (word->is_switch && strcmp(text, "on") && strcmp(text, "off"))
+		return refuse(problem, "'%s %s': on or off is wanted", word->name, text);
+	if (word->is_switch)
+		word->number = !strcmp(text, "on");
 	word->text = text;
 	return 0;
 }
 
+/* How many of the words from @argv on were understood, or -EINVAL. */
+static int take_word(int argc, char **argv, struct word *words, size_t count, char *problem)
+{
+	struct word *word = find(words, count, argv[0]);
+
+	if (!word)
+		return refuse_word(argv[0], problem);
+	if (word->stands_alone) {
+		word->number = 1;
+		return set_word(word, argv[0], problem) ? -EINVAL : 1;
+	}
+	if (argc == 1)
+		return refuse(problem, "nothing follows '%s'", argv[0]);
+	return set_word(word, argv[1], problem) ? -EINVAL : 2;
+}
+
 int args_words(int argc, char **argv, struct word *words, size_t count, char *problem)
 {
-	for (int i = 0; i < argc; i += 2) {
-		struct word *word = find(words, count, argv[i]);
-		int ret;
+	for (int i = 0; i < argc;) {
+		int taken = take_word(argc - i, argv + i, words, count, problem);
 
-		if (!word)
-			return refuse_word(argv[i], problem);
-		if (i + 1 == argc)
-			return refuse(problem, "nothing follows '%s'", argv[i]);
-		ret = set_word(word, argv[i + 1], problem);
-		if (ret)
-			return ret;
+		if (taken < 0)
+			return taken;
+		i += taken;
 	}
 	return 0;
 }
@@ -237,20 +252,37 @@ int args_link_set(int argc, char **argv, struct link_set_args *args, char *probl
 	return 0;
 }
 
+#define NUMBER(NAME, MIN, MAX)                                                \
+	{                                                                     \
+		.name = (NAME), .is_number = true, .min = (MIN), .max = (MAX) \
+	}
+#define SWITCH(NAME)                              \
+	{                                         \
+		.name = (NAME), .is_switch = true \
+	}
+
 int args_sim_set(int argc, char **argv, struct link_set_args *args, char *problem)
 {
-	static const int attrs[] = { QKD_A_SIM_RATE, QKD_A_SIM_QBER };
-	struct word words[] = {
-		{ "rate", NULL, true, QKD_SIM_RATE_MIN, QKD_SIM_RATE_MAX, 0 },
-		{ "qber", NULL, true, 0, QKD_SIM_QBER_MAX, 0 },
+	/* By attribute, so the first has no word, and others may have none. */
+	struct word words[QKD_A_SIM_MAX + 1] = {
+		[QKD_A_SIM_RATE] = NUMBER("rate", QKD_SIM_RATE_MIN, QKD_SIM_RATE_MAX),
+		[QKD_A_SIM_QBER] = NUMBER("qber", 0, QKD_SIM_QBER_MAX),
+		[QKD_A_SIM_OUTAGE] = SWITCH("outage"),
+		[QKD_A_SIM_EAVESDROPPER] = SWITCH("eavesdropper"),
+		[QKD_A_SIM_JITTER] = NUMBER("jitter", 0, QKD_SIM_DELAY_MAX),
+		[QKD_A_SIM_FETCH_DELAY] = NUMBER("fetch-delay", 0, QKD_SIM_DELAY_MAX),
+		[QKD_A_SIM_LOSS] = NUMBER("loss", 0, QKD_PPM),
+		[QKD_A_SIM_DUPLICATE] = NUMBER("duplicate", 0, QKD_PPM),
+		[QKD_A_SIM_REORDER] = NUMBER("reorder", 0, QKD_PPM),
+		[QKD_A_SIM_FLIP] = NUMBER("flip", 0, QKD_PPM),
+		[QKD_A_SIM_UNPLUG] = { .name = "unplug", .stands_alone = true },
 	};
-	const size_t count = sizeof(words) / sizeof(words[0]);
 
-	if (change_words(argc, argv, args, words, count, problem))
+	if (change_words(argc, argv, args, words, QKD_A_SIM_MAX + 1, problem))
 		return -EINVAL;
-	for (size_t i = 0; i < count; i++)
+	for (int i = 0; i <= QKD_A_SIM_MAX; i++)
 		if (words[i].text)
-			qkd_sim_give(&args->change.sim, attrs[i], words[i].number);
+			qkd_sim_give(&args->change.sim, i, words[i].number);
 	return 0;
 }
 

@@ -20,6 +20,8 @@ int refuse(char *problem, const char *format, ...) __attribute__((format(printf,
  * @name: the word
  * @text: out: what followed, NULL if the word was not there
  * @is_number: @text must be a number of @min..@max, which goes to @number
+ * @is_switch: @text must be on or off, which are 1 and 0 in @number
+ * @stands_alone: nothing follows; @text is the word itself, and @number 1
  */
 struct word {
 	const char *name;
@@ -27,6 +29,7 @@ struct word {
 	bool is_number;
 	uint32_t min, max;
 	uint32_t number;
+	bool is_switch, stands_alone;
 };
 
 int args_words(int argc, char **argv, struct word *words, size_t count, char *problem);

@@ -92,22 +92,16 @@ static int set(const char *link, const struct physics_yield *yield)
 
 	if (ret)
 		return fail(TRY_NETLINK, NULL, ret, NULL);
-	qkd_sim_give(&change.sim, QKD_A_SIM_RATE, simulated_rate(yield->rate));
+	if (yield->per_pulse > 0)
+		qkd_sim_give(&change.sim, QKD_A_SIM_RATE, simulated_rate(yield->rate));
+	else
+		log_warning("no secret key comes out: %s has an outage", link);
+	qkd_sim_give(&change.sim, QKD_A_SIM_OUTAGE, !(yield->per_pulse > 0));
 	qkd_sim_give(&change.sim, QKD_A_SIM_QBER, (uint64_t)lround(yield->qber * QKD_PPM));
 	ret = qkd_nl_link_set(nl, &change);
 	ret = ret ? fail(TRY_LINK, link, ret, nl) : EXIT_OK;
 	qkd_nl_close(nl);
 	return ret;
-}
-
-static int apply(const char *link, const struct physics_setup *setup,
-		 const struct physics_yield *yield)
-{
-	if (yield->per_pulse > 0)
-		return set(link, yield);
-	log_error("%s: no secret key comes out of %g km, the most is %g km: nothing is changed",
-		  link, setup->length, yield->reach);
-	return EXIT_FAILED;
 }
 
 int cmd_sim_physics(const struct options *options, int argc, char **argv)
@@ -119,7 +113,7 @@ int cmd_sim_physics(const struct options *options, int argc, char **argv)
 	if (args_sim_physics(argc, argv, &args, problem))
 		return fail_usage(problem);
 	physics_compute(&args.setup, &yield);
-	if (args.link && apply(args.link, &args.setup, &yield))
+	if (args.link && set(args.link, &yield))
 		return EXIT_FAILED;
 	return options->json ? print_json(&yield, args.link) : print(&yield);
 }

@@ -48,18 +48,30 @@ static const struct command {
 	  "Programs that use it get an error at once.\n" },
 	{ "link", "purge", cmd_link_purge, "LINK", "wipe the keys a link holds now",
 	  "Reserved keys too. The provider goes on delivering new ones.\n" },
-	{ "sim", "set", cmd_sim_set, "LINK [rate BPS] [qber PPM]",
+	{ "sim", "set", cmd_sim_set,
+	  "LINK [rate BPS] [qber PPM] [outage on|off] [eavesdropper on|off] [jitter MS]\n"
+	  "        [fetch-delay MS] [loss PPM] [duplicate PPM] [reorder PPM] [flip PPM] [unplug]",
+
 	  "change what a simulated link does",
 	  "What is not named stays.\n"
-	  "rate       secret key rate in bits per second, both directions together\n"
-	  "qber       quantum bit error rate, in parts per million; above 110000 no keys come\n" },
+	  "rate          secret key rate in bits per second, both directions together\n"
+	  "qber          quantum bit error rate, in parts per million; above 110000 no keys come\n"
+	  "outage        on: nothing arrives\n"
+	  "eavesdropper  on: a quarter more is wrong, so no keys come\n"
+	  "jitter        most that a block comes late, in milliseconds, in order\n"
+	  "fetch-delay   how late a key comes that was looked up ahead of its turn\n"
+	  "loss          part of the blocks that never come, in parts per million; here only, as below\n"
+	  "duplicate     part of the blocks that come twice\n"
+	  "reorder       part of the pairs of blocks that come the wrong way round\n"
+	  "flip          part of the blocks with one bit of the key wrong\n"
+	  "unplug        all links of the simulator end, as if a device were pulled\n" },
 	{ "sim", "physics", cmd_sim_physics,
 	  "--length KM --attenuation DB_PER_KM --detector-efficiency E --dark-count P\n"
 	  "        --pulse-rate HZ [--mean-photon-number MU|optimal] [--misalignment E_D]\n"
 	  "        [--error-correction F] [--sifting Q] [LINK]",
 	  "work out what fibre and equipment yield",
 	  "Gain, QBER and secret key rate of decoy-state BB84 in the asymptotic case (Ma et al., 2005).\n"
-	  "With LINK that simulated link gets rate and QBER.\n"
+	  "With LINK that simulated link gets rate and QBER, or an outage if no secret key comes out.\n"
 	  "--length               of the fibre\n"
 	  "--attenuation          of the fibre\n"
 	  "--detector-efficiency  of the whole receiver, to 1\n"

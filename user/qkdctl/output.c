@@ -114,26 +114,45 @@ static struct json_object *stats_json(const struct qkd_link_stats *stats)
 }
 
 static const char *const sim_names[QKD_A_SIM_MAX + 1] = {
-	[QKD_A_SIM_RATE] = "rate",
-	[QKD_A_SIM_QBER] = "qber",
+	[QKD_A_SIM_RATE] = "rate",	 [QKD_A_SIM_QBER] = "qber",
+	[QKD_A_SIM_OUTAGE] = "outage",	 [QKD_A_SIM_EAVESDROPPER] = "eavesdropper",
+	[QKD_A_SIM_JITTER] = "jitter",	 [QKD_A_SIM_FETCH_DELAY] = "fetch-delay",
+	[QKD_A_SIM_LOSS] = "loss",	 [QKD_A_SIM_DUPLICATE] = "duplicate",
+	[QKD_A_SIM_REORDER] = "reorder", [QKD_A_SIM_FLIP] = "flip",
 };
+
+static bool is_switch(int attr)
+{
+	return attr == QKD_A_SIM_OUTAGE || attr == QKD_A_SIM_EAVESDROPPER;
+}
 
 static struct json_object *sim_json(const struct qkd_sim_settings *sim)
 {
 	struct json_object *doc = json_object_new_object();
 
-	for (int i = 0; i <= QKD_A_SIM_MAX; i++)
-		if (sim_names[i] && qkd_sim_has(sim, i))
-			add_number(doc, sim_names[i], sim->value[i]);
+	for (int i = 0; i <= QKD_A_SIM_MAX; i++) {
+		if (!sim_names[i] || !qkd_sim_has(sim, i))
+			continue;
+		if (is_switch(i))
+			add_bool(doc, sim_names[i], sim->value[i]);
+		else
+			add_number(doc, i == QKD_A_SIM_FETCH_DELAY ? "fetch_delay" : sim_names[i],
+				   sim->value[i]);
+	}
 	return doc;
 }
 
 static void print_sim(const struct qkd_sim_settings *sim)
 {
 	printf("\n    sim");
-	for (int i = 0; i <= QKD_A_SIM_MAX; i++)
-		if (sim_names[i] && qkd_sim_has(sim, i))
+	for (int i = 0; i <= QKD_A_SIM_MAX; i++) {
+		if (!sim_names[i] || !qkd_sim_has(sim, i))
+			continue;
+		if (is_switch(i))
+			printf(" %s %s", sim_names[i], sim->value[i] ? "on" : "off");
+		else
 			printf(" %s %" PRIu64, sim_names[i], sim->value[i]);
+	}
 }
 
 struct json_object *output_link_json(const struct qkd_link_info *info)

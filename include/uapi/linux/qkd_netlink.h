@@ -40,7 +40,8 @@
  * QKD_CMD_LINK_SET (do, CAP_NET_ADMIN): QKD_A_LINK_NAME and what is to change of _TTL, _LOW, _QBER_MAX and _CONFIG. All
  *   of it changes or nothing; what is not named stays. A ttl holds for the keys that wait already.
  *   errors:		ENODEV, no such link; EINVAL, with text, also if nothing is named; EOPNOTSUPP, the
- *			provider's settings cannot change; EPERM as for QKD_CMD_LINK_NEW; what the provider
+ *			provider's settings cannot change; EPERM as for QKD_CMD_LINK_NEW, and for
+ *			QKD_A_SIM_UNPLUG if the caller is not the machine's administrator; what the provider
  *			says
  *
  * QKD_CMD_EVENT (multicast group "events"): QKD_A_EVENT_TYPE, QKD_A_EVENT_LINK,
@@ -69,6 +70,7 @@
 #define QKD_SIM_QBER_MAX	500000	/* parts per million: nothing but chance */
 #define QKD_SIM_QBER_ABORT	110000	/* above it no keys come */
 #define QKD_SIM_QBER_DEFAULT	20000
+#define QKD_SIM_DELAY_MAX	60000	/* milliseconds */
 
 enum qkd_cmd {
 	QKD_CMD_UNSPEC,
@@ -141,6 +143,15 @@ enum qkd_a_sim {
 	QKD_A_SIM_SEED_FD,	/* s32, LINK_NEW only: open memfd with the seed, QKD_SIM_SEED_LEN_* bytes */
 	QKD_A_SIM_RATE,		/* u32, secret key rate in bits per second, both directions together */
 	QKD_A_SIM_QBER,		/* u32, ppm, to QKD_SIM_QBER_MAX; above QKD_SIM_QBER_ABORT no keys come */
+	QKD_A_SIM_OUTAGE,	/* u8, 1: nothing arrives */
+	QKD_A_SIM_EAVESDROPPER,	/* u8, 1: somebody measures and resends, so a quarter more is wrong */
+	QKD_A_SIM_JITTER,	/* u32, ms, to QKD_SIM_DELAY_MAX: most that a block comes late, in order */
+	QKD_A_SIM_FETCH_DELAY,	/* u32, ms, likewise: how late a block comes that was looked up ahead */
+	QKD_A_SIM_LOSS,		/* u32, ppm, to QKD_PPM: blocks that never come at this end */
+	QKD_A_SIM_DUPLICATE,	/* u32, ppm: blocks that come twice */
+	QKD_A_SIM_REORDER,	/* u32, ppm: pairs of a direction's blocks that come the wrong way round */
+	QKD_A_SIM_FLIP,		/* u32, ppm: blocks with one bit of the key wrong, the ID right */
+	QKD_A_SIM_UNPLUG,	/* flag, LINK_SET only: all links of "sim" end as if a device were pulled */
 	__QKD_A_SIM_MAX,
 };
 #define QKD_A_SIM_MAX (__QKD_A_SIM_MAX - 1)
