@@ -32,7 +32,7 @@ static void raise_event(struct qkd_link *link, enum qkd_event_type type,
 	link->events &= ~BIT(opposite);
 	link->events |= BIT(type);
 	if (link->announced && !link->dead)
-		queue_work(qkd_wq, &link->event_work);
+		queue_work(link->provider->wq, &link->event_work);
 }
 
 /* To be called when outbound keys may have come or gone. */
@@ -90,7 +90,8 @@ static void arm_reaper(struct qkd_link *link)
 	u64 delay = next > now ? next - now : 0;
 
 	if (next && !link->dead)
-		queue_delayed_work(qkd_wq, &link->reap_work, nsecs_to_jiffies(delay) + 1);
+		queue_delayed_work(link->provider->wq, &link->reap_work,
+				   nsecs_to_jiffies(delay) + 1);
 }
 
 /*
@@ -163,7 +164,7 @@ void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *sett
 	note_qber(link);
 	spin_unlock_irq(&link->lock);
 	/* What grows too old sooner than it would have. */
-	mod_delayed_work(qkd_wq, &link->reap_work, 0);
+	mod_delayed_work(link->provider->wq, &link->reap_work, 0);
 }
 
 /* The link has been published: let its events go, its coming first. */

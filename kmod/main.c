@@ -6,18 +6,13 @@
 
 #include "qkd.h"
 
-struct workqueue_struct *qkd_wq;
-
 static int __init qkd_init(void)
 {
 	int err;
 
-	qkd_wq = alloc_workqueue("qkd", WQ_UNBOUND, 0);
-	if (!qkd_wq)
-		return -ENOMEM;
 	err = qkd_key_init();
 	if (err)
-		goto err_wq;
+		return err;
 	err = qkd_net_init();
 	if (err)
 		goto err_key;
@@ -40,8 +35,6 @@ err_net:
 	qkd_net_exit();
 err_key:
 	qkd_key_exit();
-err_wq:
-	destroy_workqueue(qkd_wq);
 	return err;
 }
 
@@ -53,7 +46,6 @@ static void __exit qkd_exit(void)
 	qkd_power_exit();
 	qkd_net_exit();
 	qkd_key_exit();
-	destroy_workqueue(qkd_wq);
 }
 
 module_init(qkd_init);

@@ -137,10 +137,13 @@ struct qkd_net {
 
 /*
  * A provider. Owned by the registry from register to unregister, which waits until @users, the
- * links that may still call @ops, has come down to 0. The rest is covered by qkd_registry.
+ * links that may still call @ops, has come down to 0. @wq has the work of its links and of nobody
+ * else's: whoever makes links slow, by purges or by events without end, has his own provider's wait.
+ * The rest is covered by qkd_registry.
  */
 struct qkd_provider {
 	const struct qkd_provider_ops *ops;
+	struct workqueue_struct *wq;
 	struct list_head node;
 	struct list_head links;
 	u64 serial;
@@ -218,9 +221,6 @@ struct qkd_levels {
 	u32 waiters;
 	u64 stats[QKD_A_STATS_MAX + 1];
 };
-
-/* main.c */
-extern struct workqueue_struct *qkd_wq;
 
 /* provider.c */
 extern struct mutex qkd_registry;

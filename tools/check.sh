@@ -15,7 +15,7 @@
 #	modules     modules build against every series without a warning
 #	sparse      modules, and user space, without a warning
 #	clang       user space and its tests build with clang without a warning
-#	symbols     libraries and modules define only qkd_* and qkdtls_*
+#	symbols     libraries and modules define only qkd_*, qkdtls_* and devm_qkd_*
 #	man         manual pages format without a warning
 #	spec        the netlink specification has what the uAPI headers have, and nothing else
 #	conformance Documentation/conformance.md names code and tests that are there, with their alerts
@@ -214,8 +214,8 @@ check_symbols() {
 		bad=1
 	fi
 	"$bed/modules" 6.12 >/dev/null
-	if awk '$2 !~ /^qkd_/' build/kmod-6.12/src/Module.symvers | grep .; then
-		echo 'a module exports symbols other than qkd_*'
+	if awk '$2 !~ /^(devm_)?qkd_/' build/kmod-6.12/src/Module.symvers | grep .; then
+		echo 'a module exports symbols other than qkd_* and devm_qkd_*'
 		bad=1
 	fi
 	[[ -s build/kmod-6.12/src/Module.symvers ]] || bad=1

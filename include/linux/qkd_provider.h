@@ -13,6 +13,7 @@
 #include <net/netlink.h>
 #include <uapi/linux/qkd.h>
 
+struct device;
 struct module;
 struct net;
 struct qkd_link;
@@ -51,9 +52,10 @@ enum qkd_direction {
  *	comes, at once if it is at hand: a caller that may not wait asks too, so do not wait for it
  *	here. May sleep; 0, or -ENOKEY when the provider knows that it will never come.
  *
- * No callback is made under a spinlock or while the core's registry is locked. Callbacks of one
- * link are serialised against each other except @fetch, which may run at any time between the
- * return of @link_open and the call of @link_close.
+ * No callback is made under a spinlock or while the core's registry is locked. What the core does
+ * later for a provider's links is done by a workqueue of that provider's own, shared with no other.
+ * Callbacks of one link are serialised against each other except @fetch, which may run at any time
+ * between the return of @link_open and the call of @link_close.
  */
 struct qkd_provider_ops {
 	struct module *owner;
@@ -85,12 +87,29 @@ struct qkd_provider *qkd_provider_register(const struct qkd_provider_ops *ops);
  * qkd_provider_unregister() - withdraw a provider
  * @provider: from qkd_provider_register(), or an ERR_PTR or NULL, which do nothing
  *
- * Its links are closed and deleted: their keys are wiped, their waiters and files get ENODEV. After
- * return no callback runs and none will start.
+ * At any moment, whoever uses its links: the equipment may have been pulled out. Its links are closed
+ * and deleted: their keys are wiped, their waiters and files get ENODEV. It waits for callbacks that
+ * run, so these must end although the equipment is gone. After return no callback runs and none will
+ * start, and no work of the core for its links is left.
  *
  * Context: process, may sleep. Not from a callback of this provider.
  */
 void qkd_provider_unregister(struct qkd_provider *provider);
+
+/**
+ * devm_qkd_provider_register() - the same, until a device goes
+ * @dev: the device; when it is unbound from its driver, or probing it fails, the provider is
+ *	unregistered, before whatever its driver had managed earlier and after what it did later
+ * @ops: as for qkd_provider_register(); must stay as long
+ *
+ * So register last in probe(), when interrupts and memory are there: they are then given back only
+ * when no callback runs any more. Not to be passed to qkd_provider_unregister().
+ *
+ * Context: process, may sleep.
+ * Return: as qkd_provider_register().
+ */
+struct qkd_provider *devm_qkd_provider_register(struct device *dev,
+						const struct qkd_provider_ops *ops);
 
 /**
  * struct qkd_link_params - a link that a provider brings with it
@@ -206,11 +225,53 @@ struct qkd_link_report {
  */
 void qkd_link_report(struct qkd_link *link, const struct qkd_link_report *report);
 
+/**
+ * qkd_link_priv() - what a provider hung on a link
+ * @link: the link
+ *
+ * Context: any. Return: the pointer last set, that of qkd_link_add(), or NULL.
+ */
 void *qkd_link_priv(const struct qkd_link *link);
+
+/**
+ * qkd_link_set_priv() - hang something on a link
+ * @link: the link
+ * @priv: the provider's own, which it frees in @link_close
+ *
+ * Context: any; for use in @link_open: what reads it elsewhere is not locked against this.
+ */
 void qkd_link_set_priv(struct qkd_link *link, void *priv);
+
+/**
+ * qkd_link_name() - a link's name, of local meaning only
+ * @link: the link
+ *
+ * Context: any. Return: the name, which lives as long as the link.
+ */
 const char *qkd_link_name(const struct qkd_link *link);
+
+/**
+ * qkd_link_local_sae() - SAE ID of this end
+ * @link: the link
+ *
+ * Context: any. Return: the ID, which lives as long as the link.
+ */
 const char *qkd_link_local_sae(const struct qkd_link *link);
+
+/**
+ * qkd_link_remote_sae() - SAE ID of the other end
+ * @link: the link
+ *
+ * Context: any. Return: the ID, which lives as long as the link.
+ */
 const char *qkd_link_remote_sae(const struct qkd_link *link);
+
+/**
+ * qkd_link_role() - which of the two ends this is
+ * @link: the link
+ *
+ * Context: any. Return: QKD_ROLE_A or QKD_ROLE_B.
+ */
 u8 qkd_link_role(const struct qkd_link *link);
 
 #endif /* _LINUX_QKD_PROVIDER_H */

@@ -126,7 +126,7 @@ enum qkd_a_stats {
 	QKD_A_STATS_WAITERS,		/* level: callers waiting for a key */
 	QKD_A_STATS_DELIVERED,		/* keys the provider delivered and the store took */
 	QKD_A_STATS_DROPPED,		/* keys it delivered that found the store full */
-	QKD_A_STATS_REFUSED,		/* keys it delivered that were malformed or had a known ID */
+	QKD_A_STATS_REFUSED,		/* keys it delivered that were malformed, all zero, or had a known ID */
 	QKD_A_STATS_OUTBOUND_SPENT,
 	QKD_A_STATS_INBOUND_SPENT,
 	QKD_A_STATS_RELEASED,		/* reservations given back */
