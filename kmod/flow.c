@@ -120,6 +120,7 @@ static bool reap_some(struct qkd_link *link)
 		arm_reaper(link);
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
+	qkd_audit_flush(link);
 	return more;
 }
 
@@ -191,6 +192,7 @@ void qkd_flow_end(struct qkd_link *link)
 		more = qkd_store_drain(&link->store, REAP_BATCH, &gone);
 		spin_unlock_irq(&link->lock);
 		qkd_key_free_list(&gone);
+		qkd_audit_flush(link);
 	} while (more);
 	wake_up_all(&link->outbound_wq);
 	wake_up_all(&link->inbound_wq);

@@ -114,6 +114,7 @@ void qkd_link_put(struct qkd_link *link)
 {
 	if (!refcount_dec_and_test(&link->ref))
 		return;
+	qkd_audit_destroy(link);
 	qkd_store_destroy(&link->store);
 	qkd_net_put(link->net);
 	kfree(link);
@@ -144,13 +145,19 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 	link->closed = true;
 	INIT_LIST_HEAD(&link->net_node);
 	INIT_LIST_HEAD(&link->provider_node);
-	if (qkd_store_init(&link->store, link->capacity)) {
-		kfree(link);
-		return NULL;
-	}
+	if (qkd_store_init(&link->store, link->capacity))
+		goto err_link;
+	if (qkd_audit_init(link))
+		goto err_store;
 	qkd_flow_init(link, &settings);
 	link->net = qkd_net_get(qn);
 	return link;
+
+err_store:
+	qkd_store_destroy(&link->store);
+err_link:
+	kfree(link);
+	return NULL;
 }
 
 /* Links of guests, of all their namespaces. Covered by qkd_registry. */
@@ -355,6 +362,7 @@ static void end_link(struct qkd_link *link)
 	flush_work(&link->event_work); /* a life that was short was one, too */
 	cancel_delayed_work_sync(&link->reap_work);
 	qkd_link_last_levels(link, &last);
+	qkd_audit_end(link);
 	if (link->announced && !READ_ONCE(qn->dead))
 		qkd_netlink_link_gone(qn->net, link->name, &last);
 	give_up_place(link);

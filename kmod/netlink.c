@@ -402,7 +402,19 @@ static void send_event(struct net *net, const char *link, enum qkd_event_type ty
 		return;
 	}
 	genlmsg_end(skb, hdr);
-	genlmsg_multicast_netns(&qkd_family, net, skb, 0, 0, GFP_KERNEL);
+	genlmsg_multicast_netns(&qkd_family, net, skb, 0, QKD_GROUP_EVENTS, GFP_KERNEL);
+}
+
+/* Whether anybody in the namespace listens to what becomes of keys. From any context. */
+bool qkd_netlink_audited(struct net *net)
+{
+	return genl_has_listeners(&qkd_family, net, QKD_GROUP_AUDIT);
+}
+
+/* Takes @skb over. May sleep. */
+void qkd_netlink_send_audit(struct net *net, struct sk_buff *skb)
+{
+	genlmsg_multicast_netns(&qkd_family, net, skb, 0, QKD_GROUP_AUDIT, GFP_KERNEL);
 }
 
 /* Both may sleep. */

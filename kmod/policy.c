@@ -97,7 +97,8 @@ static const struct genl_ops ops[] = {
 };
 
 static const struct genl_multicast_group groups[] = {
-	{ .name = QKD_GENL_MCGRP_EVENTS },
+	[QKD_GROUP_EVENTS] = { .name = QKD_GENL_MCGRP_EVENTS },
+	[QKD_GROUP_AUDIT] = { .name = QKD_GENL_MCGRP_AUDIT, .flags = GENL_MCAST_CAP_NET_ADMIN },
 };
 
 /*

@@ -120,6 +120,20 @@ struct qkd_store {
 };
 
 /*
+ * What became of a link's keys and has yet to be told. @lock, taken before the link's, covers @batch and
+ * keeps messages in order; the link's lock covers the rest.
+ */
+struct qkd_audit {
+	struct qkd_audit_record *ring;
+	u32 first;
+	u32 count;
+	u64 seq; /* of the last record, sent or not */
+	struct work_struct work;
+	struct mutex lock;
+	struct qkd_audit_record *batch;
+};
+
+/*
  * What the core knows of a network namespace. References: the namespace, until it ends, and every
  * open file and link of it. @links, @count, @generation and @dead are covered by qkd_registry; @net
  * is valid until @dead is set and, for a link's own work, until that link has been closed. @users
@@ -187,6 +201,7 @@ struct qkd_link {
 
 	spinlock_t lock; /* taken in hard interrupts too */
 	struct qkd_store store;
+	struct qkd_audit audit;
 	struct qkd_link_settings settings;
 	bool announced;
 	bool dead;
@@ -322,7 +337,17 @@ u64 qkd_store_next_expiry(struct qkd_store *store);
 int qkd_chardev_init(void);
 void qkd_chardev_exit(void);
 
+/* audit.c */
+int qkd_audit_init(struct qkd_link *link);
+void qkd_audit_note(struct qkd_link *link, const struct qkd_key *key,
+		    enum qkd_audit_outcome outcome);
+void qkd_audit_flush(struct qkd_link *link);
+void qkd_audit_end(struct qkd_link *link);
+void qkd_audit_destroy(struct qkd_link *link);
+
 /* netlink.c */
+bool qkd_netlink_audited(struct net *net);
+void qkd_netlink_send_audit(struct net *net, struct sk_buff *skb);
 void qkd_netlink_event(struct net *net, const char *link, enum qkd_event_type type, u32 outbound);
 void qkd_netlink_link_gone(struct net *net, const char *link, struct qkd_levels *levels);
 int qkd_netlink_provider_get(struct sk_buff *skb, struct genl_info *info);
@@ -335,6 +360,10 @@ int qkd_netlink_link_set(struct sk_buff *skb, struct genl_info *info);
 int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info);
 
 /* policy.c */
+enum qkd_group {
+	QKD_GROUP_EVENTS,
+	QKD_GROUP_AUDIT,
+};
 extern struct genl_family qkd_family;
 
 /* power.c */

@@ -33,6 +33,11 @@ static const struct qkd_id *find_id(const struct qkd_store *store, const u8 *id)
 	return qkd_ids_find(&store->ids, qkd_ids_hash(&store->ids, id), id);
 }
 
+static void note(struct qkd_store *store, const struct qkd_key *key, enum qkd_audit_outcome outcome)
+{
+	qkd_audit_note(container_of(store, struct qkd_link, store), key, outcome);
+}
+
 /* A key leaves for good, and its ID is remembered. */
 static void retire(struct qkd_store *store, struct qkd_key *key, enum qkd_fate fate,
 		   struct list_head *gone)
@@ -65,6 +70,7 @@ static void withdraw(struct qkd_store *store, struct qkd_key *key)
 	key->state = QKD_KEY_WITHDRAWN;
 	qkd_key_wipe(key);
 	store->stats[QKD_A_STATS_PURGED]++;
+	note(store, key, QKD_AUDIT_PURGED);
 }
 
 /* Takes a key that is withdrawn, or else too old, off its queue. */
@@ -74,6 +80,7 @@ static void reap_key(struct qkd_store *store, struct qkd_key *key, struct list_h
 
 	if (key->state == QKD_KEY_FRESH) {
 		store->stats[withdrawn ? QKD_A_STATS_PURGED : QKD_A_STATS_EXPIRED]++;
+		note(store, key, withdrawn ? QKD_AUDIT_PURGED : QKD_AUDIT_EXPIRED);
 		retire(store, key, withdrawn ? QKD_FATE_SPENT : QKD_FATE_EXPIRED, gone);
 		return;
 	}
@@ -200,6 +207,7 @@ struct qkd_key *qkd_store_take(struct qkd_store *store, struct list_head *gone)
 	if (!key)
 		return NULL;
 	store->stats[QKD_A_STATS_OUTBOUND_SPENT]++;
+	note(store, key, QKD_AUDIT_TAKEN);
 	retire(store, key, QKD_FATE_SPENT, gone);
 	return key;
 }
@@ -254,6 +262,7 @@ int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *
 	key->holder = holder;
 	list_add(&key->held, &holder->keys);
 	store->reserved++;
+	note(store, key, QKD_AUDIT_RESERVED);
 	*keyp = key;
 	return 0;
 }
@@ -282,10 +291,12 @@ int qkd_store_commit(struct qkd_store *store, const u8 *id, struct qkd_holder *h
 	if (!key)
 		return -ENOKEY;
 	withdrawn = is_withdrawn(store, key);
-	if (withdrawn)
+	if (withdrawn) {
 		withdraw(store, key);
-	else
+	} else {
 		store->stats[QKD_A_STATS_INBOUND_SPENT]++;
+		note(store, key, QKD_AUDIT_COMMITTED);
+	}
 	retire(store, key, QKD_FATE_SPENT, gone);
 	qkd_store_recycle(store, key);
 	return withdrawn ? -EKEYREVOKED : 0;
@@ -303,6 +314,7 @@ static void put_back(struct qkd_store *store, struct qkd_key *key, struct list_h
 	key->state = QKD_KEY_FRESH;
 	store->reserved--;
 	store->stats[QKD_A_STATS_RELEASED]++;
+	note(store, key, QKD_AUDIT_RELEASED);
 	if (is_overdue(store, key, ktime_get_coarse_boottime_ns()))
 		reap_key(store, key, gone);
 }
@@ -368,8 +380,10 @@ bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_h
 		while ((key = list_first_entry_or_null(lists[i], struct qkd_key, node))) {
 			if (!budget--)
 				return true;
-			if (key->state != QKD_KEY_WITHDRAWN)
+			if (key->state != QKD_KEY_WITHDRAWN) {
 				store->stats[QKD_A_STATS_PURGED]++;
+				note(store, key, QKD_AUDIT_WIPED);
+			}
 			retire(store, key, QKD_FATE_SPENT, gone);
 		}
 	}

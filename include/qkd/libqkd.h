@@ -158,10 +158,39 @@ struct qkd_event {
 	struct qkd_link_stats stats;
 };
 
+/**
+ * struct qkd_audit_record - what became of a key
+ * @link: its link
+ * @serial: that of the link: a link that is added again is another
+ * @seq: counts the link's records from 1; one that is missing is missing for ever
+ * @time_ns: since 1970
+ * @id: the key's ID
+ * @direction: QKD_DIR_*
+ * @outcome: enum qkd_audit_outcome
+ * @by_process: somebody did it, whom the rest describes
+ * @uid: effective user ID
+ * @pid: process
+ * @comm: its name, any bytes, NUL-terminated
+ */
+struct qkd_audit_record {
+	char link[QKD_LINK_NAME_LEN];
+	uint64_t serial;
+	uint64_t seq;
+	uint64_t time_ns;
+	uint8_t id[QKD_KEY_ID_LEN];
+	uint8_t direction;
+	uint8_t outcome;
+	bool by_process;
+	uint32_t uid;
+	uint32_t pid;
+	char comm[16];
+};
+
 /* Callbacks return 0 to go on; anything else stops and is returned. */
 typedef int (*qkd_provider_cb)(const struct qkd_provider_info *info, void *arg);
 typedef int (*qkd_link_cb)(const struct qkd_link_info *info, void *arg);
 typedef int (*qkd_event_cb)(const struct qkd_event *event, void *arg);
+typedef int (*qkd_audit_cb)(const struct qkd_audit_record *record, void *arg);
 
 int qkd_nl_provider_list(struct qkd_nl *nl, qkd_provider_cb cb, void *arg);
 int qkd_nl_link_list(struct qkd_nl *nl, qkd_link_cb cb, void *arg);
@@ -178,6 +207,12 @@ int qkd_nl_link_purge(struct qkd_nl *nl, const char *name);
 int qkd_nl_event_subscribe(struct qkd_nl *nl);
 int qkd_nl_fd(const struct qkd_nl *nl);
 int qkd_nl_event_read(struct qkd_nl *nl, qkd_event_cb cb, void *arg);
+
+/*
+ * The same for what becomes of each key, on another handle of its own. Subscribing needs CAP_NET_ADMIN: -EPERM.
+ */
+int qkd_nl_audit_subscribe(struct qkd_nl *nl);
+int qkd_nl_audit_read(struct qkd_nl *nl, qkd_audit_cb cb, void *arg);
 
 #ifdef __cplusplus
 }

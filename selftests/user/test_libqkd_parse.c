@@ -432,6 +432,118 @@ static void long_kernel_text_is_cut(void **state)
 	assert_string_equal(text, "a lo");
 }
 
+/* An audit message: @change of an attribute of the message, or of each of its records */
+static struct nl_msg *audit_message(const struct change *change, const struct change *inner,
+				    int records)
+{
+	const uint8_t id[QKD_KEY_ID_LEN] = { 1, 2, 3 };
+	const uint64_t serial = 7, time_ns = 1000;
+	struct nl_msg *msg = message(QKD_CMD_AUDIT);
+
+	put_text(msg, change, QKD_A_AUDIT_LINK, "alpha");
+	put(msg, change, QKD_A_AUDIT_SERIAL, &serial, sizeof(serial));
+	for (int i = 0; i < records; i++) {
+		const uint64_t seq = 40 + (uint64_t)i;
+		struct nlattr *nest = nla_nest_start(msg, QKD_A_AUDIT_RECORD);
+
+		assert_non_null(nest);
+		put(msg, inner, QKD_A_RECORD_SEQ, &seq, sizeof(seq));
+		put(msg, inner, QKD_A_RECORD_TIME, &time_ns, sizeof(time_ns));
+		put(msg, inner, QKD_A_RECORD_ID, id, sizeof(id));
+		put_u8(msg, inner, QKD_A_RECORD_DIRECTION, QKD_DIR_INBOUND);
+		put_u8(msg, inner, QKD_A_RECORD_OUTCOME, QKD_AUDIT_COMMITTED);
+		/* The first is nobody's. */
+		if (i) {
+			put_u32(msg, inner, QKD_A_RECORD_UID, 1000);
+			put_u32(msg, inner, QKD_A_RECORD_PID, 4321);
+			put_text(msg, inner, QKD_A_RECORD_COMM, "qkdtlsd");
+		}
+		nla_nest_end(msg, nest);
+	}
+	return msg;
+}
+
+struct records {
+	struct qkd_audit_record list[4];
+	size_t count;
+	size_t stop_at;
+};
+
+static int keep_record(const struct qkd_audit_record *record, void *arg)
+{
+	struct records *records = arg;
+
+	assert_true(records->count < 4);
+	records->list[records->count++] = *record;
+	return records->count == records->stop_at ? -ECANCELED : 0;
+}
+
+static int parse_audit(const struct change *change, const struct change *inner, int count,
+		       struct records *records)
+{
+	struct nl_msg *msg = audit_message(change, inner, count);
+	int ret = qkd_parse_audit(nlmsg_hdr(msg), keep_record, records);
+
+	nlmsg_free(msg);
+	return ret;
+}
+
+static void audit_records_are_read_whole(void **state)
+{
+	struct records records = { 0 };
+
+	assert_int_equal(parse_audit(NULL, NULL, 3, &records), 0);
+	assert_int_equal(records.count, 3);
+	assert_string_equal(records.list[0].link, "alpha");
+	assert_int_equal(records.list[0].serial, 7);
+	assert_int_equal(records.list[0].seq, 40);
+	assert_int_equal(records.list[0].time_ns, 1000);
+	assert_int_equal(records.list[0].id[2], 3);
+	assert_int_equal(records.list[0].direction, QKD_DIR_INBOUND);
+	assert_int_equal(records.list[0].outcome, QKD_AUDIT_COMMITTED);
+	assert_false(records.list[0].by_process);
+	assert_int_equal(records.list[2].seq, 42);
+	assert_true(records.list[2].by_process);
+	assert_int_equal(records.list[2].uid, 1000);
+	assert_int_equal(records.list[2].pid, 4321);
+	assert_string_equal(records.list[2].comm, "qkdtlsd");
+}
+
+static void audit_ends_when_its_reader_says_so(void **state)
+{
+	struct records records = { .stop_at = 2 };
+
+	assert_int_equal(parse_audit(NULL, NULL, 3, &records), -ECANCELED);
+	assert_int_equal(records.count, 2);
+}
+
+static void broken_audit_messages_are_refused_whole(void **state)
+{
+	static const struct change outer[] = {
+		{ QKD_A_AUDIT_LINK, MISSING, 0 },
+		{ QKD_A_AUDIT_LINK, OTHER_LENGTH, QKD_LINK_NAME_LEN + 1 },
+		{ QKD_A_AUDIT_SERIAL, MISSING, 0 },
+		{ QKD_A_AUDIT_SERIAL, OTHER_LENGTH, 4 },
+	};
+	static const struct change inner[] = {
+		{ QKD_A_RECORD_SEQ, MISSING, 0 },	 { QKD_A_RECORD_SEQ, OTHER_LENGTH, 4 },
+		{ QKD_A_RECORD_TIME, MISSING, 0 },	 { QKD_A_RECORD_TIME, OTHER_LENGTH, 9 },
+		{ QKD_A_RECORD_ID, MISSING, 0 },	 { QKD_A_RECORD_ID, OTHER_LENGTH, 15 },
+		{ QKD_A_RECORD_ID, OTHER_LENGTH, 17 },	 { QKD_A_RECORD_DIRECTION, MISSING, 0 },
+		{ QKD_A_RECORD_OUTCOME, MISSING, 0 },	 { QKD_A_RECORD_UID, MISSING, 0 },
+		{ QKD_A_RECORD_PID, OTHER_LENGTH, 8 },	 { QKD_A_RECORD_COMM, MISSING, 0 },
+		{ QKD_A_RECORD_COMM, OTHER_LENGTH, 17 },
+	};
+	struct records records = { 0 };
+
+	for (size_t i = 0; i < sizeof(outer) / sizeof(outer[0]); i++)
+		assert_int_equal(parse_audit(&outer[i], NULL, 2, &records), -EPROTO);
+	for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++)
+		assert_int_equal(parse_audit(NULL, &inner[i], 2, &records), -EPROTO);
+	assert_int_equal(parse_audit(NULL, NULL, 0, &records), -EPROTO);
+	assert_int_equal(records.count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,6 +565,9 @@ int main(void)
 		cmocka_unit_test(kernel_text_is_found),
 		cmocka_unit_test(kernel_text_that_is_not_there_is_empty),
 		cmocka_unit_test(long_kernel_text_is_cut),
+		cmocka_unit_test(audit_records_are_read_whole),
+		cmocka_unit_test(audit_ends_when_its_reader_says_so),
+		cmocka_unit_test(broken_audit_messages_are_refused_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

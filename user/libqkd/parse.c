@@ -53,6 +53,25 @@ static struct nla_policy event_policy[QKD_A_EVENT_MAX + 1] = {
 	[QKD_A_EVENT_STATS] = { .type = NLA_NESTED },
 };
 
+static struct nla_policy audit_policy[QKD_A_AUDIT_MAX + 1] = {
+	[QKD_A_AUDIT_LINK] = NAME,
+	[QKD_A_AUDIT_SERIAL] = EXACT(NLA_U64, 8),
+	[QKD_A_AUDIT_RECORD] = { .type = NLA_NESTED },
+};
+
+static struct nla_policy record_policy[QKD_A_RECORD_MAX + 1] = {
+	[QKD_A_RECORD_SEQ] = EXACT(NLA_U64, 8),
+	[QKD_A_RECORD_TIME] = EXACT(NLA_U64, 8),
+	[QKD_A_RECORD_ID] = EXACT(NLA_UNSPEC, QKD_KEY_ID_LEN),
+	[QKD_A_RECORD_DIRECTION] = EXACT(NLA_U8, 1),
+	[QKD_A_RECORD_OUTCOME] = EXACT(NLA_U8, 1),
+	[QKD_A_RECORD_UID] = EXACT(NLA_U32, 4),
+	[QKD_A_RECORD_PID] = EXACT(NLA_U32, 4),
+	[QKD_A_RECORD_COMM] = { .type = NLA_STRING,
+				.minlen = 1,
+				.maxlen = sizeof(((struct qkd_audit_record *)NULL)->comm) },
+};
+
 static bool parse(struct nlmsghdr *hdr, uint8_t cmd, struct nlattr **attrs, int max,
 		  struct nla_policy *policy)
 {
@@ -156,4 +175,66 @@ int qkd_parse_event(struct nlmsghdr *hdr, struct qkd_event *event)
 	event->outbound = nla_get_u32(attrs[QKD_A_EVENT_OUTBOUND]);
 	event->has_stats = attrs[QKD_A_EVENT_STATS];
 	return event->has_stats ? parse_stats(attrs[QKD_A_EVENT_STATS], &event->stats) : 0;
+}
+
+static int parse_record(struct nlattr *nest, struct qkd_audit_record *record)
+{
+	struct nlattr *attrs[QKD_A_RECORD_MAX + 1];
+
+	if (nla_parse_nested(attrs, QKD_A_RECORD_MAX, nest, record_policy) < 0 ||
+	    !all_present(attrs, QKD_A_RECORD_SEQ, QKD_A_RECORD_OUTCOME))
+		return -EPROTO;
+	record->seq = nla_get_u64(attrs[QKD_A_RECORD_SEQ]);
+	record->time_ns = nla_get_u64(attrs[QKD_A_RECORD_TIME]);
+	COPY(record->id, attrs[QKD_A_RECORD_ID]);
+	record->direction = nla_get_u8(attrs[QKD_A_RECORD_DIRECTION]);
+	record->outcome = nla_get_u8(attrs[QKD_A_RECORD_OUTCOME]);
+	record->by_process = all_present(attrs, QKD_A_RECORD_UID, QKD_A_RECORD_COMM);
+	memset(record->comm, 0, sizeof(record->comm));
+	if (!record->by_process)
+		return attrs[QKD_A_RECORD_UID] || attrs[QKD_A_RECORD_PID] ||
+				       attrs[QKD_A_RECORD_COMM]
+			       ? -EPROTO
+			       : 0;
+	record->uid = nla_get_u32(attrs[QKD_A_RECORD_UID]);
+	record->pid = nla_get_u32(attrs[QKD_A_RECORD_PID]);
+	COPY(record->comm, attrs[QKD_A_RECORD_COMM]);
+	return 0;
+}
+
+/* All of the message's records, with @cb or, to see that they are well, without. */
+static int each_record(struct nlmsghdr *hdr, struct qkd_audit_record *record, qkd_audit_cb cb,
+		       void *arg)
+{
+	struct nlattr *attr;
+	int left, ret;
+
+	for (attr = genlmsg_attrdata(genlmsg_hdr(hdr), 0),
+	    left = genlmsg_attrlen(genlmsg_hdr(hdr), 0);
+	     nla_ok(attr, left); attr = nla_next(attr, &left)) {
+		if (nla_type(attr) != QKD_A_AUDIT_RECORD)
+			continue;
+		ret = parse_record(attr, record);
+		if (!ret && cb)
+			ret = cb(record, arg);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int qkd_parse_audit(struct nlmsghdr *hdr, qkd_audit_cb cb, void *arg)
+{
+	struct nlattr *attrs[QKD_A_AUDIT_MAX + 1];
+	struct qkd_audit_record record = { 0 };
+	int ret;
+
+	if (!parse(hdr, QKD_CMD_AUDIT, attrs, QKD_A_AUDIT_MAX, audit_policy))
+		return -EPROTO;
+	if (!all_present(attrs, QKD_A_AUDIT_LINK, QKD_A_AUDIT_MAX))
+		return -EPROTO;
+	COPY(record.link, attrs[QKD_A_AUDIT_LINK]);
+	record.serial = nla_get_u64(attrs[QKD_A_AUDIT_SERIAL]);
+	ret = each_record(hdr, &record, NULL, NULL);
+	return ret ? ret : each_record(hdr, &record, cb, arg);
 }

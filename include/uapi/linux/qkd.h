@@ -51,6 +51,10 @@
 #define QKD_ROLE_A		0	/* even blocks outbound, odd inbound */
 #define QKD_ROLE_B		1	/* odd blocks outbound, even inbound */
 
+/* A key's direction at this end */
+#define QKD_DIR_OUTBOUND	0	/* taken here, by the TLS client */
+#define QKD_DIR_INBOUND		1	/* looked up here, by the TLS server */
+
 /* Link states */
 #define QKD_LINK_UP		0	/* the provider delivers */
 #define QKD_LINK_DOWN		1	/* the provider says that no keys come */

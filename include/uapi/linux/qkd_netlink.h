@@ -48,6 +48,14 @@
  *   QKD_A_EVENT_OUTBOUND (outbound keys left). QKD_EVENT_LINK_GONE has QKD_A_EVENT_STATS too: every key that
  *   was ever delivered is spent, expired or purged by then, the last of them with the link, so that
  *   DELIVERED = OUTBOUND_SPENT + INBOUND_SPENT + EXPIRED + PURGED.
+ *
+ * QKD_CMD_AUDIT (multicast group "audit", which only CAP_NET_ADMIN may join): QKD_A_AUDIT_LINK, _SERIAL and
+ *   one or more _RECORD, each what became of one key: that it was handed out (QKD_A_RECORD_UID, _PID, _COMM say
+ *   to whom), or that it ended. Made only while somebody listens, but the numbers QKD_A_RECORD_SEQ count on:
+ *   one that is missing is a record that is missing, because nobody listened, it found no room, or the
+ *   listener's queue was full (ENOBUFS). A record is made where the key changes hands, so in the
+ *   order in which that happened, and sent a little later. Process IDs are those of the initial PID
+ *   namespace; of a link in a namespace that another user namespace owns, the process's own.
  */
 #ifndef _UAPI_LINUX_QKD_NETLINK_H
 #define _UAPI_LINUX_QKD_NETLINK_H
@@ -55,6 +63,7 @@
 #define QKD_GENL_NAME		"qkd"
 #define QKD_GENL_VERSION	1
 #define QKD_GENL_MCGRP_EVENTS	"events"
+#define QKD_GENL_MCGRP_AUDIT	"audit"
 
 #define QKD_CAPACITY_DEFAULT	1024	/* keys per direction */
 #define QKD_CAPACITY_USER_MAX	65536	/* without CAP_NET_ADMIN in the initial user namespace */
@@ -81,6 +90,7 @@ enum qkd_cmd {
 	QKD_CMD_LINK_PURGE,
 	QKD_CMD_EVENT,
 	QKD_CMD_LINK_SET,
+	QKD_CMD_AUDIT,
 	__QKD_CMD_MAX,
 };
 #define QKD_CMD_MAX (__QKD_CMD_MAX - 1)
@@ -175,5 +185,43 @@ enum qkd_a_event {
 	__QKD_A_EVENT_MAX,
 };
 #define QKD_A_EVENT_MAX (__QKD_A_EVENT_MAX - 1)
+
+/* What became of a key. Up to QKD_AUDIT_RELEASED somebody did it. */
+enum qkd_audit_outcome {
+	QKD_AUDIT_UNSPEC,
+	QKD_AUDIT_TAKEN,		/* outbound: handed out and thereby spent */
+	QKD_AUDIT_RESERVED,		/* inbound: handed out, to be committed or given back */
+	QKD_AUDIT_COMMITTED,		/* a reserved one was spent */
+	QKD_AUDIT_RELEASED,		/* a reserved one was given back, or its file was closed */
+	QKD_AUDIT_LAPSED,		/* a reserved one was taken back: its time was over */
+	QKD_AUDIT_EXPIRED,		/* wiped: too old, or the peer is past it */
+	QKD_AUDIT_PURGED,		/* wiped by QKD_CMD_LINK_PURGE, or before the machine sleeps */
+	QKD_AUDIT_WIPED,		/* wiped with its link */
+};
+
+enum qkd_a_audit {
+	QKD_A_AUDIT_UNSPEC,
+	QKD_A_AUDIT_PAD,
+	QKD_A_AUDIT_LINK,	/* string */
+	QKD_A_AUDIT_SERIAL,	/* u64, the link's: another whenever a link is added */
+	QKD_A_AUDIT_RECORD,	/* nest of QKD_A_RECORD_*, one or more */
+	__QKD_A_AUDIT_MAX,
+};
+#define QKD_A_AUDIT_MAX (__QKD_A_AUDIT_MAX - 1)
+
+enum qkd_a_record {
+	QKD_A_RECORD_UNSPEC,
+	QKD_A_RECORD_PAD,
+	QKD_A_RECORD_SEQ,	/* u64, counts the link's records from 1 */
+	QKD_A_RECORD_TIME,	/* u64, ns since 1970 */
+	QKD_A_RECORD_ID,	/* binary, QKD_KEY_ID_LEN bytes */
+	QKD_A_RECORD_DIRECTION,	/* u8, QKD_DIR_* of <linux/qkd.h> */
+	QKD_A_RECORD_OUTCOME,	/* u8, enum qkd_audit_outcome */
+	QKD_A_RECORD_UID,	/* u32, effective user ID of who did it, in the namespace's user namespace */
+	QKD_A_RECORD_PID,	/* u32, its process */
+	QKD_A_RECORD_COMM,	/* string, its name, to 15 bytes of any kind */
+	__QKD_A_RECORD_MAX,
+};
+#define QKD_A_RECORD_MAX (__QKD_A_RECORD_MAX - 1)
 
 #endif /* _UAPI_LINUX_QKD_NETLINK_H */
