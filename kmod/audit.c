@@ -12,6 +12,7 @@
 #include <linux/timekeeping.h>
 
 #include "qkd.h"
+#include "trace.h"
 
 #define RING_LEN  1024 /* records of a link that wait to be sent */
 #define BATCH_LEN 32 /* records in a message */
@@ -53,6 +54,28 @@ static void fill(struct qkd_audit_record *rec, const struct qkd_link *link,
 	get_task_comm(rec->comm, current);
 }
 
+static void trace(const struct qkd_link *link, const struct qkd_key *key,
+		  enum qkd_audit_outcome outcome)
+{
+	switch (outcome) {
+	case QKD_AUDIT_TAKEN:
+		trace_key_take(link, key->id, key->dir, 0);
+		break;
+	case QKD_AUDIT_RESERVED:
+		trace_key_reserve(link, key->id, key->dir, 0);
+		break;
+	case QKD_AUDIT_COMMITTED:
+		trace_key_commit(link, key->id, key->dir, 0);
+		break;
+	case QKD_AUDIT_RELEASED:
+		trace_key_release(link, key->id, key->dir, 0);
+		break;
+	default:
+		trace_key_gone(link, key->id, key->dir, outcome);
+		break;
+	}
+}
+
 /* With the link's lock held. Up to QKD_AUDIT_RELEASED by the task that does it. */
 void qkd_audit_note(struct qkd_link *link, const struct qkd_key *key,
 		    enum qkd_audit_outcome outcome)
@@ -60,6 +83,7 @@ void qkd_audit_note(struct qkd_link *link, const struct qkd_key *key,
 	struct qkd_audit *audit = &link->audit;
 
 	lockdep_assert_held(&link->lock);
+	trace(link, key, outcome);
 	audit->seq++;
 	if (!qkd_netlink_audited(link->net->net) || audit->count == RING_LEN)
 		return;

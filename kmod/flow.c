@@ -11,6 +11,7 @@
 #include <linux/timekeeping.h>
 
 #include "qkd.h"
+#include "trace.h"
 
 #define REAP_BATCH  128 /* keys handled per holding of a link's lock */
 #define DRIVER_REAP 16 /* the same in a provider's call, which may be in a hard interrupt */
@@ -251,6 +252,7 @@ int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key
 	spin_unlock_irqrestore(&link->lock, irq);
 
 	qkd_key_free_list(&gone);
+	trace_key_deliver(link, key_id, dir, err);
 	if (!err)
 		wake_up_interruptible_poll(dir == QKD_OUTBOUND ? &link->outbound_wq
 							       : &link->inbound_wq,
@@ -311,6 +313,8 @@ void qkd_link_report(struct qkd_link *link, const struct qkd_link_report *report
 		raise_event(link, QKD_EVENT_LINK_UP, QKD_EVENT_LINK_DOWN);
 	else if (state != link->report.state)
 		raise_event(link, QKD_EVENT_LINK_DOWN, QKD_EVENT_LINK_UP);
+	if (state != link->report.state)
+		trace_link_state(link, state);
 	link->report = *report;
 	link->report.state = state;
 	note_qber(link);
@@ -374,7 +378,7 @@ static int take_now(struct qkd_link *link, struct qkd_record *rec)
  * -EBUSY, -ENODEV. Every waiter is woken by a key and all but one go back to sleep: with the bound
  * on their number that is cheap enough, and no wake-up can be lost with a waiter that leaves.
  */
-int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec)
+static int take_or_wait(struct qkd_link *link, long timeout, struct qkd_record *rec)
 {
 	int err = take_now(link, rec);
 	long left;
@@ -390,6 +394,15 @@ int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec)
 	if (err != -EAGAIN)
 		return err;
 	return left < 0 ? -EINTR : -ETIMEDOUT;
+}
+
+int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec)
+{
+	int err = take_or_wait(link, timeout, rec);
+
+	if (err)
+		trace_key_take(link, NULL, QKD_OUTBOUND, err);
+	return err;
 }
 
 /* As take_now(), for one inbound key. -ENOENT if the ID was never seen. */
@@ -436,8 +449,8 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
  * Reserves the inbound key of an ID for @holder. @timeout in jiffies, 0 for none; the provider is
  * asked in any case. -ENOKEY, -EKEYREVOKED, -EKEYEXPIRED, -EBUSY, -EINTR, -ENODEV.
  */
-int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, long timeout,
-		     struct qkd_record *rec)
+static int reserve_or_wait(struct qkd_link *link, struct qkd_holder *holder, const u8 *id,
+			   long timeout, struct qkd_record *rec)
 {
 	int err = reserve_now(link, holder, id, rec);
 
@@ -451,6 +464,16 @@ int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 
 	return -ENOKEY;
 }
 
+int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, long timeout,
+		     struct qkd_record *rec)
+{
+	int err = reserve_or_wait(link, holder, id, timeout, rec);
+
+	if (err)
+		trace_key_reserve(link, id, QKD_INBOUND, err);
+	return err;
+}
+
 int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *id)
 {
 	LIST_HEAD(gone);
@@ -461,6 +484,8 @@ int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *
 		err = qkd_store_commit(&link->store, id, holder, &gone);
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
+	if (err)
+		trace_key_commit(link, id, QKD_INBOUND, err);
 	return err;
 }
 
@@ -474,6 +499,8 @@ int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 
 		err = qkd_store_release(&link->store, id, holder, &gone);
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
+	if (err)
+		trace_key_release(link, id, QKD_INBOUND, err);
 	return err;
 }
 

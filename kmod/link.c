@@ -9,6 +9,7 @@
 #include <linux/wait_bit.h>
 
 #include "qkd.h"
+#include "trace.h"
 
 static bool is_name(const char *name)
 {
@@ -365,6 +366,7 @@ static void end_link(struct qkd_link *link)
 	qkd_audit_end(link);
 	if (link->announced && !READ_ONCE(qn->dead))
 		qkd_netlink_link_gone(qn->net, link->name, &last);
+	trace_link_delete(link, 0);
 	give_up_place(link);
 	qkd_provider_unpin(link->provider);
 	qkd_link_put(link);
@@ -430,6 +432,7 @@ int qkd_link_create(struct qkd_net *qn, struct qkd_provider *provider,
 	err = open_with_config(link, attrs, extack);
 	if (!err)
 		err = publish(link);
+	trace_link_add(link, err);
 	if (err)
 		withdraw_and_end(link);
 	return err;
@@ -486,6 +489,7 @@ int qkd_link_fetch(struct qkd_link *link, const u8 *id)
 		const struct qkd_provider_ops *ops = link->provider->ops;
 
 		err = ops->fetch ? ops->fetch(link, id) : 0;
+		trace_provider_fetch(link, id, QKD_INBOUND, err);
 		if (err)
 			err = -ENOKEY;
 	}

@@ -7,6 +7,7 @@
 #include <linux/wait_bit.h>
 
 #include "qkd.h"
+#include "trace.h"
 
 /* Covers the lists of providers, namespaces' links and providers' links, and who is published. */
 DEFINE_MUTEX(qkd_registry);
@@ -110,6 +111,7 @@ struct qkd_provider *qkd_provider_register(const struct qkd_provider_ops *ops)
 	INIT_LIST_HEAD(&provider->links);
 	provider->wq = alloc_workqueue("qkd_%s", WQ_UNBOUND, 0, ops->name);
 	err = provider->wq ? enlist(provider) : -ENOMEM;
+	trace_provider_register(ops->name, err);
 	if (!err)
 		return provider;
 	provider_free(provider);
@@ -155,6 +157,7 @@ void qkd_provider_unregister(struct qkd_provider *provider)
 	qkd_link_close_list(&doomed);
 	/* Links that others are opening or closing right now; an opener sees that we are dying. */
 	wait_var_event(&provider->users, !atomic_read(&provider->users));
+	trace_provider_unregister(provider->ops->name, 0);
 	provider_free(provider);
 }
 EXPORT_SYMBOL_GPL(qkd_provider_unregister);
