@@ -382,6 +382,98 @@ test_monitor_as_json() {
 	done <"$dir/events"
 }
 
+# A record of the key $1 with outcome $2 is in the audit file.
+audited() {
+	grep -q "id $1 direction [a-z]* outcome $2 " "$dir/audit"
+}
+
+test_monitor_audit() {
+	local first second noted
+	clean
+	rm -f "$dir/audit"
+	start_monitor --audit "$dir/audit"
+	[[ $(stat -c %a "$dir/audit") == 600 ]]
+	says 1 'another qkdctl' qkdctl monitor --audit "$dir/audit"
+	add alpha a
+	wait_for 20 has_keys alpha
+	first=$(qkdctl key get alpha | id_of)
+	wait_for 20 audited "$first" 'taken uid 0 pid [0-9]* comm "qkdctl"'
+	qkdctl link delete alpha
+	wait_for 20 grep -q 'outcome wiped hash' "$dir/audit"
+	stop_monitor
+	qkdctl audit verify "$dir/audit" | tee "$dir/text"
+	grep -Eqx "$dir/audit: lines [0-9]+ records [0-9]+ missing 0 hash [0-9a-f]{64}" "$dir/text"
+	noted=$(sed 's/.* //' "$dir/text")
+
+	# Another run goes on with the same chain, in JSON.
+	start_monitor -j --audit "$dir/audit"
+	add alpha a
+	wait_for 20 has_keys alpha
+	second=$(qkdctl key get alpha | id_of)
+	wait_for 20 grep -q "\"id\":\"$second\",\"direction\":\"outbound\",\"outcome\":\"taken\"" "$dir/audit"
+	stop_monitor
+	json qkdctl -j audit verify "$dir/audit" hash "$noted"
+	has '"intact":true' '"missing":0' '"records":'
+	(($(grep -c 'recording begins' "$dir/audit") == 2))
+	# Each line in JSON is that.
+	grep '^{' "$dir/audit" | while IFS= read -r line; do
+		echo "$line" >"$dir/json"
+		is_json "$dir/json"
+	done
+}
+
+test_audit_verify_says_where_it_breaks() {
+	clean
+	rm -f "$dir/audit"
+	start_monitor --audit "$dir/audit"
+	add alpha a
+	wait_for 20 has_keys alpha
+	qkdctl link purge alpha
+	wait_for 20 grep -q 'outcome purged hash' "$dir/audit"
+	stop_monitor
+	qkdctl audit verify "$dir/audit"
+	sed '5s/purged/spared/; 5s/wiped/spared/' "$dir/audit" >"$dir/changed"
+	says 1 "$dir/changed: line 5: the chain breaks here" qkdctl audit verify "$dir/changed"
+	sed 7d "$dir/audit" >"$dir/changed"
+	says 1 "$dir/changed: line 7: the chain breaks here" qkdctl audit verify "$dir/changed"
+	head -n 3 "$dir/audit" >"$dir/changed"
+	qkdctl audit verify "$dir/changed"
+	says 1 'no line has the hash' qkdctl audit verify "$dir/changed" hash \
+		"$(tail -n 1 "$dir/audit" | sed 's/.* //')"
+	echo torn >>"$dir/changed"
+	says 1 'its last line' qkdctl monitor --audit "$dir/changed"
+	says 1 'No such file' qkdctl audit verify "$dir/nothing"
+	says 2 '64 hexadecimal digits' qkdctl audit verify "$dir/audit" hash 12
+	says 2 'the name of a file' qkdctl audit verify
+}
+
+# What nobody listened to leaves a hole that is told.
+test_audit_verify_tells_what_is_missing() {
+	clean
+	rm -f "$dir/audit"
+	add alpha a
+	wait_for 20 has_keys alpha
+	start_monitor --audit "$dir/audit"
+	qkdctl key get alpha
+	wait_for 20 grep -q 'outcome taken' "$dir/audit"
+	stop_monitor
+	qkdctl key get alpha
+	qkdctl key get alpha
+	start_monitor --audit "$dir/audit"
+	qkdctl key get alpha
+	wait_for 20 grep -q 'link alpha .* seq 4 ' "$dir/audit"
+	stop_monitor
+	qkdctl audit verify "$dir/audit" | tee "$dir/text"
+	grep -Eq 'link alpha serial [0-9]+: records 2 to 3 are missing' "$dir/text"
+	grep -q 'missing 2 ' "$dir/text"
+}
+
+test_monitor_audit_needs_a_capability() {
+	clean
+	says 1 'CAP_NET_ADMIN' unshare -U qkdctl monitor --audit "$dir/audit-of-nobody"
+	[[ ! -e $dir/audit-of-nobody ]]
+}
+
 test_link_add_refusals() {
 	clean
 	says 2 "'provider' is missing" qkdctl link add alpha
@@ -455,7 +547,7 @@ test_help_and_version() {
 	qkdctl help | grep -q '^Usage: qkdctl'
 	qkdctl --help | grep -q '^Usage: qkdctl'
 	for words in 'provider list' 'link add' 'link list' 'link show' 'link set' 'link delete' 'link purge' 'sim set' 'sim physics' \
-		'key get' stats monitor; do
+		'key get' 'audit verify' stats monitor; do
 		qkdctl help | grep -q " qkdctl $words"
 		# shellcheck disable=SC2086
 		qkdctl help $words | grep -q "^Usage: qkdctl $words"

@@ -19,6 +19,13 @@ static const struct reason {
 	{ TRY_NETLINK, EOPNOTSUPP, NO_MODULE },
 	{ TRY_NETLINK, EPROTONOSUPPORT, "this kernel has no generic netlink" },
 	{ TRY_EVENTS, EOPNOTSUPP, NO_MODULE },
+	{ TRY_AUDIT, EOPNOTSUPP, "the kernel module qkd is not loaded or too old: modprobe qkd" },
+	{ TRY_AUDIT, EPERM, NO_CAPABILITY },
+	{ TRY_AUDIT_FILE, EBUSY, "another qkdctl appends to this file" },
+	{ TRY_AUDIT_FILE, EBADMSG,
+	  "its last line is not one of 'qkdctl monitor --audit', or was torn: 'qkdctl audit verify' "
+	  "says more; move it away to begin another" },
+	{ TRY_AUDIT_FILE, EINVAL, "is not a regular file" },
 	{ TRY_PROVIDER_LIST, EAGAIN, "providers come and go too fast to be listed: try again" },
 	{ TRY_LINK_LIST, EAGAIN, "links come and go too fast to be listed: try again" },
 	{ TRY_LINK, ENODEV, NO_LINK },

@@ -87,8 +87,13 @@ static const struct command {
 	  "committed. Prints ID and length; the bytes only with --show-secret.\n" },
 	{ "stats", NULL, cmd_stats, "[LINK]", "show levels and counters of links",
 	  "Keys of one link or all, since it was added.\n" },
-	{ "monitor", NULL, cmd_monitor, "", "print events until interrupted",
-	  "One line each: link-up, link-down, link-gone, key-low, key-available, qber-alarm.\n" },
+	{ "audit", "verify", cmd_audit_verify, "FILE [hash HEX]",
+	  "check a file that 'monitor --audit' wrote",
+	  "Says where its chain of hashes breaks, and which records are missing. With hash also\n"
+	  "that the line with this hash is there: note the last one now and then elsewhere.\n" },
+	{ "monitor", NULL, cmd_monitor, "[--audit FILE]", "print events until interrupted",
+	  "One line each: link-up, link-down, link-gone, key-low, key-available, qber-alarm.\n"
+	  "With --audit what becomes of each key is appended to FILE, hash-chained.\n" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -212,6 +217,7 @@ static const char *const word_options[] = {
 	"length",	"attenuation",	    "detector-efficiency",
 	"dark-count",	"pulse-rate",	    "mean-photon-number",
 	"misalignment", "error-correction", "sifting",
+	"audit",
 };
 
 #define WORD_OPTIONS (sizeof(word_options) / sizeof(word_options[0]))
