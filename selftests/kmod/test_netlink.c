@@ -312,7 +312,7 @@ static const struct bad_attr bad_attrs[] = {
 	{ QKD_A_LINK_ROLE, 0, "" },
 	{ QKD_A_LINK_ROLE, 4, "\0\0\0\0" },
 	{ QKD_A_LINK_CAPACITY, 4, "\0\0\0\0" },
-	{ QKD_A_LINK_CAPACITY, 4, "\1\0\1\0" },
+	{ QKD_A_LINK_CAPACITY, 4, "\1\0\20\0" },
 	{ QKD_A_LINK_CAPACITY, 4, "\377\377\377\377" },
 	{ QKD_A_LINK_CAPACITY, 2, "\1\0" },
 	{ QKD_A_LINK_CAPACITY, 8, "\1\0\0\0\0\0\0\0" },
