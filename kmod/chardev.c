@@ -36,6 +36,7 @@ struct qkd_file {
 	struct mutex lock; /* the choice of @link */
 	struct qkd_link *link;
 	struct qkd_holder holder;
+	struct qkd_spent spent;
 };
 
 static void set_link(struct qkd_file *qf, struct qkd_link *link)
@@ -207,6 +208,15 @@ static int answer_get(struct qkd_key_get __user *uget, struct qkd_record *rec)
 	return err;
 }
 
+static int take(struct qkd_file *qf, struct qkd_link *link, long timeout, struct qkd_record *rec)
+{
+	int err = qkd_link_take(link, timeout, rec);
+
+	if (!err)
+		qkd_spent_note(&qf->spent, rec->key_id, QKD_OUTBOUND);
+	return err;
+}
+
 static int ioc_get_key(struct file *file, void __user *uarg, u32 usize)
 {
 	struct qkd_link *link;
@@ -221,7 +231,7 @@ static int ioc_get_key(struct file *file, void __user *uarg, u32 usize)
 	link = file_link(file->private_data);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
-	err = qkd_link_take(link, wait_jiffies(file, head.timeout_ms), &rec);
+	err = take(file->private_data, link, wait_jiffies(file, head.timeout_ms), &rec);
 	return err ?: answer_get(uarg, &rec);
 }
 
@@ -248,9 +258,31 @@ static int ioc_get_key_by_id(struct file *file, void __user *uarg, u32 usize)
 	return err;
 }
 
-static int end_reservation(struct file *file, void __user *uarg, u32 usize,
-			   int (*end)(struct qkd_link *link, struct qkd_holder *holder,
-				      const u8 *id))
+static int ioc_commit(struct file *file, void __user *uarg, u32 usize)
+{
+	struct qkd_file *qf = file->private_data;
+	struct qkd_key_ref ref;
+	int err = copy_struct_from_user(&ref, sizeof(ref), uarg, usize);
+	struct qkd_link *link;
+
+	if (err)
+		return err;
+	if (ref.flags & ~QKD_COMMIT_F_SOCKET)
+		return -EOPNOTSUPP;
+	if (!(ref.flags & QKD_COMMIT_F_SOCKET) && (ref.socket || ref.suite))
+		return -EINVAL;
+	link = file_link(qf);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	if (ref.flags & QKD_COMMIT_F_SOCKET)
+		return qkd_session_commit(link, &qf->holder, &qf->spent, &ref);
+	err = qkd_link_commit(link, &qf->holder, ref.key_id);
+	if (!err)
+		qkd_spent_note(&qf->spent, ref.key_id, QKD_INBOUND);
+	return err;
+}
+
+static int ioc_release(struct file *file, void __user *uarg, u32 usize)
 {
 	struct qkd_file *qf = file->private_data;
 	struct qkd_key_ref ref;
@@ -261,20 +293,12 @@ static int end_reservation(struct file *file, void __user *uarg, u32 usize,
 		return err;
 	if (ref.flags)
 		return -EOPNOTSUPP;
+	if (ref.socket || ref.suite)
+		return -EINVAL;
 	link = file_link(qf);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
-	return end(link, &qf->holder, ref.key_id);
-}
-
-static int ioc_commit(struct file *file, void __user *uarg, u32 usize)
-{
-	return end_reservation(file, uarg, usize, qkd_link_commit);
-}
-
-static int ioc_release(struct file *file, void __user *uarg, u32 usize)
-{
-	return end_reservation(file, uarg, usize, qkd_link_release);
+	return qkd_link_release(link, &qf->holder, ref.key_id);
 }
 
 /* By number. @min is the first version's length; @run gets the length that the caller's has. */
@@ -323,7 +347,7 @@ static ssize_t qkd_read(struct file *file, char __user *ubuf, size_t count, loff
 	if (count < sizeof(rec))
 		return -EMSGSIZE;
 	while (count - done >= sizeof(rec)) {
-		err = qkd_link_take(link, done ? 0 : timeout, &rec);
+		err = take(file->private_data, link, done ? 0 : timeout, &rec);
 		if (err)
 			break;
 		if (copy_to_user(ubuf + done, &rec, sizeof(rec))) {
@@ -360,6 +384,7 @@ static int qkd_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	mutex_init(&qf->lock);
 	INIT_LIST_HEAD(&qf->holder.keys);
+	spin_lock_init(&qf->spent.lock);
 	qf->net = qkd_net_get(qkd_net_of(current->nsproxy->net_ns));
 	file->private_data = qf;
 	return nonseekable_open(inode, file);

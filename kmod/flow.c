@@ -529,6 +529,13 @@ void qkd_link_purge(struct qkd_link *link)
 		cond_resched();
 }
 
+void qkd_link_count(struct qkd_link *link, unsigned int stat)
+{
+	spin_lock_irq(&link->lock);
+	link->store.stats[stat]++;
+	spin_unlock_irq(&link->lock);
+}
+
 static void read_levels(const struct qkd_link *link, struct qkd_levels *levels)
 {
 	const struct qkd_store *store = &link->store;

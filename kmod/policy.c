@@ -51,6 +51,9 @@ static const struct nla_policy link_set_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 
+/* A dump of sessions has them all: no attribute chooses. */
+static const struct nla_policy session_policy[1];
+
 static const struct genl_ops ops[] = {
 	{
 		.cmd = QKD_CMD_PROVIDER_GET,
@@ -65,6 +68,11 @@ static const struct genl_ops ops[] = {
 		.dumpit = qkd_netlink_link_dump,
 		.policy = link_name_policy,
 		.maxattr = QKD_A_LINK_NAME,
+	},
+	{
+		.cmd = QKD_CMD_SESSION_GET,
+		.dumpit = qkd_netlink_session_dump,
+		.policy = session_policy,
 	},
 	{
 		.cmd = QKD_CMD_LINK_NEW,

@@ -133,6 +133,29 @@ struct qkd_audit {
 	struct qkd_audit_record *batch;
 };
 
+/* The keys that a file has spent last, any of which it may yet tell a socket of. */
+#define QKD_SPENT_MAX 8
+
+struct qkd_spent {
+	spinlock_t lock; /* covers all of it */
+	unsigned int next;
+	struct {
+		u8 id[QKD_KEY_ID_LEN];
+		u8 dir;
+		bool set;
+	} keys[QKD_SPENT_MAX];
+};
+
+/* The connections of a namespace that keys went into, the oldest first. @lock covers all of it. */
+struct qkd_sessions {
+	struct mutex lock;
+	struct list_head list;
+	unsigned int count;
+	u64 last_serial;
+	bool ended;
+	struct delayed_work work;
+};
+
 /*
  * What the core knows of a network namespace. References: the namespace, until it ends, and every
  * open file and link of it. @links, @count, @generation and @dead are covered by qkd_registry; @net
@@ -147,6 +170,7 @@ struct qkd_net {
 	u32 generation;
 	bool dead;
 	atomic_t users;
+	struct qkd_sessions sessions;
 };
 
 /*
@@ -285,6 +309,7 @@ int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *
 int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id);
 void qkd_link_release_all(struct qkd_link *link, struct qkd_holder *holder);
 void qkd_link_purge(struct qkd_link *link);
+void qkd_link_count(struct qkd_link *link, unsigned int stat);
 void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *settings);
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels);
 void qkd_link_last_levels(struct qkd_link *link, struct qkd_levels *levels);
@@ -336,6 +361,14 @@ u64 qkd_store_next_expiry(struct qkd_store *store);
 /* chardev.c */
 int qkd_chardev_init(void);
 void qkd_chardev_exit(void);
+
+/* session.c */
+void qkd_spent_note(struct qkd_spent *spent, const u8 *id, enum qkd_direction dir);
+int qkd_session_commit(struct qkd_link *link, struct qkd_holder *holder, struct qkd_spent *spent,
+		       const struct qkd_key_ref *ref);
+void qkd_sessions_init(struct qkd_sessions *sessions);
+void qkd_sessions_end(struct qkd_sessions *sessions);
+int qkd_netlink_session_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
 /* audit.c */
 int qkd_audit_init(struct qkd_link *link);

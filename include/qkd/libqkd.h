@@ -59,6 +59,13 @@ int qkd_get_key(int fd, unsigned int timeout_ms, struct qkd_key *key);
 int qkd_get_key_by_id(int fd, const uint8_t id[QKD_KEY_ID_LEN], unsigned int timeout_ms,
 		      struct qkd_key *key);
 int qkd_commit(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
+
+/*
+ * The same as qkd_commit() for a key that @fd has reserved, and for one that it has spent already, outbound or
+ * inbound: says that it went into the connected TCP socket @socket with TLS cipher suite @suite, so that
+ * qkd_nl_session_list() shows it. Once for each key.
+ */
+int qkd_commit_socket(int fd, const uint8_t id[QKD_KEY_ID_LEN], int socket, uint16_t suite);
 int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
 
 /* Netlink */
@@ -186,14 +193,46 @@ struct qkd_audit_record {
 	char comm[16];
 };
 
+#define QKD_ADDRESS_LEN_MAX 16
+
+/**
+ * struct qkd_session_info - a connection and the key that it was made with
+ * @link: the key's link
+ * @id: its ID
+ * @direction: QKD_DIR_*
+ * @suite: TLS cipher suite
+ * @age_ms: since it was told
+ * @cookie: the socket's, as SO_COOKIE has it
+ * @address_len: bytes used of the addresses: 4 (IPv4) or 16 (IPv6)
+ * @local: address of this end
+ * @remote: address of the other
+ * @local_port: port of this end
+ * @remote_port: port of the other
+ */
+struct qkd_session_info {
+	char link[QKD_LINK_NAME_LEN];
+	uint8_t id[QKD_KEY_ID_LEN];
+	uint8_t direction;
+	uint16_t suite;
+	uint64_t age_ms;
+	uint64_t cookie;
+	size_t address_len;
+	uint8_t local[QKD_ADDRESS_LEN_MAX];
+	uint8_t remote[QKD_ADDRESS_LEN_MAX];
+	uint16_t local_port;
+	uint16_t remote_port;
+};
+
 /* Callbacks return 0 to go on; anything else stops and is returned. */
 typedef int (*qkd_provider_cb)(const struct qkd_provider_info *info, void *arg);
 typedef int (*qkd_link_cb)(const struct qkd_link_info *info, void *arg);
+typedef int (*qkd_session_cb)(const struct qkd_session_info *info, void *arg);
 typedef int (*qkd_event_cb)(const struct qkd_event *event, void *arg);
 typedef int (*qkd_audit_cb)(const struct qkd_audit_record *record, void *arg);
 
 int qkd_nl_provider_list(struct qkd_nl *nl, qkd_provider_cb cb, void *arg);
 int qkd_nl_link_list(struct qkd_nl *nl, qkd_link_cb cb, void *arg);
+int qkd_nl_session_list(struct qkd_nl *nl, qkd_session_cb cb, void *arg);
 int qkd_nl_link_get(struct qkd_nl *nl, const char *name, struct qkd_link_info *info);
 int qkd_nl_link_add(struct qkd_nl *nl, const struct qkd_link_request *request);
 int qkd_nl_link_set(struct qkd_nl *nl, const struct qkd_link_change *change);

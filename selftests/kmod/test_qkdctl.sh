@@ -474,6 +474,15 @@ test_monitor_audit_needs_a_capability() {
 	[[ ! -e $dir/audit-of-nobody ]]
 }
 
+# The programs that make connections are tested with it in selftests/e2e.
+test_session_without_any() {
+	clean
+	[[ -z $(qkdctl session) ]]
+	json qkdctl -j session
+	has '[]'
+	says 2 "'now'" qkdctl session now
+}
+
 test_link_add_refusals() {
 	clean
 	says 2 "'provider' is missing" qkdctl link add alpha
@@ -547,7 +556,7 @@ test_help_and_version() {
 	qkdctl help | grep -q '^Usage: qkdctl'
 	qkdctl --help | grep -q '^Usage: qkdctl'
 	for words in 'provider list' 'link add' 'link list' 'link show' 'link set' 'link delete' 'link purge' 'sim set' 'sim physics' \
-		'key get' 'audit verify' stats monitor; do
+		'key get' session 'audit verify' stats monitor; do
 		qkdctl help | grep -q " qkdctl $words"
 		# shellcheck disable=SC2086
 		qkdctl help $words | grep -q "^Usage: qkdctl $words"

@@ -544,6 +544,68 @@ static void broken_audit_messages_are_refused_whole(void **state)
 	assert_int_equal(records.count, 0);
 }
 
+static int parse_session(const struct change *change, int remote_len, struct qkd_session_info *info)
+{
+	const uint8_t id[QKD_KEY_ID_LEN] = { 9 }, local[16] = { 10, 0, 0, 1 },
+		      remote[16] = { 10, 0, 0, 2 };
+	const uint64_t age = 1500, cookie = 0x100000001;
+	const uint16_t suite = 0x1302, port = 4433;
+	struct nl_msg *msg = message(QKD_CMD_SESSION_GET);
+	int ret;
+
+	put_text(msg, change, QKD_A_SESSION_LINK, "alpha");
+	put(msg, change, QKD_A_SESSION_ID, id, sizeof(id));
+	put_u8(msg, change, QKD_A_SESSION_DIRECTION, QKD_DIR_INBOUND);
+	put(msg, change, QKD_A_SESSION_SUITE, &suite, sizeof(suite));
+	put(msg, change, QKD_A_SESSION_AGE, &age, sizeof(age));
+	put(msg, change, QKD_A_SESSION_COOKIE, &cookie, sizeof(cookie));
+	put(msg, change, QKD_A_SESSION_LOCAL_ADDR, local, remote_len);
+	put(msg, change, QKD_A_SESSION_LOCAL_PORT, &port, sizeof(port));
+	put(msg, change, QKD_A_SESSION_REMOTE_ADDR, remote, remote_len);
+	put(msg, change, QKD_A_SESSION_REMOTE_PORT, &port, sizeof(port));
+	ret = qkd_parse_session(nlmsg_hdr(msg), info);
+	nlmsg_free(msg);
+	return ret;
+}
+
+static void a_session_is_read_whole(void **state)
+{
+	struct qkd_session_info info;
+
+	assert_int_equal(parse_session(NULL, 4, &info), 0);
+	assert_string_equal(info.link, "alpha");
+	assert_int_equal(info.id[0], 9);
+	assert_int_equal(info.direction, QKD_DIR_INBOUND);
+	assert_int_equal(info.suite, 0x1302);
+	assert_int_equal(info.age_ms, 1500);
+	assert_true(info.cookie == 0x100000001);
+	assert_int_equal(info.address_len, 4);
+	assert_int_equal(info.local[3], 1);
+	assert_int_equal(info.remote[3], 2);
+	assert_int_equal(info.local_port, 4433);
+	assert_int_equal(info.remote_port, 4433);
+	assert_int_equal(parse_session(NULL, 16, &info), 0);
+	assert_int_equal(info.address_len, 16);
+}
+
+static void a_broken_session_is_refused(void **state)
+{
+	struct qkd_session_info info;
+
+	for (int i = QKD_A_SESSION_LINK; i <= QKD_A_SESSION_MAX; i++) {
+		const struct change missing = { i, MISSING, 0 }, longer = { i, OTHER_LENGTH, 40 };
+
+		assert_int_equal(parse_session(&missing, 4, &info), -EPROTO);
+		assert_int_equal(parse_session(&longer, 4, &info), -EPROTO);
+	}
+	for (int i = QKD_A_SESSION_LOCAL_ADDR; i <= QKD_A_SESSION_REMOTE_ADDR; i += 2) {
+		const struct change other = { i, OTHER_LENGTH, 16 };
+
+		assert_int_equal(parse_session(&other, 4, &info), -EPROTO);
+	}
+	assert_int_equal(parse_session(NULL, 5, &info), -EPROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -567,6 +629,8 @@ int main(void)
 		cmocka_unit_test(long_kernel_text_is_cut),
 		cmocka_unit_test(audit_records_are_read_whole),
 		cmocka_unit_test(audit_ends_when_its_reader_says_so),
+		cmocka_unit_test(a_session_is_read_whole),
+		cmocka_unit_test(a_broken_session_is_refused),
 		cmocka_unit_test(broken_audit_messages_are_refused_whole),
 	};
 

@@ -118,6 +118,19 @@ int qkd_commit(int fd, const uint8_t id[QKD_KEY_ID_LEN])
 	return end_reservation(fd, QKD_IOC_COMMIT, id);
 }
 
+int qkd_commit_socket(int fd, const uint8_t id[QKD_KEY_ID_LEN], int socket, uint16_t suite)
+{
+	struct qkd_key_ref ref = {
+		.size = sizeof(ref),
+		.flags = QKD_COMMIT_F_SOCKET,
+		.socket = socket,
+		.suite = suite,
+	};
+
+	memcpy(ref.key_id, id, sizeof(ref.key_id));
+	return call(fd, QKD_IOC_COMMIT, &ref);
+}
+
 int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN])
 {
 	return end_reservation(fd, QKD_IOC_RELEASE, id);

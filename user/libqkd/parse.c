@@ -72,6 +72,24 @@ static struct nla_policy record_policy[QKD_A_RECORD_MAX + 1] = {
 				.maxlen = sizeof(((struct qkd_audit_record *)NULL)->comm) },
 };
 
+#define ADDRESS                                            \
+	{                                                  \
+		.minlen = 4, .maxlen = QKD_ADDRESS_LEN_MAX \
+	}
+
+static struct nla_policy session_policy[QKD_A_SESSION_MAX + 1] = {
+	[QKD_A_SESSION_LINK] = NAME,
+	[QKD_A_SESSION_ID] = EXACT(NLA_UNSPEC, QKD_KEY_ID_LEN),
+	[QKD_A_SESSION_DIRECTION] = EXACT(NLA_U8, 1),
+	[QKD_A_SESSION_SUITE] = EXACT(NLA_U16, 2),
+	[QKD_A_SESSION_AGE] = EXACT(NLA_U64, 8),
+	[QKD_A_SESSION_COOKIE] = EXACT(NLA_U64, 8),
+	[QKD_A_SESSION_LOCAL_ADDR] = ADDRESS,
+	[QKD_A_SESSION_LOCAL_PORT] = EXACT(NLA_U16, 2),
+	[QKD_A_SESSION_REMOTE_ADDR] = ADDRESS,
+	[QKD_A_SESSION_REMOTE_PORT] = EXACT(NLA_U16, 2),
+};
+
 static bool parse(struct nlmsghdr *hdr, uint8_t cmd, struct nlattr **attrs, int max,
 		  struct nla_policy *policy)
 {
@@ -237,4 +255,29 @@ int qkd_parse_audit(struct nlmsghdr *hdr, qkd_audit_cb cb, void *arg)
 	record.serial = nla_get_u64(attrs[QKD_A_AUDIT_SERIAL]);
 	ret = each_record(hdr, &record, NULL, NULL);
 	return ret ? ret : each_record(hdr, &record, cb, arg);
+}
+
+int qkd_parse_session(struct nlmsghdr *hdr, struct qkd_session_info *info)
+{
+	struct nlattr *attrs[QKD_A_SESSION_MAX + 1];
+
+	memset(info, 0, sizeof(*info));
+	if (!parse(hdr, QKD_CMD_SESSION_GET, attrs, QKD_A_SESSION_MAX, session_policy) ||
+	    !all_present(attrs, QKD_A_SESSION_LINK, QKD_A_SESSION_REMOTE_PORT))
+		return -EPROTO;
+	info->address_len = (size_t)nla_len(attrs[QKD_A_SESSION_LOCAL_ADDR]);
+	if ((info->address_len != 4 && info->address_len != QKD_ADDRESS_LEN_MAX) ||
+	    (size_t)nla_len(attrs[QKD_A_SESSION_REMOTE_ADDR]) != info->address_len)
+		return -EPROTO;
+	COPY(info->link, attrs[QKD_A_SESSION_LINK]);
+	COPY(info->id, attrs[QKD_A_SESSION_ID]);
+	info->direction = nla_get_u8(attrs[QKD_A_SESSION_DIRECTION]);
+	info->suite = nla_get_u16(attrs[QKD_A_SESSION_SUITE]);
+	info->age_ms = nla_get_u64(attrs[QKD_A_SESSION_AGE]);
+	info->cookie = nla_get_u64(attrs[QKD_A_SESSION_COOKIE]);
+	COPY(info->local, attrs[QKD_A_SESSION_LOCAL_ADDR]);
+	COPY(info->remote, attrs[QKD_A_SESSION_REMOTE_ADDR]);
+	info->local_port = nla_get_u16(attrs[QKD_A_SESSION_LOCAL_PORT]);
+	info->remote_port = nla_get_u16(attrs[QKD_A_SESSION_REMOTE_PORT]);
+	return 0;
 }

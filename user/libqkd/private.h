@@ -27,6 +27,7 @@ struct qkd_nl {
 int qkd_parse_provider(struct nlmsghdr *hdr, struct qkd_provider_info *info);
 int qkd_parse_link(struct nlmsghdr *hdr, struct qkd_link_info *info);
 int qkd_parse_event(struct nlmsghdr *hdr, struct qkd_event *event);
+int qkd_parse_session(struct nlmsghdr *hdr, struct qkd_session_info *info);
 /* Calls @cb for each record; what it returns ends it. Or -EPROTO, before any call. */
 int qkd_parse_audit(struct nlmsghdr *hdr, qkd_audit_cb cb, void *arg);
 

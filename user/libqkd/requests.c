@@ -88,6 +88,22 @@ int qkd_nl_link_list(struct qkd_nl *nl, qkd_link_cb cb, void *arg)
 	return ret;
 }
 
+static int parse_session(struct nlmsghdr *hdr, void *item)
+{
+	return qkd_parse_session(hdr, item);
+}
+
+int qkd_nl_session_list(struct qkd_nl *nl, qkd_session_cb cb, void *arg)
+{
+	struct list list = { .parse = parse_session, .item_size = sizeof(struct qkd_session_info) };
+	int ret = dump(nl, QKD_CMD_SESSION_GET, &list);
+
+	for (size_t i = 0; i < list.count && !ret; i++)
+		ret = cb((struct qkd_session_info *)list.items + i, arg);
+	free(list.items);
+	return ret;
+}
+
 /* A request about one link, @parse and @item as in qkd_nl_run(). */
 static int link_command(struct qkd_nl *nl, uint8_t cmd, int flags, const char *name,
 			qkd_nl_answer_cb parse, void *item)

@@ -18,6 +18,7 @@ static const struct reason {
 } reasons[] = {
 	{ TRY_NETLINK, EOPNOTSUPP, NO_MODULE },
 	{ TRY_NETLINK, EPROTONOSUPPORT, "this kernel has no generic netlink" },
+	{ TRY_SESSION_LIST, EOPNOTSUPP, "the kernel module qkd is too old for this" },
 	{ TRY_EVENTS, EOPNOTSUPP, NO_MODULE },
 	{ TRY_AUDIT, EOPNOTSUPP, "the kernel module qkd is not loaded or too old: modprobe qkd" },
 	{ TRY_AUDIT, EPERM, NO_CAPABILITY },

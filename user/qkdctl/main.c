@@ -87,6 +87,8 @@ static const struct command {
 	  "committed. Prints ID and length; the bytes only with --show-secret.\n" },
 	{ "stats", NULL, cmd_stats, "[LINK]", "show levels and counters of links",
 	  "Keys of one link or all, since it was added.\n" },
+	{ "session", NULL, cmd_session, "", "list connections and the keys they were made with",
+	  "Those that programs have named, as qkdtls and qkdtlsd do, until they are closed.\n" },
 	{ "audit", "verify", cmd_audit_verify, "FILE [hash HEX]",
 	  "check a file that 'monitor --audit' wrote",
 	  "Says where its chain of hashes breaks, and which records are missing. With hash also\n"

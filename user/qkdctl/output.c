@@ -20,6 +20,7 @@ static const char *const stats_names[QKD_A_STATS_MAX + 1] = {
 	[QKD_A_STATS_PURGED] = "purged",
 	[QKD_A_STATS_UNKNOWN] = "unknown",
 	[QKD_A_STATS_REPLAYED] = "replayed",
+	[QKD_A_STATS_SESSIONS_DROPPED] = "sessions_dropped",
 };
 
 static const char *const event_names[] = {

@@ -36,6 +36,7 @@ int cmd_sim_physics(const struct options *options, int argc, char **argv);
 int cmd_sim_set(const struct options *options, int argc, char **argv);
 int cmd_key_get(const struct options *options, int argc, char **argv);
 int cmd_stats(const struct options *options, int argc, char **argv);
+int cmd_session(const struct options *options, int argc, char **argv);
 int cmd_audit_verify(const struct options *options, int argc, char **argv);
 int cmd_monitor(const struct options *options, int argc, char **argv);
 
@@ -53,6 +54,7 @@ enum attempt {
 	TRY_DEVICE,
 	TRY_KEY,
 	TRY_KEY_ID,
+	TRY_SESSION_LIST,
 	TRY_EVENTS,
 	TRY_AUDIT,
 	TRY_AUDIT_FILE,

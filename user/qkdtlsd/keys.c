@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "qkdtlsd/keys.h"
 
 static const char *open_problem(int error)
@@ -87,6 +88,21 @@ static const char *key_problem(int error)
 void keys_describe(const struct keys *keys, char *text, size_t size)
 {
 	snprintf(text, size, "%s", keys->problem ? keys->problem : key_problem(keys->qkd.error));
+}
+
+void keys_tell(const struct keys *keys, const struct qkdtls_info *info, int fd)
+{
+	static bool warned;
+	int ret;
+
+	if (!info->psk || info->psk_id_len != QKD_KEY_ID_LEN)
+		return;
+	ret = qkd_commit_socket(keys->qkd.fd, info->psk_id, fd, info->suite);
+	/* A peer that is gone again, or a link, leaves nothing to show. */
+	if (!ret || ret == -ENOTCONN || ret == -ENODEV || warned)
+		return;
+	log_warning("qkdctl session will not show every connection: %s", strerror(-ret));
+	warned = true;
 }
 
 void keys_close(struct keys *keys)

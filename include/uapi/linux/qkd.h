@@ -145,21 +145,36 @@ struct qkd_key_get {
 	__u8 key[QKD_KEY_LEN_MAX];
 };
 
+/* Flags of QKD_IOC_COMMIT */
+#define QKD_COMMIT_F_SOCKET	(1U << 0)	/* @socket and @suite say where the key went */
+
 /**
  * struct qkd_key_ref - QKD_IOC_COMMIT and QKD_IOC_RELEASE: end a reservation of this file
- * @size: sizeof(struct qkd_key_ref)
- * @flags: must be 0
+ * @size: sizeof(struct qkd_key_ref), or 24: up to @key_id
+ * @flags: QKD_IOC_COMMIT: 0 or QKD_COMMIT_F_SOCKET. QKD_IOC_RELEASE: must be 0
  * @key_id: the reserved key
+ * @socket: with QKD_COMMIT_F_SOCKET: a connected TCP socket of this process; else must be 0
+ * @suite: with QKD_COMMIT_F_SOCKET: the TLS cipher suite, 1..0xffff; else must be 0
  *
  * Both: ENOKEY, this file has no reservation of that ID (another file's is none of its business).
  * QKD_IOC_COMMIT, beside: EKEYEXPIRED or EKEYREVOKED, the key was withdrawn (purge) meanwhile and
  * is not to be used. Either way the reservation is over. The link's ttl does not run out on a
  * reserved key; one put back later than that is expired.
+ *
+ * With QKD_COMMIT_F_SOCKET the connection that the key went into is shown by QKD_CMD_SESSION_GET
+ * until it is closed. That may be told with the commit or, once for each key, after it; and, once,
+ * of an outbound key that this file has taken: the file remembers the last 8 keys that it has
+ * spent. Of a namespace 4096 connections are remembered; the oldest is forgotten first. Errors,
+ * after which nothing has changed: EBADF, no open file; ENOTSOCK, no socket; EINVAL, no TCP socket,
+ * one of another namespace than the file's, or the suite; ENOTCONN, not connected; ENOMEM; ENOKEY,
+ * beside the above, if the file does not remember that it has spent the key.
  */
 struct qkd_key_ref {
 	__u32 size;
 	__u32 flags;
 	__u8 key_id[QKD_KEY_ID_LEN];
+	__s32 socket;
+	__u32 suite;
 };
 
 /**

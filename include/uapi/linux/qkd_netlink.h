@@ -49,6 +49,9 @@
  *   was ever delivered is spent, expired or purged by then, the last of them with the link, so that
  *   DELIVERED = OUTBOUND_SPENT + INBOUND_SPENT + EXPIRED + PURGED.
  *
+ * QKD_CMD_SESSION_GET (dump): every QKD_A_SESSION_* of each connection that a program has named with the key that
+ *   it was made with (QKD_COMMIT_F_SOCKET), until it is closed. One that comes or goes midway may be missing.
+ *
  * QKD_CMD_AUDIT (multicast group "audit", which only CAP_NET_ADMIN may join): QKD_A_AUDIT_LINK, _SERIAL and
  *   one or more _RECORD, each what became of one key: that it was handed out (QKD_A_RECORD_UID, _PID, _COMM say
  *   to whom), or that it ended. Made only while somebody listens, but the numbers QKD_A_RECORD_SEQ count on:
@@ -91,6 +94,7 @@ enum qkd_cmd {
 	QKD_CMD_EVENT,
 	QKD_CMD_LINK_SET,
 	QKD_CMD_AUDIT,
+	QKD_CMD_SESSION_GET,
 	__QKD_CMD_MAX,
 };
 #define QKD_CMD_MAX (__QKD_CMD_MAX - 1)
@@ -144,6 +148,7 @@ enum qkd_a_stats {
 	QKD_A_STATS_PURGED,		/* wiped by a purge or with the link */
 	QKD_A_STATS_UNKNOWN,		/* look-ups by an ID never seen */
 	QKD_A_STATS_REPLAYED,		/* look-ups by the ID of a spent key */
+	QKD_A_STATS_SESSIONS_DROPPED,	/* sessions forgotten so that this link's could be noted */
 	__QKD_A_STATS_MAX,
 };
 #define QKD_A_STATS_MAX (__QKD_A_STATS_MAX - 1)
@@ -223,5 +228,22 @@ enum qkd_a_record {
 	__QKD_A_RECORD_MAX,
 };
 #define QKD_A_RECORD_MAX (__QKD_A_RECORD_MAX - 1)
+
+enum qkd_a_session {
+	QKD_A_SESSION_UNSPEC,
+	QKD_A_SESSION_PAD,
+	QKD_A_SESSION_LINK,		/* string */
+	QKD_A_SESSION_ID,		/* binary, QKD_KEY_ID_LEN bytes, of the key */
+	QKD_A_SESSION_DIRECTION,	/* u8, QKD_DIR_* of <linux/qkd.h>: outbound at the TLS client */
+	QKD_A_SESSION_SUITE,		/* u16, TLS cipher suite */
+	QKD_A_SESSION_AGE,		/* u64, ms since it was noted */
+	QKD_A_SESSION_COOKIE,		/* u64, the socket's, as SO_COOKIE and ss(8) have it */
+	QKD_A_SESSION_LOCAL_ADDR,	/* binary, 4 bytes IPv4 or 16 bytes IPv6 */
+	QKD_A_SESSION_LOCAL_PORT,	/* u16 */
+	QKD_A_SESSION_REMOTE_ADDR,	/* binary, as many bytes */
+	QKD_A_SESSION_REMOTE_PORT,	/* u16 */
+	__QKD_A_SESSION_MAX,
+};
+#define QKD_A_SESSION_MAX (__QKD_A_SESSION_MAX - 1)
 
 #endif /* _UAPI_LINUX_QKD_NETLINK_H */
