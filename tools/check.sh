@@ -18,6 +18,7 @@
 #	symbols     libraries and modules define only qkd_*, qkdtls_* and devm_qkd_*
 #	man         manual pages format without a warning
 #	spec        the netlink specification has what the uAPI headers have, and nothing else
+#	provider-api the rendering of the provider API's comments is that of today's (tools/provider-api makes it)
 #	conformance Documentation/conformance.md names code and tests that are there, with their alerts
 #	untracked   builds leave nothing outside build/
 set -euo pipefail
@@ -238,6 +239,15 @@ check_man() {
 
 check_spec() { tools/spec; }
 
+check_provider-api() {
+	mkdir -p build
+	tools/provider-api build/provider-api.rst
+	diff -u Documentation/provider-api/reference.rst build/provider-api.rst || {
+		echo 'run tools/provider-api'
+		return 1
+	}
+}
+
 check_conformance() { tools/conformance; }
 
 check_untracked() {
@@ -252,7 +262,7 @@ check_untracked() {
 	fi
 }
 
-all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man spec conformance untracked)
+all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man spec provider-api conformance untracked)
 case ${1-} in
 -h | --help)
 	sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0"

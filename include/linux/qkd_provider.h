@@ -169,7 +169,8 @@ int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key
  *
  * For a provider that can hold its stream back. Other keys may come or go before the next delivery.
  *
- * Context: any. Return: places free, 0 when the link is going.
+ * Context: any.
+ * Return: places free, 0 when the link is going.
  */
 unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir);
 
@@ -182,7 +183,8 @@ unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir);
  * it took and that never came here would fill the store for ever. They count as expired, and their
  * IDs are remembered so. Reserved keys stay. One call looks at the 1024 oldest.
  *
- * Context: any. Return: inbound places free now, which may be fewer or more than @want.
+ * Context: any.
+ * Return: inbound places free now, which may be fewer or more than @want.
  */
 unsigned int qkd_link_make_room(struct qkd_link *link, unsigned int want);
 
@@ -193,7 +195,8 @@ unsigned int qkd_link_make_room(struct qkd_link *link, unsigned int want);
  *
  * Role a sends with even blocks, role b with odd ones, so the two ends can never both take one.
  *
- * Context: any. Return: the direction at this end.
+ * Context: any.
+ * Return: the direction at this end.
  */
 enum qkd_direction qkd_link_block_direction(const struct qkd_link *link, u64 block);
 
@@ -229,7 +232,8 @@ void qkd_link_report(struct qkd_link *link, const struct qkd_link_report *report
  * qkd_link_priv() - what a provider hung on a link
  * @link: the link
  *
- * Context: any. Return: the pointer last set, that of qkd_link_add(), or NULL.
+ * Context: any.
+ * Return: the pointer last set, that of qkd_link_add(), or NULL.
  */
 void *qkd_link_priv(const struct qkd_link *link);
 
@@ -246,7 +250,8 @@ void qkd_link_set_priv(struct qkd_link *link, void *priv);
  * qkd_link_name() - a link's name, of local meaning only
  * @link: the link
  *
- * Context: any. Return: the name, which lives as long as the link.
+ * Context: any.
+ * Return: the name, which lives as long as the link.
  */
 const char *qkd_link_name(const struct qkd_link *link);
 
@@ -254,7 +259,8 @@ const char *qkd_link_name(const struct qkd_link *link);
  * qkd_link_local_sae() - SAE ID of this end
  * @link: the link
  *
- * Context: any. Return: the ID, which lives as long as the link.
+ * Context: any.
+ * Return: the ID, which lives as long as the link.
  */
 const char *qkd_link_local_sae(const struct qkd_link *link);
 
@@ -262,7 +268,8 @@ const char *qkd_link_local_sae(const struct qkd_link *link);
  * qkd_link_remote_sae() - SAE ID of the other end
  * @link: the link
  *
- * Context: any. Return: the ID, which lives as long as the link.
+ * Context: any.
+ * Return: the ID, which lives as long as the link.
  */
 const char *qkd_link_remote_sae(const struct qkd_link *link);
 
@@ -270,7 +277,8 @@ const char *qkd_link_remote_sae(const struct qkd_link *link);
  * qkd_link_role() - which of the two ends this is
  * @link: the link
  *
- * Context: any. Return: QKD_ROLE_A or QKD_ROLE_B.
+ * Context: any.
+ * Return: QKD_ROLE_A or QKD_ROLE_B.
  */
 u8 qkd_link_role(const struct qkd_link *link);
 
