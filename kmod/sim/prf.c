@@ -12,6 +12,7 @@
  *	      mask = the first 8 bytes of prf("mask", tag)
  *
  * with the version and variant bits of a UUID of version 8 put into the tag and the masked number.
+ * What befalls it is drawn likewise, each fault with a label of its own (faults.c).
  * So whoever has the seed can tell the block of an ID and that the ID is genuine, at the same cost
  * for any block; to anybody else IDs are random.
  */

@@ -280,8 +280,13 @@ static int seek_block(struct qkd_sim_link *sim, struct stream *stream, u64 block
 
 	if (stream->dir != QKD_INBOUND || !qkd_sim_channel_works(&sim->settings))
 		return -ENOKEY;
-	if (block < stream->next)
-		return qkd_sim_flight_has(&stream->flight, block) ? 0 : -ENOKEY;
+	if (block < stream->next) {
+		if (!qkd_sim_flight_has(&stream->flight, block))
+			return -ENOKEY;
+		/* It may have found no room when it was due, and find some now. */
+		deliver_due(sim, stream);
+		return 0;
+	}
 	err = jump_to(sim, stream, block);
 	if (!err)
 		err = qkd_sim_fate(&sim->prf, &sim->settings, block, &fate);
