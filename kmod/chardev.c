@@ -69,6 +69,24 @@ static long wait_jiffies(const struct file *file, u32 timeout_ms)
 	return msecs_to_jiffies(timeout_ms) + 1; /* the first tick may be a short one */
 }
 
+/* The caller's structure as one of @size bytes, of which the first version had @min. */
+static int copy_in(void *arg, size_t size, size_t min, const void __user *uarg)
+{
+	u32 usize;
+	int err;
+
+	if (get_user(usize, (const u32 __user *)uarg))
+		return -EFAULT;
+	if (usize > ARG_SIZE_MAX)
+		return -E2BIG;
+	if (usize < min)
+		return -EINVAL;
+	err = copy_struct_from_user(arg, size, uarg, usize);
+	if (!err)
+		*(u32 *)arg = usize; /* the caller may have changed it since it was read */
+	return err;
+}
+
 static int bind_file(struct qkd_file *qf, const char *name)
 {
 	struct qkd_link *link;
@@ -88,10 +106,10 @@ static int bind_file(struct qkd_file *qf, const char *name)
 	return err;
 }
 
-static int ioc_bind(struct file *file, void __user *uarg, u32 usize)
+static int ioc_bind(struct file *file, void __user *uarg)
 {
 	struct qkd_bind bind;
-	int err = copy_struct_from_user(&bind, sizeof(bind), uarg, usize);
+	int err = copy_in(&bind, sizeof(bind), BIND_SIZE_V1, uarg);
 	size_t len;
 
 	if (err)
@@ -129,11 +147,12 @@ static int fill_info(struct qkd_link *link, struct qkd_info *info)
 	return 0;
 }
 
-static int ioc_get_info(struct file *file, void __user *uarg, u32 usize)
+static int ioc_get_info(struct file *file, void __user *uarg)
 {
 	struct qkd_info info;
-	int err = copy_struct_from_user(&info, sizeof(info), uarg, usize);
+	int err = copy_in(&info, sizeof(info), INFO_SIZE_V1, uarg);
 	struct qkd_link *link;
+	u32 usize;
 
 	if (err)
 		return err;
@@ -144,6 +163,7 @@ static int ioc_get_info(struct file *file, void __user *uarg, u32 usize)
 	link = file_link(file->private_data);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
+	usize = info.size;
 	memset(&info, 0, sizeof(info));
 	info.size = usize;
 	err = fill_info(link, &info);
@@ -153,33 +173,72 @@ static int ioc_get_info(struct file *file, void __user *uarg, u32 usize)
 }
 
 /* What a struct qkd_key_get says before its @key, which must be zero. */
-struct get_head {
-	__u32 size;
-	__u32 flags;
-	__u32 timeout_ms;
-	__u32 key_len;
-	__u8 key_id[QKD_KEY_ID_LEN];
+union get_head {
+	struct {
+		__u32 size;
+		__u32 flags;
+		__u32 timeout_ms;
+		__u32 key_len;
+		__u8 key_id[QKD_KEY_ID_LEN];
+	};
+	u64 words[4];
 };
-static_assert(sizeof(struct get_head) == offsetof(struct qkd_key_get, key));
+static_assert(sizeof(union get_head) == offsetof(struct qkd_key_get, key));
 
-/* As copy_struct_from_user(), but what is zero is only looked at. */
-static int copy_in_get(struct get_head *head, struct qkd_key_get __user *uget, u32 usize)
+/*
+ * The words of a structure of the usual length, those of the key, which must be zero, put together.
+ * To open user memory costs more than to read a few words of it, so it is opened once, and what has
+ * been read is looked at afterwards.
+ */
+static int read_get(union get_head *head, u64 *key, const struct qkd_key_get __user *uget)
 {
-	int zero;
+	const u64 __user *from = (const u64 __user *)uget;
+	u64 *to = head->words;
+	u64 word;
+	unsigned int i;
 
-	if (copy_from_user(head, uget, sizeof(*head)))
+	*key = 0;
+	if (!user_read_access_begin(from, sizeof(*uget)))
 		return -EFAULT;
-	if (usize > sizeof(*uget)) {
-		zero = check_zeroed_user(uget + 1, usize - sizeof(*uget));
-		if (zero <= 0)
-			return zero ?: -E2BIG;
+	for (i = 0; i < sizeof(*head) / sizeof(*from); i++)
+		unsafe_get_user(to[i], from + i, fault);
+	for (; i < sizeof(*uget) / sizeof(*from); i++) {
+		unsafe_get_user(word, from + i, fault);
+		*key |= word;
 	}
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+/* The caller's structure has another length than ours, or cannot be read as far as that. */
+static int copy_in_odd_get(union get_head *head, u64 *key, struct qkd_key_get __user *uget)
+{
+	struct qkd_key_get get;
+	int err = copy_in(&get, sizeof(get), KEY_GET_SIZE_V1, uget);
+
+	if (err)
+		return err;
+	memcpy(head, &get, sizeof(*head));
+	*key = !!memchr_inv(get.key, 0, sizeof(get.key));
+	return 0;
+}
+
+static int copy_in_get(union get_head *head, struct qkd_key_get __user *uget)
+{
+	u64 key;
+	int err = read_get(head, &key, uget);
+
+	if (err || head->size != sizeof(*uget))
+		err = copy_in_odd_get(head, &key, uget);
+	if (err)
+		return err;
 	if (head->flags)
 		return -EOPNOTSUPP;
-	zero = check_zeroed_user(uget->key, sizeof(uget->key));
-	if (zero < 0)
-		return zero;
-	if (!zero || head->key_len || head->timeout_ms > QKD_TIMEOUT_MS_MAX)
+	if (key || head->key_len || head->timeout_ms > QKD_TIMEOUT_MS_MAX)
 		return -EINVAL;
 	return 0;
 }
@@ -217,16 +276,16 @@ static int take(struct qkd_file *qf, struct qkd_link *link, long timeout, struct
 	return err;
 }
 
-static int ioc_get_key(struct file *file, void __user *uarg, u32 usize)
+static int ioc_get_key(struct file *file, void __user *uarg)
 {
 	struct qkd_link *link;
 	struct qkd_record rec;
-	struct get_head head;
-	int err = copy_in_get(&head, uarg, usize);
+	union get_head head;
+	int err = copy_in_get(&head, uarg);
 
 	if (err)
 		return err;
-	if (memchr_inv(head.key_id, 0, sizeof(head.key_id)))
+	if (head.words[2] | head.words[3]) /* the ID */
 		return -EINVAL;
 	link = file_link(file->private_data);
 	if (IS_ERR(link))
@@ -235,13 +294,13 @@ static int ioc_get_key(struct file *file, void __user *uarg, u32 usize)
 	return err ?: answer_get(uarg, &rec);
 }
 
-static int ioc_get_key_by_id(struct file *file, void __user *uarg, u32 usize)
+static int ioc_get_key_by_id(struct file *file, void __user *uarg)
 {
 	struct qkd_file *qf = file->private_data;
 	struct qkd_link *link;
 	struct qkd_record rec;
-	struct get_head head;
-	int err = copy_in_get(&head, uarg, usize);
+	union get_head head;
+	int err = copy_in_get(&head, uarg);
 
 	if (err)
 		return err;
@@ -258,79 +317,99 @@ static int ioc_get_key_by_id(struct file *file, void __user *uarg, u32 usize)
 	return err;
 }
 
-static int ioc_commit(struct file *file, void __user *uarg, u32 usize)
-{
-	struct qkd_file *qf = file->private_data;
+union ref_words {
 	struct qkd_key_ref ref;
-	int err = copy_struct_from_user(&ref, sizeof(ref), uarg, usize);
-	struct qkd_link *link;
+	u64 words[sizeof(struct qkd_key_ref) / sizeof(u64)];
+};
+static_assert(sizeof(union ref_words) == sizeof(struct qkd_key_ref));
 
-	if (err)
-		return err;
-	if (ref.flags & ~QKD_COMMIT_F_SOCKET)
-		return -EOPNOTSUPP;
-	if (!(ref.flags & QKD_COMMIT_F_SOCKET) && (ref.socket || ref.suite))
-		return -EINVAL;
-	link = file_link(qf);
-	if (IS_ERR(link))
-		return PTR_ERR(link);
-	if (ref.flags & QKD_COMMIT_F_SOCKET)
-		return qkd_session_commit(link, &qf->holder, &qf->spent, &ref);
-	err = qkd_link_commit(link, &qf->holder, ref.key_id);
-	if (!err)
-		qkd_spent_note(&qf->spent, ref.key_id, QKD_INBOUND);
+static int read_ref(union ref_words *arg, const void __user *uarg)
+{
+	const u64 __user *from = uarg;
+	u64 *to = arg->words;
+	unsigned int i;
+
+	if (!user_read_access_begin(from, sizeof(*arg)))
+		return -EFAULT;
+	for (i = 0; i < sizeof(*arg) / sizeof(*from); i++)
+		unsafe_get_user(to[i], from + i, fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+static int copy_in_ref(union ref_words *arg, const void __user *uarg)
+{
+	int err = read_ref(arg, uarg);
+
+	if (err || arg->ref.size != sizeof(arg->ref))
+		err = copy_in(&arg->ref, sizeof(arg->ref), KEY_REF_SIZE_V1, uarg);
 	return err;
 }
 
-static int ioc_release(struct file *file, void __user *uarg, u32 usize)
+static int ioc_commit(struct file *file, void __user *uarg)
 {
 	struct qkd_file *qf = file->private_data;
-	struct qkd_key_ref ref;
-	int err = copy_struct_from_user(&ref, sizeof(ref), uarg, usize);
+	union ref_words arg;
+	const struct qkd_key_ref *ref = &arg.ref;
+	int err = copy_in_ref(&arg, uarg);
 	struct qkd_link *link;
 
 	if (err)
 		return err;
-	if (ref.flags)
+	if (ref->flags & ~QKD_COMMIT_F_SOCKET)
 		return -EOPNOTSUPP;
-	if (ref.socket || ref.suite)
+	if (!(ref->flags & QKD_COMMIT_F_SOCKET) && (ref->socket || ref->suite))
 		return -EINVAL;
 	link = file_link(qf);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
-	return qkd_link_release(link, &qf->holder, ref.key_id);
+	if (ref->flags & QKD_COMMIT_F_SOCKET)
+		return qkd_session_commit(link, &qf->holder, &qf->spent, ref);
+	err = qkd_link_commit(link, &qf->holder, ref->key_id);
+	if (!err)
+		qkd_spent_note(&qf->spent, ref->key_id, QKD_INBOUND);
+	return err;
 }
 
-/* By number. @min is the first version's length; @run gets the length that the caller's has. */
-static const struct qkd_ioc {
-	size_t min;
-	int (*run)(struct file *file, void __user *uarg, u32 usize);
-} iocs[] = {
-	[_IOC_NR(QKD_IOC_BIND)] = { BIND_SIZE_V1, ioc_bind },
-	[_IOC_NR(QKD_IOC_GET_INFO)] = { INFO_SIZE_V1, ioc_get_info },
-	[_IOC_NR(QKD_IOC_GET_KEY)] = { KEY_GET_SIZE_V1, ioc_get_key },
-	[_IOC_NR(QKD_IOC_GET_KEY_BY_ID)] = { KEY_GET_SIZE_V1, ioc_get_key_by_id },
-	[_IOC_NR(QKD_IOC_COMMIT)] = { KEY_REF_SIZE_V1, ioc_commit },
-	[_IOC_NR(QKD_IOC_RELEASE)] = { KEY_REF_SIZE_V1, ioc_release },
+static int ioc_release(struct file *file, void __user *uarg)
+{
+	struct qkd_file *qf = file->private_data;
+	union ref_words arg;
+	int err = copy_in_ref(&arg, uarg);
+	struct qkd_link *link;
+
+	if (err)
+		return err;
+	if (arg.ref.flags)
+		return -EOPNOTSUPP;
+	if (arg.ref.socket || arg.ref.suite)
+		return -EINVAL;
+	link = file_link(qf);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	return qkd_link_release(link, &qf->holder, arg.ref.key_id);
+}
+
+static int (*const iocs[])(struct file *file, void __user *uarg) = {
+	[_IOC_NR(QKD_IOC_BIND)] = ioc_bind,
+	[_IOC_NR(QKD_IOC_GET_INFO)] = ioc_get_info,
+	[_IOC_NR(QKD_IOC_GET_KEY)] = ioc_get_key,
+	[_IOC_NR(QKD_IOC_GET_KEY_BY_ID)] = ioc_get_key_by_id,
+	[_IOC_NR(QKD_IOC_COMMIT)] = ioc_commit,
+	[_IOC_NR(QKD_IOC_RELEASE)] = ioc_release,
 };
 
 static long qkd_ioctl(struct file *file, unsigned int cmd, unsigned long uaddr)
 {
-	void __user *uarg = (void __user *)uaddr;
 	unsigned int number = _IOC_NR(cmd);
-	const struct qkd_ioc *ioc;
-	u32 usize;
 
 	if (number >= ARRAY_SIZE(iocs) || cmd != _IO(QKD_IOC_MAGIC, number))
 		return -ENOTTY;
-	ioc = &iocs[array_index_nospec(number, ARRAY_SIZE(iocs))];
-	if (get_user(usize, (u32 __user *)uarg))
-		return -EFAULT;
-	if (usize > ARG_SIZE_MAX)
-		return -E2BIG;
-	if (usize < ioc->min)
-		return -EINVAL;
-	return ioc->run(file, uarg, usize);
+	return iocs[array_index_nospec(number, ARRAY_SIZE(iocs))](file, (void __user *)uaddr);
 }
 
 /* Whole records; waits for the first only. What was read before an error is what counts. */

@@ -369,7 +369,8 @@ static int take_now(struct qkd_link *link, struct qkd_record *rec)
 	}
 	note_level(link);
 	spin_unlock_irqrestore(&link->lock, irq);
-	qkd_key_free_list(&gone);
+	if (!list_empty(&gone))
+		qkd_key_free_list(&gone);
 	return err;
 }
 

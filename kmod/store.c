@@ -57,6 +57,12 @@ static bool is_withdrawn(const struct qkd_store *store, const struct qkd_key *ke
 	return key->generation != store->generation;
 }
 
+/* The clock is not looked at where no key grows too old. */
+static u64 time_of(const struct qkd_store *store)
+{
+	return store->ttl_ns ? ktime_get_coarse_boottime_ns() : 0;
+}
+
 static bool is_overdue(const struct qkd_store *store, const struct qkd_key *key, u64 now)
 {
 	return store->ttl_ns && now >= key->born + store->ttl_ns;
@@ -96,7 +102,7 @@ static void reap_key(struct qkd_store *store, struct qkd_key *key, struct list_h
  */
 bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_head *gone)
 {
-	u64 now = store->ttl_ns ? ktime_get_coarse_boottime_ns() : 0;
+	u64 now = time_of(store);
 	struct qkd_key *key;
 	int dir;
 
@@ -254,7 +260,7 @@ int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *
 	}
 	if (key->state == QKD_KEY_RESERVED)
 		return -EBUSY;
-	if (is_overdue(store, key, ktime_get_coarse_boottime_ns())) {
+	if (is_overdue(store, key, time_of(store))) {
 		reap_key(store, key, gone);
 		return -EKEYEXPIRED;
 	}
@@ -315,7 +321,7 @@ static void put_back(struct qkd_store *store, struct qkd_key *key, struct list_h
 	store->reserved--;
 	store->stats[QKD_A_STATS_RELEASED]++;
 	note(store, key, QKD_AUDIT_RELEASED);
-	if (is_overdue(store, key, ktime_get_coarse_boottime_ns()))
+	if (is_overdue(store, key, time_of(store)))
 		reap_key(store, key, gone);
 }
 
