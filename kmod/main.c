@@ -13,6 +13,9 @@ static int __init qkd_init(void)
 	err = qkd_key_init();
 	if (err)
 		return err;
+	err = qkd_selftest();
+	if (err)
+		goto err_key;
 	err = qkd_net_init();
 	if (err)
 		goto err_key;

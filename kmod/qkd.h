@@ -403,4 +403,14 @@ extern struct genl_family qkd_family;
 int qkd_power_init(void);
 void qkd_power_exit(void);
 
+/* selftest/store.c */
+#ifdef QKD_SELFTEST
+int qkd_selftest(void);
+#else
+static inline int qkd_selftest(void)
+{
+	return 0;
+}
+#endif
+
 #endif /* _QKD_CORE_H */

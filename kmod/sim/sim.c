@@ -176,8 +176,10 @@ static void unplug_for_good(void)
 
 static int __init qkd_sim_init(void)
 {
-	int err;
+	int err = qkd_sim_selftest();
 
+	if (err)
+		return err;
 	qkd_sim_wq = alloc_workqueue("qkd_sim", WQ_UNBOUND, 0);
 	if (!qkd_sim_wq)
 		return -ENOMEM;

@@ -118,4 +118,14 @@ int qkd_sim_link_seek(struct qkd_sim_link *sim, const u8 id[QKD_KEY_ID_LEN]);
 void qkd_sim_link_set(struct qkd_sim_link *sim, const struct qkd_sim_settings *settings);
 const struct qkd_sim_settings *qkd_sim_link_settings(const struct qkd_sim_link *sim);
 
+/* selftest.c */
+#ifdef QKD_SELFTEST
+int qkd_sim_selftest(void);
+#else
+static inline int qkd_sim_selftest(void)
+{
+	return 0;
+}
+#endif
+
 #endif /* _QKD_SIM_H */
