@@ -14,10 +14,12 @@
 #	kmod-6.12   kernel self-tests in a virtual machine with Debian's kernel of that series
 #	e2e-6.12    the same for two sites, and the unit tests that need the kernel's TLS
 #	kmod-6.1, kmod-7.3, e2e-7.3
+#	debug       chosen kernel self-tests with a kernel that looks for misuse of memory and locks
+#	            (tools/testbed/debug-kernel, whose build, if it is not in the cache, begins with the first part)
 #
 # and, only when asked for (make check-debug):
 #
-#	kmod-debug  kernel self-tests with a kernel that looks for misuse of memory and locks (tools/testbed/debug-kernel)
+#	kmod-debug  all kernel self-tests with that kernel
 #	e2e-debug   two sites with that kernel
 #	torture-SERIES  selftests/kmod/torture for $TORTURE_TIME seconds (default 60; make torture)
 #
@@ -159,8 +161,19 @@ kmod_programs() {
 part_kmod() {
 	local -a programs
 
-	mapfile -t programs < <(kmod_programs selftests/kmod/test_*.c torture)
+	mapfile -t programs < <(kmod_programs selftests/kmod/test_*.c torture fuzz_ioctl fuzz_netlink)
+	if [[ $1 == debug ]]; then
+		mapfile -t -O "${#programs[@]}" programs < <(kmod_programs selftests/kmod/debug/test_*.c)
+	fi
 	in_guest "$1" "kmod-$1" "${programs[@]}" "$top"/selftests/kmod/test_*.sh
+}
+
+# What finds most in little time: the life of keys, providers, faults, torture.
+part_debug() {
+	local -a programs
+
+	mapfile -t programs < <(kmod_programs test_key test_provider debug/test_faults torture)
+	in_guest debug debug "${programs[@]}"
 }
 
 part_torture() {
@@ -183,6 +196,7 @@ run_part() {
 	ct) part_ct ;;
 	prove) part_prove ;;
 	e2e-*) part_e2e "${1#e2e-}" ;;
+	debug) part_debug ;;
 	kmod-*) part_kmod "${1#kmod-}" ;;
 	torture-*) part_torture "${1#torture-}" ;;
 	*)
@@ -224,12 +238,16 @@ run_lane() {
 mkdir -p "$logs"
 parts=("$@")
 ((${#parts[@]})) || parts=(static unit fuzz unit-host ct prove kmod-6.12 e2e-6.12 kmod-6.1 kmod-7.3
-	e2e-7.3)
+	e2e-7.3 debug)
+# The debug kernel takes long: idle processor time of the parts before goes into it. Who needs it waits for it.
+if [[ " ${parts[*]} " == *debug* ]]; then
+	"$bed/debug-kernel" >"$logs/debug-kernel.log" 2>&1 &
+fi
 # A machine in QEMU waits half of its time, and only one runs at once: what needs none runs beside it.
 native=() machines=()
 for part in "${parts[@]}"; do
 	case $part in
-	kmod-* | e2e-*) machines+=("$part") ;;
+	kmod-* | e2e-* | debug | torture-*) machines+=("$part") ;;
 	*) native+=("$part") ;;
 	esac
 done

@@ -18,6 +18,7 @@
  */
 #include <crypto/algapi.h>
 #include <crypto/sha2.h>
+#include <linux/error-injection.h>
 #include <linux/string.h>
 
 #include "sim.h"
@@ -95,6 +96,7 @@ int qkd_sim_prf_key(struct qkd_sim_prf *prf, u64 block, u8 key[QKD_SIM_KEY_LEN])
 	put_number(block, x);
 	return prf_run(prf, "key ", x, key);
 }
+ALLOW_ERROR_INJECTION(qkd_sim_prf_key, ERRNO);
 
 /* A number that looks random and is the same whenever it is drawn. */
 int qkd_sim_prf_draw(struct qkd_sim_prf *prf, const char label[QKD_SIM_LABEL_LEN], u64 block,
@@ -144,6 +146,7 @@ int qkd_sim_prf_id(struct qkd_sim_prf *prf, u64 block, u8 id[QKD_KEY_ID_LEN])
 		put_number((block ^ mask) | BIT_ULL(63), id + TAG_LEN);
 	return err;
 }
+ALLOW_ERROR_INJECTION(qkd_sim_prf_id, ERRNO);
 
 /* The block of an ID; -ENOKEY if the ID is not one that this seed makes. */
 int qkd_sim_prf_block(struct qkd_sim_prf *prf, const u8 id[QKD_KEY_ID_LEN], u64 *block)

@@ -16,7 +16,6 @@
 #define LINK	  "alpha"
 #define TIMEOUT_S 600
 #define WINDOW	  8 /* bytes of a key by which it is known */
-#define STEP	  4 /* all windows are sought at addresses that are multiples of it */
 #define CHUNK	  (1 << 18)
 #define FILTER	  65536
 #define KEYS	  4 /* that a test follows, the first of their direction */
@@ -58,15 +57,20 @@ static void learn(struct secrets *secrets, int nr, uint8_t *bytes, size_t len)
 	explicit_bzero(bytes, len);
 }
 
-/* Which secrets have a window among @len bytes, bit by bit */
+/*
+ * Which secrets have a window among @len bytes, bit by bit. Wherever in memory fifteen bytes of a secret are, a window
+ * of it is at a multiple of eight.
+ */
 static unsigned int find(const struct secrets *secrets, const uint8_t *bytes, size_t len)
 {
 	unsigned int found = 0;
 
-	for (size_t at = 0; at + WINDOW <= len; at += STEP) {
+	for (size_t at = 0; at + WINDOW <= len; at += WINDOW) {
 		uint64_t window;
 
 		memcpy(&window, bytes + at, sizeof(window));
+		if (!window) /* most of memory */
+			continue;
 		window ^= secrets->mask;
 		if (!secrets->filter[window % FILTER])
 			continue;

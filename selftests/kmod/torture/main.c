@@ -116,13 +116,15 @@ static void unplug(struct torture *t)
 		begin(t, pair);
 }
 
-/* Each deed once, so that a short run has them all; then as the dice fall */
+/* Each deed once, so that a short run on a slow machine has them all; then as the dice fall */
+static const unsigned int first_deeds[] = { 9, 8, 9, 0, 6, 31, 13, 18, 0 };
+#define FIRST_DEEDS (sizeof(first_deeds) / sizeof(first_deeds[0]))
+
 static unsigned int next_deed(struct torture *t)
 {
-	static const unsigned int first[] = { 9, 8, 9, 0, 6, 31, 13, 18, 0 };
 	const uint64_t n = t->deeds++;
 
-	return n < sizeof(first) / sizeof(first[0]) ? first[n] : roll(t, 32);
+	return n < FIRST_DEEDS ? first_deeds[n] : roll(t, 32);
 }
 
 /* What happens to a pair that has its links. */
@@ -164,7 +166,8 @@ static void torment(struct torture *t, int64_t end)
 		begin(t, i);
 	for (int i = 0; i < PROCESSES; i++)
 		start(t, i);
-	while (now_ms() < end && t->sites.lives < t->lives_max && !board_is_full(t->board)) {
+	while ((now_ms() < end || t->deeds < FIRST_DEEDS) && t->sites.lives < t->lives_max &&
+	       !board_is_full(t->board)) {
 		const int pair = (int)roll(t, PAIRS);
 
 		if (atomic_load(&t->board->pairs[pair].life) >= 0)
