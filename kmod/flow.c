@@ -83,16 +83,18 @@ static void event_work(struct work_struct *work)
 		qkd_netlink_event(link->net->net, link->name, type, outbound);
 }
 
-/* Has the next key that grows too old wiped in time; later ones are seen to then. */
+/* Has the next key that grows too old wiped, the next lease ended, in time; later ones then. */
 static void arm_reaper(struct qkd_link *link)
 {
-	u64 next = qkd_store_next_expiry(&link->store);
-	u64 now = ktime_get_coarse_boottime_ns();
-	u64 delay = next > now ? next - now : 0;
+	u64 next = qkd_store_next_end(&link->store);
+	u64 now;
 
-	if (next && !link->dead)
-		queue_delayed_work(link->provider->wq, &link->reap_work,
-				   nsecs_to_jiffies(delay) + 1);
+	if (!next || link->dead || (link->reap_at && link->reap_at <= next))
+		return;
+	now = ktime_get_coarse_boottime_ns();
+	link->reap_at = next;
+	mod_delayed_work(link->provider->wq, &link->reap_work,
+			 nsecs_to_jiffies(next > now ? next - now : 0) + 1);
 }
 
 /*
@@ -117,6 +119,7 @@ static bool reap_some(struct qkd_link *link)
 	spin_lock_irq(&link->lock);
 	more = qkd_store_reap(&link->store, REAP_BATCH, &gone);
 	note_level(link);
+	link->reap_at = 0;
 	if (!more)
 		arm_reaper(link);
 	spin_unlock_irq(&link->lock);
@@ -137,6 +140,7 @@ static void apply_settings(struct qkd_link *link, const struct qkd_link_settings
 {
 	link->settings = *settings;
 	link->store.ttl_ns = (u64)settings->ttl_s * NSEC_PER_SEC;
+	link->store.lease_ns = (u64)settings->lease_s * NSEC_PER_SEC;
 }
 
 void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settings)
@@ -165,7 +169,7 @@ void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *sett
 	note_level(link);
 	note_qber(link);
 	spin_unlock_irq(&link->lock);
-	/* What grows too old sooner than it would have. */
+	/* What grows too old, or has been held too long, sooner than it would have. */
 	mod_delayed_work(link->provider->wq, &link->reap_work, 0);
 }
 
@@ -417,8 +421,10 @@ static int reserve_now(struct qkd_link *link, struct qkd_holder *holder, const u
 	spin_lock_irq(&link->lock);
 	if (!link->dead) {
 		err = qkd_store_reserve(&link->store, id, holder, &key, &gone);
-		if (!err)
+		if (!err) {
 			fill_record(rec, key);
+			arm_reaper(link);
+		}
 	}
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);

@@ -98,6 +98,7 @@ struct qkd_key *qkd_key_alloc(enum qkd_direction dir, const u8 *id, const u8 *ma
 	*key = (struct qkd_key){
 		.node = LIST_HEAD_INIT(key->node),
 		.held = LIST_HEAD_INIT(key->held),
+		.lease = LIST_HEAD_INIT(key->lease),
 		.dir = dir,
 		.state = QKD_KEY_FRESH,
 		.len = len,

@@ -44,33 +44,6 @@ static int refuse(struct nlattr **attrs, unsigned int attr, struct netlink_ext_a
 	return -EINVAL;
 }
 
-static int check_settings(const struct qkd_link_settings *settings, u32 capacity,
-			  struct nlattr **attrs, struct netlink_ext_ack *extack)
-{
-	if (settings->ttl_s > QKD_TTL_MAX) {
-		NL_SET_ERR_MSG(extack, "ttl out of range");
-		return refuse(attrs, QKD_A_LINK_TTL, extack);
-	}
-	if (settings->low > capacity) {
-		NL_SET_ERR_MSG(extack, "low is above the capacity");
-		return refuse(attrs, QKD_A_LINK_LOW, extack);
-	}
-	if (settings->qber_max > QKD_PPM) {
-		NL_SET_ERR_MSG(extack, "qber-max out of range");
-		return refuse(attrs, QKD_A_LINK_QBER_MAX, extack);
-	}
-	return 0;
-}
-
-static struct qkd_link_settings params_settings(const struct qkd_link_params *params)
-{
-	return (struct qkd_link_settings){
-		.ttl_s = params->ttl_s,
-		.low = params->low,
-		.qber_max = params->qber_max ?: QKD_QBER_MAX_DEFAULT,
-	};
-}
-
 /* -EINVAL, with the reason in @extack; @attrs are the request's, NULL without one. */
 int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **attrs,
 			  struct netlink_ext_ack *extack)
@@ -101,8 +74,10 @@ int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **
 		NL_SET_ERR_MSG(extack, "capacity out of range");
 		return refuse(attrs, QKD_A_LINK_CAPACITY, extack);
 	}
-	settings = params_settings(params);
-	return check_settings(&settings, params->capacity ?: QKD_CAPACITY_DEFAULT, attrs, extack);
+	qkd_settings_init(&settings, params);
+	qkd_settings_apply(&settings, attrs);
+	return qkd_settings_check(&settings, params->capacity ?: QKD_CAPACITY_DEFAULT, attrs,
+				  extack);
 }
 
 struct qkd_link *qkd_link_get(struct qkd_link *link)
@@ -122,10 +97,11 @@ void qkd_link_put(struct qkd_link *link)
 }
 
 static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *provider,
-				   const struct qkd_link_params *params, void *priv)
+				   const struct qkd_link_params *params, struct nlattr **attrs,
+				   void *priv)
 {
 	struct qkd_link *link = kzalloc(sizeof(*link), GFP_KERNEL_ACCOUNT);
-	const struct qkd_link_settings settings = params_settings(params);
+	struct qkd_link_settings settings;
 
 	if (!link)
 		return NULL;
@@ -150,6 +126,8 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 		goto err_link;
 	if (qkd_audit_init(link))
 		goto err_store;
+	qkd_settings_init(&settings, params);
+	qkd_settings_apply(&settings, attrs);
 	qkd_flow_init(link, &settings);
 	link->net = qkd_net_get(qn);
 	return link;
@@ -326,13 +304,8 @@ static int set_locked(struct qkd_link *link, struct nlattr **attrs, struct netli
 	struct qkd_link_settings settings = link->settings;
 	int err;
 
-	if (attrs[QKD_A_LINK_TTL])
-		settings.ttl_s = nla_get_u32(attrs[QKD_A_LINK_TTL]);
-	if (attrs[QKD_A_LINK_LOW])
-		settings.low = nla_get_u32(attrs[QKD_A_LINK_LOW]);
-	if (attrs[QKD_A_LINK_QBER_MAX])
-		settings.qber_max = nla_get_u32(attrs[QKD_A_LINK_QBER_MAX]);
-	err = check_settings(&settings, link->capacity, attrs, extack);
+	qkd_settings_apply(&settings, attrs);
+	err = qkd_settings_check(&settings, link->capacity, attrs, extack);
 	if (!err && attrs[QKD_A_LINK_CONFIG])
 		err = configure(link, attrs[QKD_A_LINK_CONFIG], extack);
 	if (!err)
@@ -422,7 +395,7 @@ int qkd_link_create(struct qkd_net *qn, struct qkd_provider *provider,
 	struct qkd_link *link;
 	int err = -ENOMEM;
 
-	link = link_alloc(qn, provider, params, priv);
+	link = link_alloc(qn, provider, params, attrs, priv);
 	if (!link)
 		goto err_unpin;
 	err = enlist(link, extack);

@@ -171,10 +171,8 @@ static int put_link(struct sk_buff *skb, struct qkd_link *link)
 	    nla_put_string(skb, QKD_A_LINK_REMOTE_SAE, link->remote_sae) ||
 	    nla_put_u8(skb, QKD_A_LINK_ROLE, link->role) ||
 	    nla_put_u32(skb, QKD_A_LINK_CAPACITY, link->capacity) ||
-	    nla_put_u32(skb, QKD_A_LINK_TTL, levels.settings.ttl_s) ||
-	    nla_put_u32(skb, QKD_A_LINK_LOW, levels.settings.low) ||
-	    nla_put_u32(skb, QKD_A_LINK_QBER_MAX, levels.settings.qber_max) ||
-	    put_report(skb, &levels.report) || nla_put_u32(skb, QKD_A_LINK_FLAGS, link->flags) ||
+	    qkd_settings_put(&levels.settings, skb) || put_report(skb, &levels.report) ||
+	    nla_put_u32(skb, QKD_A_LINK_FLAGS, link->flags) ||
 	    nla_put_u32(skb, QKD_A_LINK_KEY_LEN, link->key_len))
 		return -EMSGSIZE;
 	return put_stats(skb, QKD_A_LINK_STATS, &levels) ?: put_config(skb, link);
@@ -256,11 +254,6 @@ static const unsigned int link_new_required[] = {
 	QKD_A_LINK_REMOTE_SAE, QKD_A_LINK_ROLE,
 };
 
-static u32 get_u32(struct nlattr *attr, u32 absent)
-{
-	return attr ? nla_get_u32(attr) : absent;
-}
-
 /* Any user is administrator of namespaces of his own; equipment is for the machine's. */
 static struct qkd_provider *pin_provider(const struct sk_buff *skb, struct genl_info *info)
 {
@@ -305,11 +298,9 @@ int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
 		.local_sae = nla_data(attrs[QKD_A_LINK_LOCAL_SAE]),
 		.remote_sae = nla_data(attrs[QKD_A_LINK_REMOTE_SAE]),
 		.role = nla_get_u8(attrs[QKD_A_LINK_ROLE]),
-		.capacity = get_u32(attrs[QKD_A_LINK_CAPACITY], QKD_CAPACITY_DEFAULT),
-		.ttl_s = get_u32(attrs[QKD_A_LINK_TTL], 0),
-		.low = get_u32(attrs[QKD_A_LINK_LOW], 0),
-		.qber_max = get_u32(attrs[QKD_A_LINK_QBER_MAX], 0),
 	};
+	if (attrs[QKD_A_LINK_CAPACITY])
+		params.capacity = nla_get_u32(attrs[QKD_A_LINK_CAPACITY]);
 	err = qkd_link_params_check(&params, attrs, info->extack);
 	if (!err)
 		err = check_capacity(skb, info, params.capacity);
@@ -357,8 +348,7 @@ int qkd_netlink_link_set(struct sk_buff *skb, struct genl_info *info)
 	struct qkd_link *link;
 	int err;
 
-	if (!attrs[QKD_A_LINK_TTL] && !attrs[QKD_A_LINK_LOW] && !attrs[QKD_A_LINK_QBER_MAX] &&
-	    !attrs[QKD_A_LINK_CONFIG]) {
+	if (!qkd_settings_named(attrs) && !attrs[QKD_A_LINK_CONFIG]) {
 		NL_SET_ERR_MSG(info->extack, "nothing to change");
 		return -EINVAL;
 	}

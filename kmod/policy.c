@@ -20,6 +20,11 @@ static struct netlink_range_validation qber_range = {
 	.max = QKD_PPM,
 };
 
+static struct netlink_range_validation lease_range = {
+	.min = 1,
+	.max = QKD_LEASE_MAX,
+};
+
 static const struct nla_policy provider_policy[QKD_A_PROVIDER_NAME + 1] = {
 	[QKD_A_PROVIDER_NAME] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
 };
@@ -39,6 +44,7 @@ static const struct nla_policy link_new_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ttl_range),
 	[QKD_A_LINK_LOW] = { .type = NLA_U32 },
 	[QKD_A_LINK_QBER_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &qber_range),
+	[QKD_A_LINK_LEASE] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 
@@ -48,6 +54,7 @@ static const struct nla_policy link_set_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_TTL] = NLA_POLICY_FULL_RANGE(NLA_U32, &ttl_range),
 	[QKD_A_LINK_LOW] = { .type = NLA_U32 },
 	[QKD_A_LINK_QBER_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &qber_range),
+	[QKD_A_LINK_LEASE] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 

@@ -65,8 +65,10 @@ struct qkd_holder {
 struct qkd_key {
 	struct list_head node; /* the store's fifo or limbo, or a list of keys to free */
 	struct list_head held; /* its holder's keys */
+	struct list_head lease; /* the store's reservations */
 	struct qkd_holder *holder;
-	u64 born; /* boot-time clock, ns */
+	u64 born; /* boot-time clock, ns; likewise below */
+	u64 reserved;
 	u32 entry; /* of its ID in the store's */
 	u32 generation;
 	u8 dir;
@@ -110,6 +112,8 @@ struct qkd_store {
 	u32 capacity;
 	u32 generation; /* a purge starts a new one; older keys are withdrawn */
 	u64 ttl_ns;
+	u64 lease_ns;
+	struct list_head leases; /* reserved and withdrawn keys, the longest held first */
 	struct list_head fifo[2]; /* by direction, oldest first, one generation after the other */
 	struct list_head limbo; /* reserved keys that grew too old or were withdrawn */
 	struct list_head spares; /* memory that spent keys have left */
@@ -194,6 +198,7 @@ struct qkd_link_settings {
 	u32 ttl_s;
 	u32 low;
 	u32 qber_max; /* parts per million */
+	u32 lease_s;
 };
 
 /*
@@ -202,7 +207,7 @@ struct qkd_link_settings {
  * provider's or the namespace's end) closes it, which wipes its keys; a file that still refers to
  * it finds it dead.
  *
- * Const after allocation: the fields above @lock. @lock covers the fields from @store to @waiters;
+ * Const after allocation: the fields above @lock. @lock covers the fields from @store to @reap_at;
  * @settings is written under @ops_lock too, so whoever holds either may read it.
  * qkd_registry covers @net_node, @provider_node and @published. @closed is written under both
  * @ops_lock and @fetch_sem.
@@ -235,6 +240,7 @@ struct qkd_link {
 	struct qkd_link_report report;
 	unsigned long events; /* bit per enum qkd_event_type, yet to be sent */
 	unsigned int waiters;
+	u64 reap_at; /* boot-time clock, ns, that @reap_work is armed for; 0 for none */
 
 	wait_queue_head_t outbound_wq;
 	wait_queue_head_t inbound_wq;
@@ -297,6 +303,14 @@ void qkd_link_put(struct qkd_link *link);
 int qkd_link_fetch(struct qkd_link *link, const u8 *id);
 int qkd_link_fill_config(struct qkd_link *link, struct sk_buff *skb);
 
+/* settings.c */
+void qkd_settings_init(struct qkd_link_settings *settings, const struct qkd_link_params *params);
+void qkd_settings_apply(struct qkd_link_settings *settings, struct nlattr **attrs);
+bool qkd_settings_named(struct nlattr **attrs);
+int qkd_settings_check(const struct qkd_link_settings *settings, u32 capacity,
+		       struct nlattr **attrs, struct netlink_ext_ack *extack);
+int qkd_settings_put(const struct qkd_link_settings *settings, struct sk_buff *skb);
+
 /* flow.c */
 void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settings);
 void qkd_flow_announce(struct qkd_link *link);
@@ -356,7 +370,7 @@ void qkd_store_evict(struct qkd_store *store, unsigned int want, unsigned int bu
 bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_head *gone);
 bool qkd_store_is_settled(const struct qkd_store *store);
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir);
-u64 qkd_store_next_expiry(struct qkd_store *store);
+u64 qkd_store_next_end(struct qkd_store *store);
 
 /* chardev.c */
 int qkd_chardev_init(void);

@@ -19,6 +19,8 @@ int qkd_store_init(struct qkd_store *store, u32 capacity)
 	INIT_LIST_HEAD(&store->fifo[QKD_INBOUND]);
 	INIT_LIST_HEAD(&store->limbo);
 	INIT_LIST_HEAD(&store->spares);
+	INIT_LIST_HEAD(&store->leases);
+	store->lease_ns = QKD_LEASE_DEFAULT * NSEC_PER_SEC;
 	return qkd_ids_init(&store->ids, capacity);
 }
 
@@ -38,17 +40,23 @@ static void note(struct qkd_store *store, const struct qkd_key *key, enum qkd_au
 	qkd_audit_note(container_of(store, struct qkd_link, store), key, outcome);
 }
 
+/* Its holder knows the key no more. */
+static void end_hold(struct qkd_store *store, struct qkd_key *key)
+{
+	store->reserved--;
+	list_del_init(&key->held);
+	list_del_init(&key->lease);
+	key->holder = NULL;
+}
+
 /* A key leaves for good, and its ID is remembered. */
 static void retire(struct qkd_store *store, struct qkd_key *key, enum qkd_fate fate,
 		   struct list_head *gone)
 {
 	qkd_ids_retire(&store->ids, key, fate);
 	store->count[key->dir]--;
-	if (key->state != QKD_KEY_FRESH) {
-		store->reserved--;
-		list_del_init(&key->held);
-		key->holder = NULL;
-	}
+	if (key->state != QKD_KEY_FRESH)
+		end_hold(store, key);
 	list_move_tail(&key->node, gone);
 }
 
@@ -57,10 +65,12 @@ static bool is_withdrawn(const struct qkd_store *store, const struct qkd_key *ke
 	return key->generation != store->generation;
 }
 
-/* The clock is not looked at where no key grows too old. */
+/* The clock is not looked at where no key grows too old and none is reserved. */
 static u64 time_of(const struct qkd_store *store)
 {
-	return store->ttl_ns ? ktime_get_coarse_boottime_ns() : 0;
+	bool timed = store->ttl_ns || !list_empty(&store->leases);
+
+	return timed ? ktime_get_coarse_boottime_ns() : 0;
 }
 
 static bool is_overdue(const struct qkd_store *store, const struct qkd_key *key, u64 now)
@@ -95,9 +105,56 @@ static void reap_key(struct qkd_store *store, struct qkd_key *key, struct list_h
 	list_move_tail(&key->node, &store->limbo);
 }
 
+/* A reservation ends, and the key with it if it was withdrawn or grew too old meanwhile. */
+static void put_back(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+{
+	if (is_withdrawn(store, key)) {
+		withdraw(store, key);
+		retire(store, key, QKD_FATE_SPENT, gone);
+		return;
+	}
+	end_hold(store, key);
+	key->state = QKD_KEY_FRESH;
+	note(store, key, QKD_AUDIT_RELEASED);
+	if (is_overdue(store, key, ktime_get_coarse_boottime_ns()))
+		reap_key(store, key, gone);
+}
+
+static bool has_lapsed(const struct qkd_store *store, const struct qkd_key *key, u64 now)
+{
+	return key->holder && now >= key->reserved + store->lease_ns;
+}
+
+/* Its holder took too long: whoever asks next finds the key as if it had been released. */
+static void lapse(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+{
+	store->stats[QKD_A_STATS_LAPSED]++;
+	put_back(store, key, gone);
+}
+
 /*
- * Wipes what is withdrawn or overdue, up to @budget keys. Both queues are in order of birth and of
- * generation, so only their heads need looking at, and each key is passed once.
+ * Ends reservations whose lease is over, of which the list has the longest held first.
+ * Return: whether there is more.
+ */
+static bool end_leases(struct qkd_store *store, u64 now, unsigned int *budget,
+		       struct list_head *gone)
+{
+	struct qkd_key *key;
+
+	while ((key = list_first_entry_or_null(&store->leases, struct qkd_key, lease))) {
+		if (!has_lapsed(store, key, now))
+			return false;
+		if (!*budget)
+			return true;
+		--*budget;
+		lapse(store, key, gone);
+	}
+	return false;
+}
+
+/*
+ * Wipes what is withdrawn or overdue and ends leases, up to @budget keys. Both queues are in order of
+ * birth and of generation, so only their heads need looking at, and each key is passed once.
  * Return: whether there is more.
  */
 bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_head *gone)
@@ -106,6 +163,8 @@ bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_he
 	struct qkd_key *key;
 	int dir;
 
+	if (end_leases(store, now, &budget, gone))
+		return true;
 	for (dir = QKD_OUTBOUND; dir <= QKD_INBOUND; dir++) {
 		while ((key = list_first_entry_or_null(&store->fifo[dir], struct qkd_key, node))) {
 			if (!is_withdrawn(store, key) && !is_overdue(store, key, now))
@@ -118,15 +177,18 @@ bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_he
 	return false;
 }
 
-/* Boot-time clock of the next key to grow too old, 0 for none. */
-u64 qkd_store_next_expiry(struct qkd_store *store)
+/* Boot-time clock of the next key to grow too old or lease to end, 0 for none. */
+u64 qkd_store_next_end(struct qkd_store *store)
 {
 	const struct qkd_key *key;
 	u64 next = 0;
 	int dir;
 
+	key = list_first_entry_or_null(&store->leases, struct qkd_key, lease);
+	if (key)
+		next = key->reserved + store->lease_ns;
 	if (!store->ttl_ns)
-		return 0;
+		return next;
 	for (dir = QKD_OUTBOUND; dir <= QKD_INBOUND; dir++) {
 		key = list_first_entry_or_null(&store->fifo[dir], struct qkd_key, node);
 		if (key && (!next || key->born + store->ttl_ns < next))
@@ -250,8 +312,13 @@ static struct qkd_key *find_inbound(struct qkd_store *store, const u8 *id)
 int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
 		      struct qkd_key **keyp, struct list_head *gone)
 {
+	u64 now = ktime_get_coarse_boottime_ns();
 	struct qkd_key *key = find_inbound(store, id);
 
+	if (!IS_ERR(key) && has_lapsed(store, key, now)) {
+		lapse(store, key, gone);
+		key = find_inbound(store, id); /* which may have gone with its reservation */
+	}
 	if (IS_ERR(key))
 		return PTR_ERR(key);
 	if (is_withdrawn(store, key)) {
@@ -260,38 +327,48 @@ int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *
 	}
 	if (key->state == QKD_KEY_RESERVED)
 		return -EBUSY;
-	if (is_overdue(store, key, time_of(store))) {
+	if (is_overdue(store, key, now)) {
 		reap_key(store, key, gone);
 		return -EKEYEXPIRED;
 	}
 	key->state = QKD_KEY_RESERVED;
 	key->holder = holder;
+	key->reserved = now;
 	list_add(&key->held, &holder->keys);
+	list_add_tail(&key->lease, &store->leases);
 	store->reserved++;
 	note(store, key, QKD_AUDIT_RESERVED);
 	*keyp = key;
 	return 0;
 }
 
-/* Mostly it is the key that the holder reserved last, which is found without a look at the table. */
-static struct qkd_key *find_held(struct qkd_store *store, const u8 *id, struct qkd_holder *holder)
+/*
+ * A key that @holder still holds, or NULL. Mostly it is the one reserved last, which is found without a
+ * look at the table. The end of a lease is not waited for to be seen to.
+ */
+static struct qkd_key *find_held(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
+				 struct list_head *gone)
 {
-	struct qkd_key *last = list_first_entry_or_null(&holder->keys, struct qkd_key, held);
+	struct qkd_key *key = list_first_entry_or_null(&holder->keys, struct qkd_key, held);
 	const struct qkd_id *entry;
 
-	if (last && !memcmp(last->id, id, QKD_KEY_ID_LEN))
-		return last;
-	entry = find_id(store, id);
-	if (!entry || entry->fate != QKD_FATE_NONE || entry->key->holder != holder)
-		return NULL;
-	return entry->key;
+	if (!key || memcmp(key->id, id, QKD_KEY_ID_LEN)) {
+		entry = find_id(store, id);
+		if (!entry || entry->fate != QKD_FATE_NONE || entry->key->holder != holder)
+			return NULL;
+		key = entry->key;
+	}
+	if (!has_lapsed(store, key, ktime_get_coarse_boottime_ns()))
+		return key;
+	lapse(store, key, gone);
+	return NULL;
 }
 
 /* Ends a reservation by spending the key. -ENOKEY, -EKEYREVOKED. */
 int qkd_store_commit(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
 		     struct list_head *gone)
 {
-	struct qkd_key *key = find_held(store, id, holder);
+	struct qkd_key *key = find_held(store, id, holder, gone);
 	bool withdrawn;
 
 	if (!key)
@@ -308,32 +385,24 @@ int qkd_store_commit(struct qkd_store *store, const u8 *id, struct qkd_holder *h
 	return withdrawn ? -EKEYREVOKED : 0;
 }
 
-static void put_back(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+static void give_back(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
 {
-	if (is_withdrawn(store, key)) {
-		withdraw(store, key);
-		retire(store, key, QKD_FATE_SPENT, gone);
-		return;
-	}
-	list_del_init(&key->held);
-	key->holder = NULL;
-	key->state = QKD_KEY_FRESH;
-	store->reserved--;
-	store->stats[QKD_A_STATS_RELEASED]++;
-	note(store, key, QKD_AUDIT_RELEASED);
-	if (is_overdue(store, key, time_of(store)))
-		reap_key(store, key, gone);
+	bool withdrawn = is_withdrawn(store, key);
+
+	put_back(store, key, gone);
+	if (!withdrawn)
+		store->stats[QKD_A_STATS_RELEASED]++;
 }
 
 /* Ends a reservation by giving the key back. -ENOKEY. */
 int qkd_store_release(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
 		      struct list_head *gone)
 {
-	struct qkd_key *key = find_held(store, id, holder);
+	struct qkd_key *key = find_held(store, id, holder, gone);
 
 	if (!key)
 		return -ENOKEY;
-	put_back(store, key, gone);
+	give_back(store, key, gone);
 	return 0;
 }
 
@@ -346,7 +415,7 @@ bool qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder, u
 	while ((key = list_first_entry_or_null(&holder->keys, struct qkd_key, held))) {
 		if (!budget--)
 			return true;
-		put_back(store, key, gone);
+		give_back(store, key, gone);
 	}
 	return false;
 }

@@ -55,7 +55,10 @@ int qkd_info(int fd, struct qkd_info *info);
 /* QKD_IOC_GET_KEY: the next outbound key, spent by being taken */
 int qkd_get_key(int fd, unsigned int timeout_ms, struct qkd_key *key);
 
-/* QKD_IOC_GET_KEY_BY_ID: an inbound key, reserved for @fd until commit, release or close */
+/*
+ * QKD_IOC_GET_KEY_BY_ID: an inbound key, reserved for @fd until commit, release, close or the end of its
+ * lease. It may be used only once qkd_commit() has returned 0.
+ */
 int qkd_get_key_by_id(int fd, const uint8_t id[QKD_KEY_ID_LEN], unsigned int timeout_ms,
 		      struct qkd_key *key);
 int qkd_commit(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
@@ -129,6 +132,7 @@ struct qkd_link_info {
 	uint32_t qber_max; /* parts per million; likewise below */
 	uint32_t qber; /* or QKD_UNKNOWN */
 	uint32_t rate; /* secret bits per second, or QKD_UNKNOWN */
+	uint32_t lease_s;
 	struct qkd_sim_settings sim; /* nothing is given if it is not simulated */
 	struct qkd_link_stats stats;
 };
@@ -143,6 +147,7 @@ struct qkd_link_request {
 	const uint32_t *ttl_s;
 	const uint32_t *low;
 	const uint32_t *qber_max;
+	const uint32_t *lease_s;
 	int sim_seed_fd; /* memfd with the seed; -1: none */
 	const uint32_t *sim_rate;
 	const struct qkd_sim_settings *sim; /* more of them; NULL: none */
@@ -154,6 +159,7 @@ struct qkd_link_change {
 	const uint32_t *ttl_s;
 	const uint32_t *low;
 	const uint32_t *qber_max;
+	const uint32_t *lease_s;
 	struct qkd_sim_settings sim;
 };
 

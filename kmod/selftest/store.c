@@ -167,9 +167,9 @@ static int old_keys_expire_unless_reserved(struct scene *s)
 	CHECK(!add(s, QKD_OUTBOUND, 1) && !add(s, QKD_INBOUND, 2) && !add(s, QKD_INBOUND, 3) &&
 	      !add(s, QKD_INBOUND, 4));
 	CHECK(!reserve(s, &s->one, 2) && !reserve(s, &s->one, 3));
-	CHECK(!qkd_store_next_expiry(&s->store));
+	CHECK(!qkd_store_next_end(&s->store));
 	make_old(s);
-	CHECK(qkd_store_next_expiry(&s->store));
+	CHECK(qkd_store_next_end(&s->store));
 	CHECK(reserve(s, &s->other, 4) == -EKEYEXPIRED);
 	CHECK(!qkd_store_reap(&s->store, BUDGET, &s->gone));
 	CHECK(take(s) == -EAGAIN && s->store.stats[QKD_A_STATS_EXPIRED] == 2);

@@ -146,20 +146,6 @@ TEST_F(link, a_dump_has_every_link_once)
 
 /* Statistics */
 
-static uint64_t accounted(const struct qkd_link_info *info)
-{
-	static const int where[] = {
-		QKD_A_STATS_OUTBOUND_FRESH, QKD_A_STATS_INBOUND_FRESH, QKD_A_STATS_INBOUND_RESERVED,
-		QKD_A_STATS_OUTBOUND_SPENT, QKD_A_STATS_INBOUND_SPENT, QKD_A_STATS_EXPIRED,
-		QKD_A_STATS_PURGED,
-	};
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < sizeof(where) / sizeof(where[0]); i++)
-		sum += info->stats.value[where[i]];
-	return sum;
-}
-
 TEST_F(link, statistics_add_up)
 {
 	const struct link_spec a = { .name = LINK, .role = QKD_ROLE_A, .seed = 's' };

@@ -112,7 +112,7 @@ test_link_add_and_show() {
 	cat "$dir/text"
 	grep -qx 'alpha: provider sim state up simulated' "$dir/text"
 	grep -qx '    local site-b remote site-a role b' "$dir/text"
-	grep -qx '    key-length 32 capacity 100 ttl 600 low 5' "$dir/text"
+	grep -qx '    key-length 32 capacity 100 ttl 600 low 5 lease 60' "$dir/text"
 	grep -qx '    qber-max 90000 qber 20000 rate 4096' "$dir/text"
 	grep -q '^    sim rate 4096 qber 20000 outage off eavesdropper off jitter 0 fetch-delay 0 loss 0' "$dir/text"
 	grep -Eqx '    outbound [0-9]+ inbound [0-9]+ reserved 0' "$dir/text"
@@ -169,7 +169,7 @@ test_link_set_and_sim_set() {
 	add alpha a rate 256
 	[[ -z $(qkdctl link set alpha ttl 99 low 7) ]]
 	[[ -z $(qkdctl link set alpha qber-max 70000) ]]
-	qkdctl link show alpha | grep -qx '    key-length 32 capacity 1024 ttl 99 low 7'
+	qkdctl link show alpha | grep -qx '    key-length 32 capacity 1024 ttl 99 low 7 lease 60'
 	qkdctl link show alpha | grep -qx '    qber-max 70000 qber 20000 rate 256'
 	[[ -z $(qkdctl sim set alpha rate 300 qber 30000) ]]
 	qkdctl link show alpha | grep -qx '    qber-max 70000 qber 30000 rate 300'
@@ -184,6 +184,9 @@ test_link_set_and_sim_set() {
 	qkdctl link show alpha | grep -qx '    qber-max 70000 qber 255000 rate 0'
 	[[ -z $(qkdctl sim set alpha eavesdropper off) ]]
 	qkdctl link show alpha | grep -q 'state up'
+	[[ -z $(qkdctl link set alpha lease 5) ]]
+	qkdctl link show alpha | grep -q ' low 7 lease 5$'
+	says 2 'a number from 1 to 3600' qkdctl link set alpha lease 0
 	json qkdctl -j link set alpha low 0
 	has '"link":"alpha"' '"result":"set"'
 	says 1 'no such link' qkdctl link set beta low 0
@@ -324,7 +327,7 @@ test_stats() {
 	qkdctl stats alpha >"$dir/text"
 	refuse grep -q beta "$dir/text"
 	for name in outbound_fresh inbound_fresh inbound_reserved waiters delivered dropped refused outbound_spent \
-		inbound_spent released expired purged unknown replayed; do
+		inbound_spent released expired purged unknown replayed lapsed; do
 		grep -Eqx "    $name [0-9]+" "$dir/text"
 	done
 	json qkdctl -j stats

@@ -106,6 +106,7 @@ static struct nl_msg *link_message(const struct change *change, const char *prov
 	put_u32(msg, change, QKD_A_LINK_QBER_MAX, 110000);
 	put_u32(msg, change, QKD_A_LINK_QBER, 25000);
 	put_u32(msg, change, QKD_A_LINK_RATE, 64000);
+	put_u32(msg, change, QKD_A_LINK_LEASE, 30);
 	return msg;
 }
 
@@ -139,6 +140,7 @@ static void link_is_read_whole(void **state)
 	assert_int_equal(info.rate, 64000);
 	assert_int_equal(info.sim.given, 1 << QKD_A_SIM_RATE);
 	assert_int_equal(info.sim.value[QKD_A_SIM_RATE], 65536);
+	assert_int_equal(info.lease_s, 30);
 	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++)
 		assert_true(info.stats.value[i] == 0x100000000ULL + (uint64_t)i);
 }
@@ -151,6 +153,15 @@ static void link_with_an_attribute_missing_is_refused(void **state)
 
 		assert_int_equal(parse_link(&change, &info), -EPROTO);
 	}
+}
+
+static void link_of_an_older_kernel_is_read(void **state)
+{
+	const struct change change = { .type = QKD_A_LINK_LEASE, .how = MISSING };
+	struct qkd_link_info info;
+
+	assert_int_equal(parse_link(&change, &info), 0);
+	assert_int_equal(info.lease_s, 0);
 }
 
 static void link_with_a_wrong_length_is_refused(void **state)
@@ -174,6 +185,7 @@ static void link_with_a_wrong_length_is_refused(void **state)
 		{ QKD_A_LINK_QBER_MAX, OTHER_LENGTH, 1 },
 		{ QKD_A_LINK_QBER, OTHER_LENGTH, 8 },
 		{ QKD_A_LINK_RATE, OTHER_LENGTH, 8 },
+		{ QKD_A_LINK_LEASE, OTHER_LENGTH, 8 },
 	};
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
@@ -611,6 +623,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(link_is_read_whole),
 		cmocka_unit_test(link_with_an_attribute_missing_is_refused),
+		cmocka_unit_test(link_of_an_older_kernel_is_read),
 		cmocka_unit_test(link_with_a_wrong_length_is_refused),
 		cmocka_unit_test(what_was_not_measured_is_unknown),
 		cmocka_unit_test(simulator_settings_of_another_width_are_refused),

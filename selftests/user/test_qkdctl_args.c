@@ -69,7 +69,7 @@ static void link_add_takes_all_options_in_any_order(void **state)
 	struct line line;
 
 	assert_int_equal(
-		link_add("x.y_z-9 low 3 ttl 0 capacity 1048576 rate 256 seed-file s role b "
+		link_add("x.y_z-9 low 3 ttl 0 lease 5 capacity 1048576 rate 256 seed-file s role b "
 			 "remote r local l provider sim",
 			 &line, &args, problem),
 		0);
@@ -77,6 +77,7 @@ static void link_add_takes_all_options_in_any_order(void **state)
 	assert_int_equal(args.request.role, QKD_ROLE_B);
 	assert_int_equal(*args.request.low, 3);
 	assert_int_equal(*args.request.ttl_s, 0);
+	assert_int_equal(*args.request.lease_s, 5);
 	assert_int_equal(*args.request.capacity, 1048576);
 	assert_int_equal(*args.request.sim_rate, 256);
 }
@@ -87,8 +88,9 @@ static void link_set_takes_what_is_named(void **state)
 	struct link_set_args args;
 	struct line line;
 
-	split(&line, "alpha low 3");
+	split(&line, "alpha low 3 lease 3600");
 	assert_int_equal(args_link_set(line.argc, line.argv, &args, problem), 0);
+	assert_int_equal(*args.change.lease_s, 3600);
 	assert_string_equal(args.change.name, "alpha");
 	assert_int_equal(*args.change.low, 3);
 	assert_null(args.change.ttl_s);
@@ -172,6 +174,8 @@ static void link_add_says_what_is_wrong(void **state)
 		{ GOOD " ttl -1", "0 to 604800" },
 		{ GOOD " ttl 604801", "0 to 604800" },
 		{ GOOD " low 1048577", "0 to 1048576" },
+		{ GOOD " lease 0", "1 to 3600" },
+		{ GOOD " lease 3601", "1 to 3600" },
 		{ "alpha provider sim local l remote r role c seed-file s", "'role c'" },
 		{ "alpha provider sim local l remote r role ab seed-file s", "'role ab'" },
 		{ "alpha provider sim local l remote r role A seed-file s", "'role A'" },

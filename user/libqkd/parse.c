@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Messages of the kernel into structures. A message that breaks the contract is refused whole. */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <netlink/attr.h>
 #include <netlink/genl/genl.h>
@@ -44,6 +45,15 @@ static struct nla_policy link_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_QBER_MAX] = EXACT(NLA_U32, 4),
 	[QKD_A_LINK_QBER] = EXACT(NLA_U32, 4),
 	[QKD_A_LINK_RATE] = EXACT(NLA_U32, 4),
+	[QKD_A_LINK_LEASE] = EXACT(NLA_U32, 4),
+};
+
+/* Settings that came later than the rest: a kernel that does not know one does not send it. */
+static const struct {
+	int attr;
+	size_t at; /* of a uint32_t in struct qkd_link_info */
+} late_settings[] = {
+	{ QKD_A_LINK_LEASE, offsetof(struct qkd_link_info, lease_s) },
 };
 
 static struct nla_policy event_policy[QKD_A_EVENT_MAX + 1] = {
@@ -149,6 +159,16 @@ static bool all_present(struct nlattr **attrs, int first, int last)
 	return true;
 }
 
+static void parse_late_settings(struct nlattr **attrs, struct qkd_link_info *info)
+{
+	for (size_t i = 0; i < sizeof(late_settings) / sizeof(late_settings[0]); i++) {
+		const struct nlattr *attr = attrs[late_settings[i].attr];
+
+		if (attr)
+			*(uint32_t *)((char *)info + late_settings[i].at) = nla_get_u32(attr);
+	}
+}
+
 int qkd_parse_link(struct nlmsghdr *hdr, struct qkd_link_info *info)
 {
 	struct nlattr *attrs[QKD_A_LINK_MAX + 1];
@@ -173,6 +193,7 @@ int qkd_parse_link(struct nlmsghdr *hdr, struct qkd_link_info *info)
 	info->qber_max = nla_get_u32(attrs[QKD_A_LINK_QBER_MAX]);
 	info->qber = measured(attrs[QKD_A_LINK_QBER]);
 	info->rate = measured(attrs[QKD_A_LINK_RATE]);
+	parse_late_settings(attrs, info);
 	ret = parse_stats(attrs[QKD_A_LINK_STATS], &info->stats);
 	if (!ret && attrs[QKD_A_LINK_CONFIG])
 		ret = parse_config(attrs[QKD_A_LINK_CONFIG], info);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The family's commands: providers and links. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <netlink/attr.h>
@@ -145,6 +146,28 @@ static int put_optional_u32(struct nl_msg *msg, int type, const uint32_t *value)
 	return value ? nla_put_u32(msg, type, *value) : 0;
 }
 
+/* Settings that both the adding and the changing of a link may name: where each has a pointer. */
+static const struct {
+	int attr;
+	size_t request, change;
+} settings[] = {
+	{ QKD_A_LINK_TTL, offsetof(struct qkd_link_request, ttl_s),
+	  offsetof(struct qkd_link_change, ttl_s) },
+	{ QKD_A_LINK_LOW, offsetof(struct qkd_link_request, low),
+	  offsetof(struct qkd_link_change, low) },
+	{ QKD_A_LINK_QBER_MAX, offsetof(struct qkd_link_request, qber_max),
+	  offsetof(struct qkd_link_change, qber_max) },
+	{ QKD_A_LINK_LEASE, offsetof(struct qkd_link_request, lease_s),
+	  offsetof(struct qkd_link_change, lease_s) },
+};
+
+#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+static const uint32_t *pointer_at(const void *from, size_t at)
+{
+	return *(const uint32_t *const *)((const char *)from + at);
+}
+
 static int put_link(struct nl_msg *msg, const struct qkd_link_request *request)
 {
 	struct qkd_sim_settings sim = { 0 };
@@ -157,11 +180,12 @@ static int put_link(struct nl_msg *msg, const struct qkd_link_request *request)
 	    nla_put_string(msg, QKD_A_LINK_LOCAL_SAE, request->local_sae) < 0 ||
 	    nla_put_string(msg, QKD_A_LINK_REMOTE_SAE, request->remote_sae) < 0 ||
 	    nla_put_u8(msg, QKD_A_LINK_ROLE, request->role) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_CAPACITY, request->capacity) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_TTL, request->ttl_s) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_LOW, request->low) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_QBER_MAX, request->qber_max) < 0)
+	    put_optional_u32(msg, QKD_A_LINK_CAPACITY, request->capacity) < 0)
 		return -EMSGSIZE;
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (put_optional_u32(msg, settings[i].attr,
+				     pointer_at(request, settings[i].request)) < 0)
+			return -EMSGSIZE;
 	if (request->sim_rate)
 		qkd_sim_give(&sim, QKD_A_SIM_RATE, *request->sim_rate);
 	return qkd_sim_put(msg, request->sim_seed_fd, &sim);
@@ -169,11 +193,12 @@ static int put_link(struct nl_msg *msg, const struct qkd_link_request *request)
 
 static int put_change(struct nl_msg *msg, const struct qkd_link_change *change)
 {
-	if (nla_put_string(msg, QKD_A_LINK_NAME, change->name) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_TTL, change->ttl_s) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_LOW, change->low) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_QBER_MAX, change->qber_max) < 0)
+	if (nla_put_string(msg, QKD_A_LINK_NAME, change->name) < 0)
 		return -EMSGSIZE;
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (put_optional_u32(msg, settings[i].attr,
+				     pointer_at(change, settings[i].change)) < 0)
+			return -EMSGSIZE;
 	return qkd_sim_put(msg, -1, &change->sim);
 }
 

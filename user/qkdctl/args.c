@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -164,21 +165,40 @@ static const uint32_t *optional(const struct word *word, uint32_t *value)
 	return word->text ? value : NULL;
 }
 
+/* What link add and link set share, and where their requests point to it */
+static const struct setting {
+	const char *name;
+	uint32_t min, max;
+	size_t request, change;
+} link_settings[LINK_SETTINGS] = {
+	{ "ttl", 0, QKD_TTL_MAX, offsetof(struct qkd_link_request, ttl_s),
+	  offsetof(struct qkd_link_change, ttl_s) },
+	{ "low", 0, QKD_CAPACITY_MAX, offsetof(struct qkd_link_request, low),
+	  offsetof(struct qkd_link_change, low) },
+	{ "qber-max", 1, QKD_PPM, offsetof(struct qkd_link_request, qber_max),
+	  offsetof(struct qkd_link_change, qber_max) },
+	{ "lease", 1, QKD_LEASE_MAX, offsetof(struct qkd_link_request, lease_s),
+	  offsetof(struct qkd_link_change, lease_s) },
+};
+
+static void setting_words(struct word *words)
+{
+	for (size_t i = 0; i < LINK_SETTINGS; i++)
+		words[i] = (struct word){ .name = link_settings[i].name,
+					  .is_number = true,
+					  .min = link_settings[i].min,
+					  .max = link_settings[i].max };
+}
+
+static void point(void *base, size_t at, const uint32_t *value)
+{
+	*(const uint32_t **)((char *)base + at) = value;
+}
+
 int args_link_add(int argc, char **argv, struct link_add_args *args, char *problem)
 {
-	enum {
-		PROVIDER,
-		LOCAL,
-		REMOTE,
-		ROLE,
-		SEED_FILE,
-		RATE,
-		CAPACITY,
-		TTL,
-		LOW,
-		QBER_MAX,
-		WORDS
-	};
+	enum { PROVIDER, LOCAL, REMOTE, ROLE, SEED_FILE, RATE, CAPACITY, SETTINGS };
+	enum { WORDS = SETTINGS + LINK_SETTINGS };
 	struct word words[WORDS] = {
 		[PROVIDER] = { .name = "provider" },
 		[LOCAL] = { .name = "local" },
@@ -187,12 +207,10 @@ int args_link_add(int argc, char **argv, struct link_add_args *args, char *probl
 		[SEED_FILE] = { .name = "seed-file" },
 		[RATE] = { "rate", NULL, true, QKD_SIM_RATE_MIN, QKD_SIM_RATE_MAX, 0 },
 		[CAPACITY] = { "capacity", NULL, true, 1, QKD_CAPACITY_MAX, 0 },
-		[TTL] = { "ttl", NULL, true, 0, QKD_TTL_MAX, 0 },
-		[LOW] = { "low", NULL, true, 0, QKD_CAPACITY_MAX, 0 },
-		[QBER_MAX] = { "qber-max", NULL, true, 1, QKD_PPM, 0 },
 	};
 	struct qkd_link_request *request = &args->request;
 
+	setting_words(words + SETTINGS);
 	memset(args, 0, sizeof(*args));
 	request->sim_seed_fd = -1;
 	if (!argc)
@@ -213,9 +231,9 @@ int args_link_add(int argc, char **argv, struct link_add_args *args, char *probl
 	request->local_sae = words[LOCAL].text;
 	request->remote_sae = words[REMOTE].text;
 	request->capacity = optional(&words[CAPACITY], &args->capacity);
-	request->ttl_s = optional(&words[TTL], &args->ttl_s);
-	request->low = optional(&words[LOW], &args->low);
-	request->qber_max = optional(&words[QBER_MAX], &args->qber_max);
+	for (int i = 0; i < LINK_SETTINGS; i++)
+		point(request, link_settings[i].request,
+		      optional(&words[SETTINGS + i], &args->settings[i]));
 	request->sim_rate = optional(&words[RATE], &args->rate);
 	args->seed_file = words[SEED_FILE].text;
 	return 0;
@@ -237,18 +255,14 @@ static int change_words(int argc, char **argv, struct link_set_args *args, struc
 
 int args_link_set(int argc, char **argv, struct link_set_args *args, char *problem)
 {
-	enum { TTL, LOW, QBER_MAX, WORDS };
-	struct word words[WORDS] = {
-		[TTL] = { "ttl", NULL, true, 0, QKD_TTL_MAX, 0 },
-		[LOW] = { "low", NULL, true, 0, QKD_CAPACITY_MAX, 0 },
-		[QBER_MAX] = { "qber-max", NULL, true, 1, QKD_PPM, 0 },
-	};
+	struct word words[LINK_SETTINGS];
 
-	if (change_words(argc, argv, args, words, WORDS, problem))
+	setting_words(words);
+	if (change_words(argc, argv, args, words, LINK_SETTINGS, problem))
 		return -EINVAL;
-	args->change.ttl_s = optional(&words[TTL], &args->ttl_s);
-	args->change.low = optional(&words[LOW], &args->low);
-	args->change.qber_max = optional(&words[QBER_MAX], &args->qber_max);
+	for (int i = 0; i < LINK_SETTINGS; i++)
+		point(&args->change, link_settings[i].change,
+		      optional(&words[i], &args->settings[i]));
 	return 0;
 }
 

@@ -39,16 +39,19 @@ int args_link(int argc, char **argv, const char **name, char *problem);
 int args_link_name(const char *name, char *problem);
 int args_none(int argc, char **argv, char *problem);
 
+#define LINK_SETTINGS 4 /* those that link add and link set share */
+
 /**
  * struct link_add_args - link add, understood
  * @request: for libqkd, but for the seed's file descriptor
  * @seed_file: NULL if none
- * @capacity, @ttl_s, @low, @qber_max, @rate: where @request points to them
+ * @capacity, @rate, @settings: where @request points to them
  */
 struct link_add_args {
 	struct qkd_link_request request;
 	const char *seed_file;
-	uint32_t capacity, ttl_s, low, qber_max, rate;
+	uint32_t capacity, rate;
+	uint32_t settings[LINK_SETTINGS];
 };
 
 int args_link_add(int argc, char **argv, struct link_add_args *args, char *problem);
@@ -56,11 +59,11 @@ int args_link_add(int argc, char **argv, struct link_add_args *args, char *probl
 /**
  * struct link_set_args - link set and sim set, understood
  * @change: for libqkd
- * @ttl_s, @low, @qber_max: where @change points to them
+ * @settings: where @change points to them
  */
 struct link_set_args {
 	struct qkd_link_change change;
-	uint32_t ttl_s, low, qber_max;
+	uint32_t settings[LINK_SETTINGS];
 };
 
 int args_link_set(int argc, char **argv, struct link_set_args *args, char *problem);

@@ -21,6 +21,7 @@ static const char *const stats_names[QKD_A_STATS_MAX + 1] = {
 	[QKD_A_STATS_UNKNOWN] = "unknown",
 	[QKD_A_STATS_REPLAYED] = "replayed",
 	[QKD_A_STATS_SESSIONS_DROPPED] = "sessions_dropped",
+	[QKD_A_STATS_LAPSED] = "lapsed",
 };
 
 static const char *const event_names[] = {
@@ -171,6 +172,7 @@ struct json_object *output_link_json(const struct qkd_link_info *info)
 	add_number(doc, "capacity", info->capacity);
 	add_number(doc, "ttl", info->ttl_s);
 	add_number(doc, "low", info->low);
+	add_number(doc, "lease", info->lease_s);
 	add_number(doc, "qber_max", info->qber_max);
 	if (info->qber != QKD_UNKNOWN)
 		add_number(doc, "qber", info->qber);
@@ -190,8 +192,9 @@ void output_link(const struct qkd_link_info *info)
 	       info->flags & QKD_LINK_F_SIMULATED ? " simulated" : "");
 	printf("    local %s remote %s role %s\n", info->local_sae, info->remote_sae,
 	       role_name(info->role));
-	printf("    key-length %" PRIu32 " capacity %" PRIu32 " ttl %" PRIu32 " low %" PRIu32,
-	       info->key_len, info->capacity, info->ttl_s, info->low);
+	printf("    key-length %" PRIu32 " capacity %" PRIu32 " ttl %" PRIu32 " low %" PRIu32
+	       " lease %" PRIu32,
+	       info->key_len, info->capacity, info->ttl_s, info->low, info->lease_s);
 	printf("\n    qber-max %" PRIu32, info->qber_max);
 	if (info->qber != QKD_UNKNOWN)
 		printf(" qber %" PRIu32, info->qber);

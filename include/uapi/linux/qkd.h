@@ -15,8 +15,14 @@
  *   outbound	QKD_IOC_GET_KEY takes the next one (the TLS client's side). Taking it spends it.
  *   inbound	QKD_IOC_GET_KEY_BY_ID looks one up by the ID that the peer sent (the TLS server's
  *		side) and *reserves* it for this file. QKD_IOC_COMMIT spends it; QKD_IOC_RELEASE,
- *		closing the file, or the death of the process puts it back. What
- *		QKD_IOC_GET_KEY_BY_ID copied out must be wiped by the caller after either.
+ *		closing the file, or the death of the process puts it back, and so does the end of
+ *		the reservation's lease, a setting of the link (QKD_A_LINK_LEASE, 60 seconds unless
+ *		set). What QKD_IOC_GET_KEY_BY_ID copied out must be wiped by the caller after any.
+ *
+ * A key may be used only once QKD_IOC_COMMIT has answered 0: until then it may have gone back, and
+ * another file may hold or have spent it. What needs no more than the key's bytes to find out whether
+ * the peer has the same, as a TLS binder, is done before; nothing else is. A holder that does not
+ * commit in time gets ENOKEY and must not use the key.
  *
  * read() on a file returns whole struct qkd_record of outbound keys, spent by being read; a buffer
  * too short for one answers EMSGSIZE and takes nothing. read() waits unless O_NONBLOCK is set.
@@ -156,10 +162,12 @@ struct qkd_key_get {
  * @socket: with QKD_COMMIT_F_SOCKET: a connected TCP socket of this process; else must be 0
  * @suite: with QKD_COMMIT_F_SOCKET: the TLS cipher suite, 1..0xffff; else must be 0
  *
- * Both: ENOKEY, this file has no reservation of that ID (another file's is none of its business).
+ * Both: ENOKEY, this file has no reservation of that ID, or has it no more, its lease being over
+ * (another file's is none of its business).
  * QKD_IOC_COMMIT, beside: EKEYEXPIRED or EKEYREVOKED, the key was withdrawn (purge) meanwhile and
  * is not to be used. Either way the reservation is over. The link's ttl does not run out on a
- * reserved key; one put back later than that is expired.
+ * reserved key; one put back later than that is expired. Neither lengthens a lease, nor does asking
+ * for the key again, which answers EBUSY to its own holder too.
  *
  * With QKD_COMMIT_F_SOCKET the connection that the key went into is shown by QKD_CMD_SESSION_GET
  * until it is closed. That may be told with the commit or, once for each key, after it; and, once,

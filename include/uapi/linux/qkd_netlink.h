@@ -24,7 +24,7 @@
  * QKD_CMD_LINK_NEW (do, CAP_NET_ADMIN in the namespace's user namespace)
  *   request:		QKD_A_LINK_NAME, _PROVIDER, _LOCAL_SAE, _REMOTE_SAE, _ROLE; optional _CAPACITY
  *			(default QKD_CAPACITY_DEFAULT), _TTL (0), _LOW (0), _QBER_MAX
-			(QKD_QBER_MAX_DEFAULT), _CONFIG (provider's own nest)
+ *			(QKD_QBER_MAX_DEFAULT), _LEASE (QKD_LEASE_DEFAULT), _CONFIG (provider's own nest)
  *   errors:		EEXIST, the name is taken; ENODEV, no such provider; EINVAL, with text;
  *			EPERM, its keys are not simulated, or its rate is above QKD_SIM_RATE_DEFAULT or its
  *			capacity above QKD_CAPACITY_USER_MAX, and the caller is not the machine's
@@ -37,8 +37,9 @@
  *   reserved ones included (their COMMIT answers EKEYREVOKED), and remembers their IDs as spent. The
  *   provider goes on delivering new ones.
  *
- * QKD_CMD_LINK_SET (do, CAP_NET_ADMIN): QKD_A_LINK_NAME and what is to change of _TTL, _LOW, _QBER_MAX and _CONFIG. All
- *   of it changes or nothing; what is not named stays. A ttl holds for the keys that wait already.
+ * QKD_CMD_LINK_SET (do, CAP_NET_ADMIN): QKD_A_LINK_NAME and what is to change of _TTL, _LOW, _QBER_MAX,
+ *   _LEASE and _CONFIG. All of it changes or nothing; what is not named stays. A ttl holds for the keys that wait
+ *   already, a lease for those that are reserved.
  *   errors:		ENODEV, no such link; EINVAL, with text, also if nothing is named; EOPNOTSUPP, the
  *			provider's settings cannot change; EPERM as for QKD_CMD_LINK_NEW, and for
  *			QKD_A_SIM_UNPLUG if the caller is not the machine's administrator; what the provider
@@ -74,6 +75,8 @@
 #define QKD_TTL_MAX		604800	/* seconds: one week */
 #define QKD_PPM			1000000	/* the whole, in parts per million */
 #define QKD_QBER_MAX_DEFAULT	110000	/* parts per million: above 11 % BB84 yields no secret key */
+#define QKD_LEASE_DEFAULT	60	/* seconds */
+#define QKD_LEASE_MAX		3600
 #define QKD_SIM_SEED_LEN_MIN	32	/* bytes */
 #define QKD_SIM_SEED_LEN_MAX	64
 #define QKD_SIM_RATE_MIN	256		/* bits per second */
@@ -126,6 +129,7 @@ enum qkd_a_link {
 	QKD_A_LINK_QBER_MAX,	/* u32, ppm, 1..QKD_PPM: a QBER above it raises an event */
 	QKD_A_LINK_QBER,	/* u32, ppm, as the provider measured; absent if it did not */
 	QKD_A_LINK_RATE,	/* u32, secret bits per second, as it measured; absent if it did not */
+	QKD_A_LINK_LEASE,	/* u32, seconds a reservation may last, 1..QKD_LEASE_MAX */
 	__QKD_A_LINK_MAX,
 };
 #define QKD_A_LINK_MAX (__QKD_A_LINK_MAX - 1)
@@ -149,6 +153,7 @@ enum qkd_a_stats {
 	QKD_A_STATS_UNKNOWN,		/* look-ups by an ID never seen */
 	QKD_A_STATS_REPLAYED,		/* look-ups by the ID of a spent key */
 	QKD_A_STATS_SESSIONS_DROPPED,	/* sessions forgotten so that this link's could be noted */
+	QKD_A_STATS_LAPSED,		/* reservations that outlasted their lease */
 	__QKD_A_STATS_MAX,
 };
 #define QKD_A_STATS_MAX (__QKD_A_STATS_MAX - 1)
