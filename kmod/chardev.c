@@ -134,7 +134,7 @@ static int fill_info(struct qkd_link *link, struct qkd_info *info)
 	strscpy(info->link, link->name, sizeof(info->link));
 	strscpy(info->provider, link->provider_name, sizeof(info->provider));
 	info->role = link->role;
-	info->state = levels.report.state;
+	info->state = levels.state;
 	info->key_len = link->key_len;
 	info->capacity = link->capacity;
 	info->low = levels.settings.low;

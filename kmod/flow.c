@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Keys on their way through a link: delivered by its provider, waited for and taken by files,
- * withdrawn by time, by purges and with the link. What happens here raises the link's events.
+ * withdrawn by time, by purges and with the link.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -23,64 +23,6 @@ static bool flow_is_shut;
 void qkd_flow_shut(bool shut)
 {
 	WRITE_ONCE(flow_is_shut, shut);
-}
-
-/* Marks an event to be sent; it replaces its opposite, so that the last word is the true one. */
-static void raise_event(struct qkd_link *link, enum qkd_event_type type,
-			enum qkd_event_type opposite)
-{
-	lockdep_assert_held(&link->lock);
-	link->events &= ~BIT(opposite);
-	link->events |= BIT(type);
-	if (link->announced && !link->dead)
-		queue_work(link->provider->wq, &link->event_work);
-}
-
-/* To be called when outbound keys may have come or gone. */
-static void note_level(struct qkd_link *link)
-{
-	u32 left = link->store.count[QKD_OUTBOUND];
-	bool low = left < link->settings.low;
-
-	if (low && !link->is_low)
-		raise_event(link, QKD_EVENT_KEY_LOW, QKD_EVENT_KEY_AVAILABLE);
-	else if ((link->is_low && !low) || (link->is_empty && left))
-		raise_event(link, QKD_EVENT_KEY_AVAILABLE, QKD_EVENT_KEY_LOW);
-	link->is_low = low;
-	link->is_empty = !left;
-}
-
-/* A QBER wavers: it has to come down well below the threshold before it can be above it anew. */
-static void note_qber(struct qkd_link *link)
-{
-	u32 qber = link->report.qber;
-	u32 max = link->settings.qber_max;
-
-	if (qber == QKD_REPORT_UNKNOWN)
-		return;
-	if (qber > max && !link->is_noisy) {
-		raise_event(link, QKD_EVENT_QBER_ALARM, QKD_EVENT_UNSPEC);
-		link->is_noisy = true;
-	} else if (qber <= max - max / 8) {
-		link->is_noisy = false;
-	}
-}
-
-static void event_work(struct work_struct *work)
-{
-	struct qkd_link *link = container_of(work, struct qkd_link, event_work);
-	unsigned long events;
-	unsigned int type;
-	u32 outbound;
-
-	spin_lock_irq(&link->lock);
-	events = link->events;
-	link->events = 0;
-	outbound = link->store.count[QKD_OUTBOUND];
-	spin_unlock_irq(&link->lock);
-
-	for_each_set_bit(type, &events, BITS_PER_LONG)
-		qkd_netlink_event(link->net->net, link->name, type, outbound);
 }
 
 /* Has the next key that grows too old wiped, the next lease ended, in time; later ones then. */
@@ -118,7 +60,7 @@ static bool reap_some(struct qkd_link *link)
 
 	spin_lock_irq(&link->lock);
 	more = qkd_store_reap(&link->store, REAP_BATCH, &gone);
-	note_level(link);
+	qkd_event_level(link);
 	link->reap_at = 0;
 	if (!more)
 		arm_reaper(link);
@@ -149,15 +91,13 @@ void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settin
 	apply_settings(link, settings);
 	init_waitqueue_head(&link->outbound_wq);
 	init_waitqueue_head(&link->inbound_wq);
-	INIT_WORK(&link->event_work, event_work);
 	INIT_DELAYED_WORK(&link->reap_work, reap_work);
 	link->report = (struct qkd_link_report){
 		.state = QKD_LINK_UP,
 		.qber = QKD_REPORT_UNKNOWN,
 		.rate = QKD_REPORT_UNKNOWN,
 	};
-	link->is_low = link->settings.low > 0;
-	link->is_empty = true;
+	qkd_event_init(link);
 }
 
 /* Under the link's ops_lock, while it is open. */
@@ -166,23 +106,11 @@ void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *sett
 	lockdep_assert_held(&link->ops_lock);
 	spin_lock_irq(&link->lock);
 	apply_settings(link, settings);
-	note_level(link);
-	note_qber(link);
+	qkd_event_level(link);
+	qkd_event_qber(link);
 	spin_unlock_irq(&link->lock);
 	/* What grows too old, or has been held too long, sooner than it would have. */
 	mod_delayed_work(link->provider->wq, &link->reap_work, 0);
-}
-
-/* The link has been published: let its events go, its coming first. */
-void qkd_flow_announce(struct qkd_link *link)
-{
-	spin_lock_irq(&link->lock);
-	link->announced = true;
-	if (link->report.state == QKD_LINK_UP)
-		raise_event(link, QKD_EVENT_LINK_UP, QKD_EVENT_LINK_DOWN);
-	else
-		raise_event(link, QKD_EVENT_LINK_DOWN, QKD_EVENT_LINK_UP);
-	spin_unlock_irq(&link->lock);
 }
 
 /* The link is dead from here on: waiters and files are told, keys wiped. May be called again. */
@@ -236,7 +164,7 @@ static int deliver(struct qkd_link *link, struct qkd_key *key, struct list_head 
 	err = qkd_store_add(&link->store, key);
 	if (err)
 		list_add(&key->node, gone);
-	note_level(link);
+	qkd_event_level(link);
 	arm_reaper(link);
 	return err;
 }
@@ -269,7 +197,7 @@ EXPORT_SYMBOL_GPL(qkd_link_deliver);
 static void reap_for_driver(struct qkd_link *link, struct list_head *gone)
 {
 	qkd_store_reap(&link->store, DRIVER_REAP, gone);
-	note_level(link);
+	qkd_event_level(link);
 }
 
 unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir)
@@ -313,15 +241,10 @@ void qkd_link_report(struct qkd_link *link, const struct qkd_link_report *report
 	unsigned long irq;
 
 	spin_lock_irqsave(&link->lock, irq);
-	if (state != link->report.state && state == QKD_LINK_UP)
-		raise_event(link, QKD_EVENT_LINK_UP, QKD_EVENT_LINK_DOWN);
-	else if (state != link->report.state)
-		raise_event(link, QKD_EVENT_LINK_DOWN, QKD_EVENT_LINK_UP);
-	if (state != link->report.state)
-		trace_link_state(link, state);
 	link->report = *report;
 	link->report.state = state;
-	note_qber(link);
+	qkd_event_state(link, state);
+	qkd_event_qber(link);
 	spin_unlock_irqrestore(&link->lock, irq);
 }
 EXPORT_SYMBOL_GPL(qkd_link_report);
@@ -371,7 +294,7 @@ static int take_now(struct qkd_link *link, struct qkd_record *rec)
 			qkd_store_recycle(&link->store, key);
 		}
 	}
-	note_level(link);
+	qkd_event_level(link);
 	spin_unlock_irqrestore(&link->lock, irq);
 	if (!list_empty(&gone))
 		qkd_key_free_list(&gone);
@@ -550,6 +473,7 @@ static void read_levels(const struct qkd_link *link, struct qkd_levels *levels)
 	lockdep_assert_held(&link->lock);
 	levels->settings = link->settings;
 	levels->report = link->report;
+	levels->state = link->state;
 	levels->outbound_fresh = store->count[QKD_OUTBOUND];
 	levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;
 	levels->inbound_reserved = store->reserved;
@@ -565,7 +489,7 @@ int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 	int err = -ENODEV;
 
 	lock_reaped(link, &irq, &gone);
-	note_level(link);
+	qkd_event_level(link);
 	if (!link->dead) {
 		read_levels(link, levels);
 		err = 0;

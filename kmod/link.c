@@ -333,12 +333,10 @@ static void end_link(struct qkd_link *link)
 
 	qkd_flow_end(link);
 	close_link(link);
-	flush_work(&link->event_work); /* a life that was short was one, too */
 	cancel_delayed_work_sync(&link->reap_work);
 	qkd_link_last_levels(link, &last);
 	qkd_audit_end(link);
-	if (link->announced && !READ_ONCE(qn->dead))
-		qkd_netlink_link_gone(qn->net, link->name, &last);
+	qkd_event_end(link, &last);
 	trace_link_delete(link, 0);
 	give_up_place(link);
 	qkd_provider_unpin(link->provider);
@@ -378,7 +376,7 @@ static int publish(struct qkd_link *link)
 	} else {
 		link->published = true;
 		link->net->generation++;
-		qkd_flow_announce(link);
+		qkd_event_announce(link);
 	}
 	mutex_unlock(&qkd_registry);
 	return err;

@@ -148,8 +148,6 @@ static int put_config(struct sk_buff *skb, struct qkd_link *link)
 
 static int put_report(struct sk_buff *skb, const struct qkd_link_report *report)
 {
-	if (nla_put_u8(skb, QKD_A_LINK_STATE, report->state))
-		return -EMSGSIZE;
 	if (report->qber != QKD_REPORT_UNKNOWN && nla_put_u32(skb, QKD_A_LINK_QBER, report->qber))
 		return -EMSGSIZE;
 	if (report->rate != QKD_REPORT_UNKNOWN && nla_put_u32(skb, QKD_A_LINK_RATE, report->rate))
@@ -172,6 +170,7 @@ static int put_link(struct sk_buff *skb, struct qkd_link *link)
 	    nla_put_u8(skb, QKD_A_LINK_ROLE, link->role) ||
 	    nla_put_u32(skb, QKD_A_LINK_CAPACITY, link->capacity) ||
 	    qkd_settings_put(&levels.settings, skb) || put_report(skb, &levels.report) ||
+	    nla_put_u8(skb, QKD_A_LINK_STATE, levels.state) ||
 	    nla_put_u32(skb, QKD_A_LINK_FLAGS, link->flags) ||
 	    nla_put_u32(skb, QKD_A_LINK_KEY_LEN, link->key_len))
 		return -EMSGSIZE;

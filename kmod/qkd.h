@@ -45,6 +45,15 @@ enum qkd_key_state {
 	QKD_KEY_SPARE,
 };
 
+/* How many outbound keys there are, as events tell it. */
+enum qkd_level {
+	QKD_LEVEL_PLENTY,
+	QKD_LEVEL_LOW,
+	QKD_LEVEL_EMPTY,
+};
+
+#define QKD_LEVELS (QKD_LEVEL_EMPTY + 1)
+
 /* How a key left the store, if it did. */
 enum qkd_fate {
 	QKD_FATE_NONE,
@@ -234,17 +243,21 @@ struct qkd_link {
 	struct qkd_link_settings settings;
 	bool announced;
 	bool dead;
-	bool is_low;
-	bool is_empty;
 	bool is_noisy; /* the alarm has been raised and is not due again */
-	struct qkd_link_report report;
+	struct qkd_link_report report; /* the provider's */
+	u32 state;
 	unsigned long events; /* bit per enum qkd_event_type, yet to be sent */
+	enum qkd_level level;
+	enum qkd_level level_worst; /* since the last was told */
+	enum qkd_level level_told;
+	unsigned long level_told_at; /* jiffies */
+	u32 level_left[QKD_LEVELS]; /* keys there were when each was reached last */
 	unsigned int waiters;
 	u64 reap_at; /* boot-time clock, ns, that @reap_work is armed for; 0 for none */
 
 	wait_queue_head_t outbound_wq;
 	wait_queue_head_t inbound_wq;
-	struct work_struct event_work;
+	struct delayed_work event_work;
 	struct delayed_work reap_work;
 
 	struct mutex ops_lock; /* one callback at a time, but fetch */
@@ -259,7 +272,8 @@ struct qkd_link {
 /* Levels of a link at one moment. */
 struct qkd_levels {
 	struct qkd_link_settings settings;
-	struct qkd_link_report report;
+	struct qkd_link_report report; /* the provider's */
+	u32 state;
 	u32 outbound_fresh;
 	u32 inbound_fresh;
 	u32 inbound_reserved;
@@ -313,7 +327,6 @@ int qkd_settings_put(const struct qkd_link_settings *settings, struct sk_buff *s
 
 /* flow.c */
 void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settings);
-void qkd_flow_announce(struct qkd_link *link);
 void qkd_flow_end(struct qkd_link *link);
 void qkd_flow_shut(bool shut);
 int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec);
@@ -327,6 +340,15 @@ void qkd_link_count(struct qkd_link *link, unsigned int stat);
 void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *settings);
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels);
 void qkd_link_last_levels(struct qkd_link *link, struct qkd_levels *levels);
+
+/* event.c */
+void qkd_event_init(struct qkd_link *link);
+void qkd_event_announce(struct qkd_link *link);
+void qkd_event_end(struct qkd_link *link, struct qkd_levels *last);
+void qkd_event_raise(struct qkd_link *link, enum qkd_event_type type);
+void qkd_event_state(struct qkd_link *link, u32 state);
+void qkd_event_level(struct qkd_link *link);
+void qkd_event_qber(struct qkd_link *link);
 
 /* key.c */
 int qkd_key_init(void);

@@ -192,10 +192,12 @@ TEST_F(link, statistics_add_up)
 
 /* Events */
 
+#define EVENTS (QKD_EVENT_KEY_EMPTY + 1)
+
 struct seen {
 	const char *link;
-	unsigned int count[QKD_EVENT_KEY_AVAILABLE + 1];
-	uint32_t outbound[QKD_EVENT_KEY_AVAILABLE + 1];
+	unsigned int count[EVENTS];
+	uint32_t outbound[EVENTS];
 	bool strange;
 	struct qkd_link_info last; /* the closing account, if any came */
 };
@@ -204,7 +206,7 @@ static int note_event(const struct qkd_event *event, void *arg)
 {
 	struct seen *seen = arg;
 
-	if (strcmp(event->link, seen->link) || event->type > QKD_EVENT_KEY_AVAILABLE) {
+	if (strcmp(event->link, seen->link) || event->type >= EVENTS) {
 		seen->strange = true;
 		return 0;
 	}

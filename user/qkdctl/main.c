@@ -96,7 +96,8 @@ static const struct command {
 	  "Says where its chain of hashes breaks, and which records are missing. With hash also\n"
 	  "that the line with this hash is there: note the last one now and then elsewhere.\n" },
 	{ "monitor", NULL, cmd_monitor, "[--audit FILE]", "print events until interrupted",
-	  "One line each: link-up, link-down, link-gone, key-low, key-available, qber-alarm.\n"
+	  "One line each: link-up, link-down, link-gone, key-low, key-empty, key-available,\n"
+	  "qber-alarm.\n"
 	  "With --audit what becomes of each key is appended to FILE, hash-chained.\n" },
 };
 

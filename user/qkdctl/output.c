@@ -28,7 +28,7 @@ static const char *const event_names[] = {
 	[QKD_EVENT_UNSPEC] = "unknown",	       [QKD_EVENT_LINK_UP] = "link-up",
 	[QKD_EVENT_LINK_DOWN] = "link-down",   [QKD_EVENT_LINK_GONE] = "link-gone",
 	[QKD_EVENT_KEY_LOW] = "key-low",       [QKD_EVENT_KEY_AVAILABLE] = "key-available",
-	[QKD_EVENT_QBER_ALARM] = "qber-alarm",
+	[QKD_EVENT_QBER_ALARM] = "qber-alarm", [QKD_EVENT_KEY_EMPTY] = "key-empty",
 };
 
 static const char *event_name(uint8_t type)

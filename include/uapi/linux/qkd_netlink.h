@@ -46,9 +46,12 @@
  *			says
  *
  * QKD_CMD_EVENT (multicast group "events"): QKD_A_EVENT_TYPE, QKD_A_EVENT_LINK,
- *   QKD_A_EVENT_OUTBOUND (outbound keys left). QKD_EVENT_LINK_GONE has QKD_A_EVENT_STATS too: every key that
+ *   QKD_A_EVENT_OUTBOUND (outbound keys left then). QKD_EVENT_LINK_GONE has QKD_A_EVENT_STATS too: every key that
  *   was ever delivered is spent, expired or purged by then, the last of them with the link, so that
  *   DELIVERED = OUTBOUND_SPENT + INBOUND_SPENT + EXPIRED + PURGED.
+ *   A level is low below "low", and no more once there are a quarter of "low" (at least one key) above
+ *   it, or as many as the capacity lets in; after none, too, keys are available only then. Of levels
+ *   that change fast one hears once a second: which low ones there have been, then the present one.
  *
  * QKD_CMD_SESSION_GET (dump): every QKD_A_SESSION_* of each connection that a program has named with the key that
  *   it was made with (QKD_COMMIT_F_SOCKET), until it is closed. One that comes or goes midway may be missing.
@@ -182,8 +185,9 @@ enum qkd_event_type {
 	QKD_EVENT_LINK_DOWN,		/* its provider stopped delivering */
 	QKD_EVENT_LINK_GONE,		/* deleted, with its keys; its name is free after this */
 	QKD_EVENT_KEY_LOW,		/* outbound keys fell below "low" */
-	QKD_EVENT_KEY_AVAILABLE,	/* they are at or above it again, or came back from none */
+	QKD_EVENT_KEY_AVAILABLE,	/* after "low" or none, they are well above it again */
 	QKD_EVENT_QBER_ALARM,		/* the QBER went above "qber-max"; next after it was 1/8 below */
+	QKD_EVENT_KEY_EMPTY,		/* no outbound key is left */
 };
 
 enum qkd_a_event {
