@@ -313,7 +313,7 @@ static int ioc_get_key_by_id(struct file *file, void __user *uarg)
 		return err;
 	err = answer_get(uarg, &rec);
 	if (err)
-		qkd_link_release(link, &qf->holder, head.key_id);
+		qkd_link_release(link, &qf->holder, head.key_id, false);
 	return err;
 }
 
@@ -384,14 +384,15 @@ static int ioc_release(struct file *file, void __user *uarg)
 
 	if (err)
 		return err;
-	if (arg.ref.flags)
+	if (arg.ref.flags & ~QKD_RELEASE_F_MISMATCH)
 		return -EOPNOTSUPP;
 	if (arg.ref.socket || arg.ref.suite)
 		return -EINVAL;
 	link = file_link(qf);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
-	return qkd_link_release(link, &qf->holder, arg.ref.key_id);
+	return qkd_link_release(link, &qf->holder, arg.ref.key_id,
+				arg.ref.flags & QKD_RELEASE_F_MISMATCH);
 }
 
 static int (*const iocs[])(struct file *file, void __user *uarg) = {

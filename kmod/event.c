@@ -15,7 +15,15 @@
 
 #define LEVEL_INTERVAL HZ
 
-#define STATE_EVENTS (BIT(QKD_EVENT_LINK_UP) | BIT(QKD_EVENT_LINK_DOWN))
+#define STATE_EVENTS \
+	(BIT(QKD_EVENT_LINK_UP) | BIT(QKD_EVENT_LINK_DOWN) | BIT(QKD_EVENT_LINK_DEGRADED))
+
+/* By QKD_LINK_*: what is said when it begins */
+static const enum qkd_event_type state_events[] = {
+	[QKD_LINK_UP] = QKD_EVENT_LINK_UP,
+	[QKD_LINK_DOWN] = QKD_EVENT_LINK_DOWN,
+	[QKD_LINK_DEGRADED] = QKD_EVENT_LINK_DEGRADED,
+};
 
 /* By enum qkd_level: what is said when it is reached */
 static const enum qkd_event_type level_events[] = {
@@ -36,7 +44,7 @@ void qkd_event_raise(struct qkd_link *link, enum qkd_event_type type)
 static void raise_state(struct qkd_link *link)
 {
 	link->events &= ~STATE_EVENTS;
-	qkd_event_raise(link, link->state == QKD_LINK_UP ? QKD_EVENT_LINK_UP : QKD_EVENT_LINK_DOWN);
+	qkd_event_raise(link, state_events[link->state]);
 }
 
 /* With the link's lock held. A change of state is an event. */
@@ -121,7 +129,7 @@ struct word {
 	u32 outbound;
 };
 
-#define WORDS_MAX 8 /* a state, down, up, down again: at most 6 */
+#define WORDS_MAX (BITS_PER_LONG + 5) /* of levels: down, up, down again */
 
 static unsigned int add_word(struct word *words, unsigned int n, enum qkd_event_type type,
 			     u32 outbound)

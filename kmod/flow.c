@@ -106,6 +106,7 @@ void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *sett
 	lockdep_assert_held(&link->ops_lock);
 	spin_lock_irq(&link->lock);
 	apply_settings(link, settings);
+	qkd_health_settle(link);
 	qkd_event_level(link);
 	qkd_event_qber(link);
 	spin_unlock_irq(&link->lock);
@@ -243,7 +244,7 @@ void qkd_link_report(struct qkd_link *link, const struct qkd_link_report *report
 	spin_lock_irqsave(&link->lock, irq);
 	link->report = *report;
 	link->report.state = state;
-	qkd_event_state(link, state);
+	qkd_health_settle(link);
 	qkd_event_qber(link);
 	spin_unlock_irqrestore(&link->lock, irq);
 }
@@ -412,6 +413,8 @@ int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *
 	spin_lock_irq(&link->lock);
 	if (!link->dead)
 		err = qkd_store_commit(&link->store, id, holder, &gone);
+	if (!err)
+		qkd_health_match(link);
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
 	if (err)
@@ -419,7 +422,8 @@ int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *
 	return err;
 }
 
-int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id)
+/* @mismatch: the peer has proved nothing with it */
+int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, bool mismatch)
 {
 	LIST_HEAD(gone);
 	int err = -ENODEV;
@@ -427,6 +431,8 @@ int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 
 	spin_lock_irq(&link->lock);
 	if (!link->dead)
 		err = qkd_store_release(&link->store, id, holder, &gone);
+	if (!err && mismatch)
+		qkd_health_mismatch(link);
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
 	if (err)

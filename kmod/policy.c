@@ -45,6 +45,7 @@ static const struct nla_policy link_new_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_LOW] = { .type = NLA_U32 },
 	[QKD_A_LINK_QBER_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &qber_range),
 	[QKD_A_LINK_LEASE] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
+	[QKD_A_LINK_DEGRADE_AFTER] = { .type = NLA_U32 },
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 
@@ -55,6 +56,7 @@ static const struct nla_policy link_set_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_LOW] = { .type = NLA_U32 },
 	[QKD_A_LINK_QBER_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &qber_range),
 	[QKD_A_LINK_LEASE] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
+	[QKD_A_LINK_DEGRADE_AFTER] = { .type = NLA_U32 },
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 

@@ -208,6 +208,17 @@ struct qkd_link_settings {
 	u32 low;
 	u32 qber_max; /* parts per million */
 	u32 lease_s;
+	u32 degrade_after;
+};
+
+#define QKD_ALARM_FAILURES 8 /* binder failures in a short time that raise an alarm */
+
+/* What is known of a link's use. Times are of the boot-time clock, ns, 0 for never. */
+struct qkd_health {
+	u32 in_a_row; /* binder failures since a key was committed */
+	u64 failures[QKD_ALARM_FAILURES]; /* a ring: when the last ones were */
+	unsigned int next;
+	u64 alarmed;
 };
 
 /*
@@ -245,6 +256,7 @@ struct qkd_link {
 	bool dead;
 	bool is_noisy; /* the alarm has been raised and is not due again */
 	struct qkd_link_report report; /* the provider's */
+	struct qkd_health health;
 	u32 state;
 	unsigned long events; /* bit per enum qkd_event_type, yet to be sent */
 	enum qkd_level level;
@@ -333,7 +345,7 @@ int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec);
 int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, long timeout,
 		     struct qkd_record *rec);
 int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *id);
-int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id);
+int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, bool mismatch);
 void qkd_link_release_all(struct qkd_link *link, struct qkd_holder *holder);
 void qkd_link_purge(struct qkd_link *link);
 void qkd_link_count(struct qkd_link *link, unsigned int stat);
@@ -349,6 +361,11 @@ void qkd_event_raise(struct qkd_link *link, enum qkd_event_type type);
 void qkd_event_state(struct qkd_link *link, u32 state);
 void qkd_event_level(struct qkd_link *link);
 void qkd_event_qber(struct qkd_link *link);
+
+/* health.c */
+void qkd_health_settle(struct qkd_link *link);
+void qkd_health_match(struct qkd_link *link);
+void qkd_health_mismatch(struct qkd_link *link);
 
 /* key.c */
 int qkd_key_init(void);

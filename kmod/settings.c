@@ -19,6 +19,7 @@ static const struct {
 	NUMBER(LOW, low),
 	NUMBER(QBER_MAX, qber_max),
 	NUMBER(LEASE, lease_s),
+	NUMBER(DEGRADE_AFTER, degrade_after),
 };
 
 static u32 *number_of(struct qkd_link_settings *settings, int i)
@@ -34,6 +35,7 @@ void qkd_settings_init(struct qkd_link_settings *settings, const struct qkd_link
 		.low = params->low,
 		.qber_max = params->qber_max ?: QKD_QBER_MAX_DEFAULT,
 		.lease_s = QKD_LEASE_DEFAULT,
+		.degrade_after = QKD_DEGRADE_AFTER_DEFAULT,
 	};
 }
 

@@ -69,7 +69,7 @@ int qkd_commit(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
  * qkd_nl_session_list() shows it. Once for each key.
  */
 int qkd_commit_socket(int fd, const uint8_t id[QKD_KEY_ID_LEN], int socket, uint16_t suite);
-int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
+int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN], uint32_t flags); /* QKD_RELEASE_F_* */
 
 /* Netlink */
 
@@ -133,6 +133,7 @@ struct qkd_link_info {
 	uint32_t qber; /* or QKD_UNKNOWN */
 	uint32_t rate; /* secret bits per second, or QKD_UNKNOWN */
 	uint32_t lease_s;
+	uint32_t degrade_after;
 	struct qkd_sim_settings sim; /* nothing is given if it is not simulated */
 	struct qkd_link_stats stats;
 };
@@ -148,6 +149,7 @@ struct qkd_link_request {
 	const uint32_t *low;
 	const uint32_t *qber_max;
 	const uint32_t *lease_s;
+	const uint32_t *degrade_after;
 	int sim_seed_fd; /* memfd with the seed; -1: none */
 	const uint32_t *sim_rate;
 	const struct qkd_sim_settings *sim; /* more of them; NULL: none */
@@ -160,6 +162,7 @@ struct qkd_link_change {
 	const uint32_t *low;
 	const uint32_t *qber_max;
 	const uint32_t *lease_s;
+	const uint32_t *degrade_after;
 	struct qkd_sim_settings sim;
 };
 

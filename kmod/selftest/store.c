@@ -166,8 +166,8 @@ static int old_keys_expire_unless_reserved(struct scene *s)
 {
 	CHECK(!add(s, QKD_OUTBOUND, 1) && !add(s, QKD_INBOUND, 2) && !add(s, QKD_INBOUND, 3) &&
 	      !add(s, QKD_INBOUND, 4));
-	CHECK(!reserve(s, &s->one, 2) && !reserve(s, &s->one, 3));
 	CHECK(!qkd_store_next_end(&s->store));
+	CHECK(!reserve(s, &s->one, 2) && !reserve(s, &s->one, 3));
 	make_old(s);
 	CHECK(qkd_store_next_end(&s->store));
 	CHECK(reserve(s, &s->other, 4) == -EKEYEXPIRED);

@@ -192,7 +192,7 @@ TEST_F(link, statistics_add_up)
 
 /* Events */
 
-#define EVENTS (QKD_EVENT_KEY_EMPTY + 1)
+#define EVENTS (QKD_EVENT_BINDER_FAILURES + 1)
 
 struct seen {
 	const char *link;

@@ -323,6 +323,8 @@ static const struct bad_attr bad_attrs[] = {
 	{ QKD_A_LINK_LEASE, 4, "\0\0\0\0" },
 	{ QKD_A_LINK_LEASE, 4, "\21\16\0\0" },
 	{ QKD_A_LINK_LEASE, 2, "\1\0" },
+	{ QKD_A_LINK_DEGRADE_AFTER, 2, "\1\0" },
+	{ QKD_A_LINK_DEGRADE_AFTER, 8, "\1\0\0\0\0\0\0\0" },
 	{ QKD_A_LINK_STATE, 1, "\0" },
 	{ QKD_A_LINK_FLAGS, 4, "\0\0\0\0" },
 	{ QKD_A_LINK_KEY_LEN, 4, "\20\0\0\0" },

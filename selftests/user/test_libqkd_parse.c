@@ -107,6 +107,7 @@ static struct nl_msg *link_message(const struct change *change, const char *prov
 	put_u32(msg, change, QKD_A_LINK_QBER, 25000);
 	put_u32(msg, change, QKD_A_LINK_RATE, 64000);
 	put_u32(msg, change, QKD_A_LINK_LEASE, 30);
+	put_u32(msg, change, QKD_A_LINK_DEGRADE_AFTER, 4);
 	return msg;
 }
 
@@ -141,6 +142,7 @@ static void link_is_read_whole(void **state)
 	assert_int_equal(info.sim.given, 1 << QKD_A_SIM_RATE);
 	assert_int_equal(info.sim.value[QKD_A_SIM_RATE], 65536);
 	assert_int_equal(info.lease_s, 30);
+	assert_int_equal(info.degrade_after, 4);
 	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++)
 		assert_true(info.stats.value[i] == 0x100000000ULL + (uint64_t)i);
 }
@@ -186,6 +188,7 @@ static void link_with_a_wrong_length_is_refused(void **state)
 		{ QKD_A_LINK_QBER, OTHER_LENGTH, 8 },
 		{ QKD_A_LINK_RATE, OTHER_LENGTH, 8 },
 		{ QKD_A_LINK_LEASE, OTHER_LENGTH, 8 },
+		{ QKD_A_LINK_DEGRADE_AFTER, OTHER_LENGTH, 2 },
 	};
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {

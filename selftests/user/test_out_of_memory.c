@@ -142,6 +142,7 @@ static void assert_sound(struct loopback *lb)
 	}
 	assert_false(ring->misused);
 	assert_int_equal(ring->found, ring->committed + ring->released);
+	assert_int_equal(ring->mismatched, 0);
 	if (lb->want[QKDTLS_CLIENT] == QKDTLS_DONE && lb->want[QKDTLS_SERVER] == QKDTLS_DONE)
 		assert_agreed(lb);
 }

@@ -46,6 +46,7 @@ static struct nla_policy link_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_QBER] = EXACT(NLA_U32, 4),
 	[QKD_A_LINK_RATE] = EXACT(NLA_U32, 4),
 	[QKD_A_LINK_LEASE] = EXACT(NLA_U32, 4),
+	[QKD_A_LINK_DEGRADE_AFTER] = EXACT(NLA_U32, 4),
 };
 
 /* Settings that came later than the rest: a kernel that does not know one does not send it. */
@@ -54,6 +55,7 @@ static const struct {
 	size_t at; /* of a uint32_t in struct qkd_link_info */
 } late_settings[] = {
 	{ QKD_A_LINK_LEASE, offsetof(struct qkd_link_info, lease_s) },
+	{ QKD_A_LINK_DEGRADE_AFTER, offsetof(struct qkd_link_info, degrade_after) },
 };
 
 static struct nla_policy event_policy[QKD_A_EVENT_MAX + 1] = {

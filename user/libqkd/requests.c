@@ -159,6 +159,8 @@ static const struct {
 	  offsetof(struct qkd_link_change, qber_max) },
 	{ QKD_A_LINK_LEASE, offsetof(struct qkd_link_request, lease_s),
 	  offsetof(struct qkd_link_change, lease_s) },
+	{ QKD_A_LINK_DEGRADE_AFTER, offsetof(struct qkd_link_request, degrade_after),
+	  offsetof(struct qkd_link_change, degrade_after) },
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))

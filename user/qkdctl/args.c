@@ -179,6 +179,8 @@ static const struct setting {
 	  offsetof(struct qkd_link_change, qber_max) },
 	{ "lease", 1, QKD_LEASE_MAX, offsetof(struct qkd_link_request, lease_s),
 	  offsetof(struct qkd_link_change, lease_s) },
+	{ "degrade-after", 0, UINT32_MAX, offsetof(struct qkd_link_request, degrade_after),
+	  offsetof(struct qkd_link_change, degrade_after) },
 };
 
 static void setting_words(struct word *words)

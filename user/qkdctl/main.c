@@ -21,7 +21,8 @@ static const struct command {
 	  "its keys are simulated.\n" },
 	{ "link", "add", cmd_link_add,
 	  "NAME provider PROVIDER local SAE remote SAE role a|b seed-file FILE\n"
-	  "        [rate BPS] [capacity N] [ttl S] [low N] [qber-max PPM] [lease S]",
+	  "        [rate BPS] [capacity N] [ttl S] [low N] [qber-max PPM] [lease S]\n"
+	  "        [degrade-after N]",
 	  "add a link",
 	  "NAME       1 to 31 of A-Z a-z 0-9 . _ -\n"
 	  "provider   sim, or another of 'qkdctl provider list'\n"
@@ -34,18 +35,24 @@ static const struct command {
 	  "ttl        seconds a key may wait, 0 for ever\n"
 	  "low        report when fewer outbound keys are left, 0 never\n"
 	  "qber-max   report when the QBER is above, in parts per million\n"
-	  "lease      seconds a program may hold a reserved key\n" },
+	  "lease      seconds a program may hold a reserved key\n"
+	  "degrade-after\n"
+	  "           wrong binders in a row that make it degraded, 0 never\n" },
 	{ "link", "list", cmd_link_list, "", "list the links of this network namespace",
 	  "Name, provider, state, both SAE IDs, role, settings and levels of each.\n" },
 	{ "link", "show", cmd_link_show, "LINK", "show one link",
 	  "The same as 'link list' for one link.\n" },
-	{ "link", "set", cmd_link_set, "LINK [ttl S] [low N] [qber-max PPM] [lease S]",
+	{ "link", "set", cmd_link_set,
+	  "LINK [ttl S] [low N] [qber-max PPM] [lease S]\n"
+	  "        [degrade-after N]",
 	  "change a link's settings",
 	  "What is not named stays.\n"
 	  "ttl        seconds a key may wait, those that wait already too; 0 for ever\n"
 	  "low        report when fewer outbound keys are left, 0 never\n"
 	  "qber-max   report when the QBER is above, in parts per million\n"
-	  "lease      seconds a program may hold a reserved key, those held already too\n" },
+	  "lease      seconds a program may hold a reserved key, those held already too\n"
+	  "degrade-after\n"
+	  "           wrong binders in a row that make it degraded, 0 never\n" },
 	{ "link", "delete", cmd_link_delete, "LINK", "delete a link and wipe its keys",
 	  "Programs that use it get an error at once.\n" },
 	{ "link", "purge", cmd_link_purge, "LINK", "wipe the keys a link holds now",
@@ -96,8 +103,8 @@ static const struct command {
 	  "Says where its chain of hashes breaks, and which records are missing. With hash also\n"
 	  "that the line with this hash is there: note the last one now and then elsewhere.\n" },
 	{ "monitor", NULL, cmd_monitor, "[--audit FILE]", "print events until interrupted",
-	  "One line each: link-up, link-down, link-gone, key-low, key-empty, key-available,\n"
-	  "qber-alarm.\n"
+	  "One line each: link-up, link-down, link-degraded, link-gone, key-low, key-empty,\n"
+	  "key-available, qber-alarm, binder-failures.\n"
 	  "With --audit what becomes of each key is appended to FILE, hash-chained.\n" },
 };
 

@@ -22,13 +22,20 @@ static const char *const stats_names[QKD_A_STATS_MAX + 1] = {
 	[QKD_A_STATS_REPLAYED] = "replayed",
 	[QKD_A_STATS_SESSIONS_DROPPED] = "sessions_dropped",
 	[QKD_A_STATS_LAPSED] = "lapsed",
+	[QKD_A_STATS_MISMATCHED] = "mismatched",
 };
 
 static const char *const event_names[] = {
-	[QKD_EVENT_UNSPEC] = "unknown",	       [QKD_EVENT_LINK_UP] = "link-up",
-	[QKD_EVENT_LINK_DOWN] = "link-down",   [QKD_EVENT_LINK_GONE] = "link-gone",
-	[QKD_EVENT_KEY_LOW] = "key-low",       [QKD_EVENT_KEY_AVAILABLE] = "key-available",
-	[QKD_EVENT_QBER_ALARM] = "qber-alarm", [QKD_EVENT_KEY_EMPTY] = "key-empty",
+	[QKD_EVENT_UNSPEC] = "unknown",
+	[QKD_EVENT_LINK_UP] = "link-up",
+	[QKD_EVENT_LINK_DOWN] = "link-down",
+	[QKD_EVENT_LINK_GONE] = "link-gone",
+	[QKD_EVENT_KEY_LOW] = "key-low",
+	[QKD_EVENT_KEY_AVAILABLE] = "key-available",
+	[QKD_EVENT_QBER_ALARM] = "qber-alarm",
+	[QKD_EVENT_KEY_EMPTY] = "key-empty",
+	[QKD_EVENT_LINK_DEGRADED] = "link-degraded",
+	[QKD_EVENT_BINDER_FAILURES] = "binder-failures",
 };
 
 static const char *event_name(uint8_t type)
@@ -43,7 +50,14 @@ static const char *role_name(uint8_t role)
 
 static const char *state_name(uint8_t state)
 {
-	return state == QKD_LINK_UP ? "up" : "down";
+	switch (state) {
+	case QKD_LINK_UP:
+		return "up";
+	case QKD_LINK_DEGRADED:
+		return "degraded";
+	default:
+		return "down";
+	}
 }
 
 int output_end(void)
@@ -173,6 +187,7 @@ struct json_object *output_link_json(const struct qkd_link_info *info)
 	add_number(doc, "ttl", info->ttl_s);
 	add_number(doc, "low", info->low);
 	add_number(doc, "lease", info->lease_s);
+	add_number(doc, "degrade_after", info->degrade_after);
 	add_number(doc, "qber_max", info->qber_max);
 	if (info->qber != QKD_UNKNOWN)
 		add_number(doc, "qber", info->qber);
@@ -202,6 +217,7 @@ void output_link(const struct qkd_link_info *info)
 		printf(" rate %" PRIu32, info->rate);
 	if (info->sim.given)
 		print_sim(&info->sim);
+	printf("\n    degrade-after %" PRIu32, info->degrade_after);
 	printf("\n    outbound %" PRIu64 " inbound %" PRIu64 " reserved %" PRIu64 "\n",
 	       level[QKD_A_STATS_OUTBOUND_FRESH], level[QKD_A_STATS_INBOUND_FRESH],
 	       level[QKD_A_STATS_INBOUND_RESERVED]);

@@ -64,6 +64,7 @@
 /* Link states */
 #define QKD_LINK_UP		0	/* the provider delivers */
 #define QKD_LINK_DOWN		1	/* the provider says that no keys come */
+#define QKD_LINK_DEGRADED	2	/* it delivers, but the last keys did not match the peer's */
 
 /* Link flags */
 #define QKD_LINK_F_SIMULATED	(1U << 0)	/* keys come from a simulator: no secrecy */
@@ -90,7 +91,7 @@ struct qkd_bind {
  * @link: its name
  * @provider: its provider's name
  * @role: QKD_ROLE_*
- * @state: QKD_LINK_UP or QKD_LINK_DOWN
+ * @state: QKD_LINK_UP, QKD_LINK_DOWN or QKD_LINK_DEGRADED
  * @key_len: bytes of material of the keys it carries
  * @capacity: most keys kept per direction
  * @low: an event is raised when fewer outbound keys than this are left
@@ -154,10 +155,13 @@ struct qkd_key_get {
 /* Flags of QKD_IOC_COMMIT */
 #define QKD_COMMIT_F_SOCKET	(1U << 0)	/* @socket and @suite say where the key went */
 
+/* Flags of QKD_IOC_RELEASE */
+#define QKD_RELEASE_F_MISMATCH	(1U << 1)	/* the peer's binder was wrong under this key */
+
 /**
  * struct qkd_key_ref - QKD_IOC_COMMIT and QKD_IOC_RELEASE: end a reservation of this file
  * @size: sizeof(struct qkd_key_ref), or 24: up to @key_id
- * @flags: QKD_IOC_COMMIT: 0 or QKD_COMMIT_F_SOCKET. QKD_IOC_RELEASE: must be 0
+ * @flags: QKD_IOC_COMMIT: 0 or QKD_COMMIT_F_SOCKET. QKD_IOC_RELEASE: 0 or QKD_RELEASE_F_MISMATCH
  * @key_id: the reserved key
  * @socket: with QKD_COMMIT_F_SOCKET: a connected TCP socket of this process; else must be 0
  * @suite: with QKD_COMMIT_F_SOCKET: the TLS cipher suite, 1..0xffff; else must be 0
@@ -168,6 +172,11 @@ struct qkd_key_get {
  * is not to be used. Either way the reservation is over. The link's ttl does not run out on a
  * reserved key; one put back later than that is expired. Neither lengthens a lease, nor does asking
  * for the key again, which answers EBUSY to its own holder too.
+ *
+ * QKD_RELEASE_F_MISMATCH says that what the peer proved its knowledge of the key with, as a TLS binder,
+ * was wrong, and nothing else: no timeout, no connection that broke off. It is how a link finds out that
+ * its two ends hold different bytes under one ID: so many in a row (QKD_A_LINK_DEGRADE_AFTER) make it
+ * QKD_LINK_DEGRADED until a key is committed, many in a short time raise an event.
  *
  * With QKD_COMMIT_F_SOCKET the connection that the key went into is shown by QKD_CMD_SESSION_GET
  * until it is closed. That may be told with the commit or, once for each key, after it; and, once,

@@ -24,7 +24,8 @@
  * QKD_CMD_LINK_NEW (do, CAP_NET_ADMIN in the namespace's user namespace)
  *   request:		QKD_A_LINK_NAME, _PROVIDER, _LOCAL_SAE, _REMOTE_SAE, _ROLE; optional _CAPACITY
  *			(default QKD_CAPACITY_DEFAULT), _TTL (0), _LOW (0), _QBER_MAX
- *			(QKD_QBER_MAX_DEFAULT), _LEASE (QKD_LEASE_DEFAULT), _CONFIG (provider's own nest)
+ *			(QKD_QBER_MAX_DEFAULT), _LEASE (QKD_LEASE_DEFAULT), _DEGRADE_AFTER
+ *			(QKD_DEGRADE_AFTER_DEFAULT), _CONFIG (provider's own nest)
  *   errors:		EEXIST, the name is taken; ENODEV, no such provider; EINVAL, with text;
  *			EPERM, its keys are not simulated, or its rate is above QKD_SIM_RATE_DEFAULT or its
  *			capacity above QKD_CAPACITY_USER_MAX, and the caller is not the machine's
@@ -38,7 +39,7 @@
  *   provider goes on delivering new ones.
  *
  * QKD_CMD_LINK_SET (do, CAP_NET_ADMIN): QKD_A_LINK_NAME and what is to change of _TTL, _LOW, _QBER_MAX,
- *   _LEASE and _CONFIG. All of it changes or nothing; what is not named stays. A ttl holds for the keys that wait
+ *   _LEASE, _DEGRADE_AFTER and _CONFIG. All of it changes or nothing; what is not named stays. A ttl holds for the keys that wait
  *   already, a lease for those that are reserved.
  *   errors:		ENODEV, no such link; EINVAL, with text, also if nothing is named; EOPNOTSUPP, the
  *			provider's settings cannot change; EPERM as for QKD_CMD_LINK_NEW, and for
@@ -80,6 +81,7 @@
 #define QKD_QBER_MAX_DEFAULT	110000	/* parts per million: above 11 % BB84 yields no secret key */
 #define QKD_LEASE_DEFAULT	60	/* seconds */
 #define QKD_LEASE_MAX		3600
+#define QKD_DEGRADE_AFTER_DEFAULT 3	/* binder failures in a row */
 #define QKD_SIM_SEED_LEN_MIN	32	/* bytes */
 #define QKD_SIM_SEED_LEN_MAX	64
 #define QKD_SIM_RATE_MIN	256		/* bits per second */
@@ -124,7 +126,7 @@ enum qkd_a_link {
 	QKD_A_LINK_CAPACITY,	/* u32, keys per direction, 1..QKD_CAPACITY_MAX */
 	QKD_A_LINK_TTL,		/* u32, seconds, 0 for ever, to QKD_TTL_MAX */
 	QKD_A_LINK_LOW,		/* u32, keys, 0 no event, to capacity */
-	QKD_A_LINK_STATE,	/* u8, QKD_LINK_UP or QKD_LINK_DOWN */
+	QKD_A_LINK_STATE,	/* u8, QKD_LINK_UP, _DOWN or _DEGRADED */
 	QKD_A_LINK_FLAGS,	/* u32, QKD_LINK_F_* */
 	QKD_A_LINK_KEY_LEN,	/* u32, bytes of material of its keys */
 	QKD_A_LINK_STATS,	/* nest of QKD_A_STATS_* */
@@ -133,6 +135,7 @@ enum qkd_a_link {
 	QKD_A_LINK_QBER,	/* u32, ppm, as the provider measured; absent if it did not */
 	QKD_A_LINK_RATE,	/* u32, secret bits per second, as it measured; absent if it did not */
 	QKD_A_LINK_LEASE,	/* u32, seconds a reservation may last, 1..QKD_LEASE_MAX */
+	QKD_A_LINK_DEGRADE_AFTER, /* u32, binder failures in a row that degrade it, 0 never */
 	__QKD_A_LINK_MAX,
 };
 #define QKD_A_LINK_MAX (__QKD_A_LINK_MAX - 1)
@@ -157,6 +160,7 @@ enum qkd_a_stats {
 	QKD_A_STATS_REPLAYED,		/* look-ups by the ID of a spent key */
 	QKD_A_STATS_SESSIONS_DROPPED,	/* sessions forgotten so that this link's could be noted */
 	QKD_A_STATS_LAPSED,		/* reservations that outlasted their lease */
+	QKD_A_STATS_MISMATCHED,		/* binders that failed on a key that was held */
 	__QKD_A_STATS_MAX,
 };
 #define QKD_A_STATS_MAX (__QKD_A_STATS_MAX - 1)
@@ -181,13 +185,15 @@ enum qkd_a_sim {
 
 enum qkd_event_type {
 	QKD_EVENT_UNSPEC,
-	QKD_EVENT_LINK_UP,		/* added, or its provider delivers again */
+	QKD_EVENT_LINK_UP,		/* added; or its provider delivers, its keys match, again */
 	QKD_EVENT_LINK_DOWN,		/* its provider stopped delivering */
 	QKD_EVENT_LINK_GONE,		/* deleted, with its keys; its name is free after this */
 	QKD_EVENT_KEY_LOW,		/* outbound keys fell below "low" */
 	QKD_EVENT_KEY_AVAILABLE,	/* after "low" or none, they are well above it again */
 	QKD_EVENT_QBER_ALARM,		/* the QBER went above "qber-max"; next after it was 1/8 below */
 	QKD_EVENT_KEY_EMPTY,		/* no outbound key is left */
+	QKD_EVENT_LINK_DEGRADED,	/* its keys do not match the peer's, several on end */
+	QKD_EVENT_BINDER_FAILURES,	/* many binders failed within 10 seconds; said once in that time */
 };
 
 enum qkd_a_event {

@@ -167,7 +167,7 @@ static int commit(struct worker *w, struct desk *desk, int end, const uint8_t *i
 
 static int give_back(struct worker *w, struct desk *desk, const uint8_t *id)
 {
-	return NOTE(w, OP_RELEASE, qkd_release(desk->fd, id), ENOKEY, ENODEV);
+	return NOTE(w, OP_RELEASE, qkd_release(desk->fd, id, 0), ENOKEY, ENODEV);
 }
 
 static void hold(struct desk *desk, const uint8_t *id)
