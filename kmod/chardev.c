@@ -446,14 +446,11 @@ static ssize_t qkd_read(struct file *file, char __user *ubuf, size_t count, loff
 static __poll_t qkd_poll(struct file *file, poll_table *wait)
 {
 	struct qkd_link *link = file_link(file->private_data);
-	struct qkd_levels levels;
 
 	if (IS_ERR(link))
 		return EPOLLERR;
 	poll_wait(file, &link->outbound_wq, wait);
-	if (qkd_link_levels(link, &levels))
-		return EPOLLHUP;
-	return levels.outbound_fresh ? EPOLLIN | EPOLLRDNORM : 0;
+	return qkd_link_poll(link);
 }
 
 static int qkd_open(struct inode *inode, struct file *file)

@@ -3,18 +3,28 @@
  * Keys on their way through a link: delivered by its provider, waited for and taken by files,
  * withdrawn by time, by purges and with the link.
  */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
+#include <linux/user_namespace.h>
 
 #include "qkd.h"
 #include "trace.h"
 
-#define REAP_BATCH  128 /* keys handled per holding of a link's lock */
-#define DRIVER_REAP 16 /* the same in a provider's call, which may be in a hard interrupt */
+#define REAP_BATCH   128 /* keys handled per holding of a link's lock */
+#define DRIVER_REAP  16 /* the same in a provider's call, which may be in a hard interrupt */
+/*
+ * Look-ups of IDs never seen, each of which makes the provider work, a second and at a time. A peer
+ * that is ahead of this end makes one for each of its connections; more is a stranger's doing.
+ */
+#define LOOKUP_RATE  256
+#define LOOKUP_BURST 1024
+
 #define EVICT_BATCH 1024 /* keys looked at to make room */
 
 /* No key is taken in while the machine is about to sleep or to end. */
@@ -78,20 +88,45 @@ static void reap_work(struct work_struct *work)
 		cond_resched();
 }
 
+/* Those who were told to wait for their quota look again. */
+static void wake_work(struct work_struct *work)
+{
+	struct qkd_link *link = container_of(to_delayed_work(work), struct qkd_link, wake_work);
+
+	spin_lock_irq(&link->lock);
+	link->wake_at = 0;
+	spin_unlock_irq(&link->lock);
+	wake_up_interruptible_poll(&link->outbound_wq, EPOLLIN | EPOLLRDNORM);
+}
+
+static void wake_in(struct qkd_link *link, u64 now, u64 delay)
+{
+	if (link->dead || (link->wake_at && link->wake_at <= now + delay))
+		return;
+	link->wake_at = now + delay;
+	mod_delayed_work(link->provider->wq, &link->wake_work, nsecs_to_jiffies(delay) + 1);
+}
+
 static void apply_settings(struct qkd_link *link, const struct qkd_link_settings *settings)
 {
 	link->settings = *settings;
 	link->store.ttl_ns = (u64)settings->ttl_s * NSEC_PER_SEC;
 	link->store.lease_ns = (u64)settings->lease_s * NSEC_PER_SEC;
+	link->priority_gid = make_kgid(link->user_ns, settings->priority_gid);
+	qkd_quota_set(&link->quota, settings->quota_rate, settings->quota_burst);
 }
 
 void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settings)
 {
 	spin_lock_init(&link->lock);
+	qkd_quota_init(&link->quota);
 	apply_settings(link, settings);
+	qkd_rate_set(&link->lookup_rate, LOOKUP_RATE, LOOKUP_BURST);
+	qkd_bucket_fill_up(&link->lookups, &link->lookup_rate, ktime_get_coarse_boottime_ns());
 	init_waitqueue_head(&link->outbound_wq);
 	init_waitqueue_head(&link->inbound_wq);
 	INIT_DELAYED_WORK(&link->reap_work, reap_work);
+	INIT_DELAYED_WORK(&link->wake_work, wake_work);
 	link->report = (struct qkd_link_report){
 		.state = QKD_LINK_UP,
 		.qber = QKD_REPORT_UNKNOWN,
@@ -112,6 +147,8 @@ void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *sett
 	spin_unlock_irq(&link->lock);
 	/* What grows too old, or has been held too long, sooner than it would have. */
 	mod_delayed_work(link->provider->wq, &link->reap_work, 0);
+	/* A reserve or quota that let them have none may let them now. */
+	wake_up_interruptible_poll(&link->outbound_wq, EPOLLIN | EPOLLRDNORM);
 }
 
 /* The link is dead from here on: waiters and files are told, keys wiped. May be called again. */
@@ -278,23 +315,86 @@ static void leave_wait(struct qkd_link *link)
 	spin_unlock_irq(&link->lock);
 }
 
-/* Also the condition of a wait, so called with the task marked as sleeping: must not sleep. */
-static int take_now(struct qkd_link *link, struct qkd_record *rec)
+/*
+ * Who takes an outbound key: the user who calls, not the one who opened the file, since it is his doing
+ * that keys get fewer and he whom a reserve is to hold back: a daemon opens the file and hands it to
+ * workers with fewer rights. By his real user ID: a program that changes its effective one goes on at the
+ * expense of who started it.
+ */
+struct taker {
+	kuid_t uid;
+	bool priority;
+	bool kept_back; /* there are keys, and it takes priority to get one */
+};
+
+/* May sleep. May the caller take the last keys? */
+static bool has_priority(struct qkd_link *link)
 {
+	kgid_t gid;
+
+	spin_lock_irq(&link->lock);
+	gid = link->priority_gid;
+	spin_unlock_irq(&link->lock);
+	return (gid_valid(gid) && in_group_p(gid)) ||
+	       ns_capable_noaudit(link->user_ns, CAP_NET_ADMIN);
+}
+
+/* His bucket, NULL if there is no quota; @wait: nanoseconds until he may take a key. */
+static struct qkd_bucket *look_at_quota(struct qkd_link *link, const struct taker *taker, u64 *wait)
+{
+	struct qkd_bucket *bucket;
+	u64 now;
+
+	*wait = 0;
+	if (!link->quota.on)
+		return NULL;
+	now = ktime_get_boottime_ns();
+	bucket = qkd_quota_bucket(&link->quota, taker->uid, now);
+	*wait = qkd_bucket_wait(bucket, &link->quota.rate, now);
+	return bucket;
+}
+
+/* Is there an outbound key for him? */
+static bool has_key(struct qkd_link *link, struct taker *taker)
+{
+	u32 left = link->store.count[QKD_OUTBOUND];
+
+	taker->kept_back = left && left <= link->settings.reserve && !taker->priority;
+	return left && !taker->kept_back;
+}
+
+static int take_locked(struct qkd_link *link, struct taker *taker, struct qkd_record *rec,
+		       struct list_head *gone)
+{
+	struct qkd_bucket *bucket;
 	struct qkd_key *key;
+	u64 wait;
+
+	bucket = look_at_quota(link, taker, &wait);
+	if (wait) {
+		link->store.stats[QKD_A_STATS_OVER_QUOTA]++;
+		return -EDQUOT;
+	}
+	if (!has_key(link, taker))
+		return -EAGAIN;
+	key = qkd_store_take(&link->store, gone);
+	fill_record(rec, key);
+	qkd_store_recycle(&link->store, key);
+	if (bucket)
+		qkd_bucket_take(bucket);
+	return 0;
+}
+
+/* Also the condition of a wait, so called with the task marked as sleeping: must not sleep. */
+static int take_now(struct qkd_link *link, struct taker *taker, struct qkd_record *rec)
+{
 	unsigned long irq;
 	LIST_HEAD(gone);
 	int err = -ENODEV;
 
 	lock_reaped(link, &irq, &gone);
-	if (!link->dead) {
-		key = qkd_store_take(&link->store, &gone);
-		err = key ? 0 : -EAGAIN;
-		if (key) {
-			fill_record(rec, key);
-			qkd_store_recycle(&link->store, key);
-		}
-	}
+	if (!link->dead)
+		err = take_locked(link, taker, rec, &gone);
 	qkd_event_level(link);
 	spin_unlock_irqrestore(&link->lock, irq);
 	if (!list_empty(&gone))
@@ -304,21 +404,26 @@ static int take_now(struct qkd_link *link, struct qkd_record *rec)
 
 /*
  * Spends the next outbound key. @timeout in jiffies, 0 for none. -EAGAIN, -ETIMEDOUT, -EINTR,
- * -EBUSY, -ENODEV. Every waiter is woken by a key and all but one go back to sleep: with the bound
- * on their number that is cheap enough, and no wake-up can be lost with a waiter that leaves.
+ * -EBUSY, -EDQUOT, -ENODEV. Every waiter is woken by a key and all but one go back to sleep: with the
+ * bound on their number that is cheap enough, and no wake-up can be lost with a waiter that leaves.
  */
 static int take_or_wait(struct qkd_link *link, long timeout, struct qkd_record *rec)
 {
-	int err = take_now(link, rec);
+	struct taker taker = { .uid = current_uid() };
+	int err = take_now(link, &taker, rec);
 	long left;
 
+	if (err == -EAGAIN && (timeout || taker.kept_back)) {
+		taker.priority = has_priority(link);
+		err = take_now(link, &taker, rec);
+	}
 	if (err != -EAGAIN || !timeout)
 		return err;
 	err = enter_wait(link);
 	if (err)
 		return err;
-	left = wait_event_interruptible_timeout(link->outbound_wq,
-						(err = take_now(link, rec)) != -EAGAIN, timeout);
+	left = wait_event_interruptible_timeout(
+		link->outbound_wq, (err = take_now(link, &taker, rec)) != -EAGAIN, timeout);
 	leave_wait(link);
 	if (err != -EAGAIN)
 		return err;
@@ -332,6 +437,30 @@ int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec)
 	if (err)
 		trace_key_take(link, NULL, QKD_OUTBOUND, err);
 	return err;
+}
+
+/* What poll() says to who calls now: EPOLLIN if he could take a key. Over his quota he is woken later. */
+__poll_t qkd_link_poll(struct qkd_link *link)
+{
+	struct taker taker = { .uid = current_uid() };
+	__poll_t mask = EPOLLHUP;
+	unsigned long irq;
+	LIST_HEAD(gone);
+	u64 wait;
+
+	lock_reaped(link, &irq, &gone);
+	qkd_event_level(link);
+	if (!link->dead) {
+		mask = has_key(link, &taker) || taker.kept_back ? EPOLLIN | EPOLLRDNORM : 0;
+		look_at_quota(link, &taker, &wait);
+		if (wait && mask) {
+			mask = 0;
+			wake_in(link, ktime_get_boottime_ns(), wait);
+		}
+	}
+	spin_unlock_irqrestore(&link->lock, irq);
+	qkd_key_free_list(&gone);
+	return mask && taker.kept_back && !has_priority(link) ? 0 : mask;
 }
 
 /* As take_now(), for one inbound key. -ENOENT if the ID was never seen. */
@@ -355,6 +484,26 @@ static int reserve_now(struct qkd_link *link, struct qkd_holder *holder, const u
 	return err;
 }
 
+/*
+ * An ID that is in no table of keys costs the provider work: only so many are asked for. Keys that are
+ * here are found however many others are asked for.
+ */
+static int charge_lookup(struct qkd_link *link)
+{
+	u64 now = ktime_get_boottime_ns();
+	int err = 0;
+
+	spin_lock_irq(&link->lock);
+	if (qkd_bucket_wait(&link->lookups, &link->lookup_rate, now)) {
+		link->store.stats[QKD_A_STATS_LIMITED]++;
+		err = -EBUSY;
+	} else {
+		qkd_bucket_take(&link->lookups);
+	}
+	spin_unlock_irq(&link->lock);
+	return err;
+}
+
 static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const u8 *id,
 			long timeout, struct qkd_record *rec)
 {
@@ -362,7 +511,9 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
 	int fetched, err;
 	long left;
 
-	err = enter_wait(link);
+	err = charge_lookup(link);
+	if (!err)
+		err = enter_wait(link);
 	if (err)
 		return err;
 	fetched = qkd_link_fetch(link, id);

@@ -45,8 +45,8 @@ static int refuse(struct nlattr **attrs, unsigned int attr, struct netlink_ext_a
 }
 
 /* -EINVAL, with the reason in @extack; @attrs are the request's, NULL without one. */
-int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **attrs,
-			  struct netlink_ext_ack *extack)
+int qkd_link_params_check(const struct qkd_link_params *params, struct user_namespace *user_ns,
+			  struct nlattr **attrs, struct netlink_ext_ack *extack)
 {
 	struct qkd_link_settings settings;
 
@@ -76,8 +76,8 @@ int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **
 	}
 	qkd_settings_init(&settings, params);
 	qkd_settings_apply(&settings, attrs);
-	return qkd_settings_check(&settings, params->capacity ?: QKD_CAPACITY_DEFAULT, attrs,
-				  extack);
+	return qkd_settings_check(&settings, params->capacity ?: QKD_CAPACITY_DEFAULT, user_ns,
+				  attrs, extack);
 }
 
 struct qkd_link *qkd_link_get(struct qkd_link *link)
@@ -92,6 +92,8 @@ void qkd_link_put(struct qkd_link *link)
 		return;
 	qkd_audit_destroy(link);
 	qkd_store_destroy(&link->store);
+	qkd_quota_destroy(&link->quota);
+	put_user_ns(link->user_ns);
 	qkd_net_put(link->net);
 	kfree(link);
 }
@@ -124,14 +126,19 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 	INIT_LIST_HEAD(&link->provider_node);
 	if (qkd_store_init(&link->store, link->capacity))
 		goto err_link;
-	if (qkd_audit_init(link))
-		goto err_store;
 	qkd_settings_init(&settings, params);
 	qkd_settings_apply(&settings, attrs);
+	if (settings.quota_rate && qkd_quota_prepare(&link->quota))
+		goto err_store;
+	if (qkd_audit_init(link))
+		goto err_quota;
+	link->user_ns = get_user_ns(qn->net->user_ns);
 	qkd_flow_init(link, &settings);
 	link->net = qkd_net_get(qn);
 	return link;
 
+err_quota:
+	qkd_quota_destroy(&link->quota);
 err_store:
 	qkd_store_destroy(&link->store);
 err_link:
@@ -305,7 +312,9 @@ static int set_locked(struct qkd_link *link, struct nlattr **attrs, struct netli
 	int err;
 
 	qkd_settings_apply(&settings, attrs);
-	err = qkd_settings_check(&settings, link->capacity, attrs, extack);
+	err = qkd_settings_check(&settings, link->capacity, link->user_ns, attrs, extack);
+	if (!err && settings.quota_rate)
+		err = qkd_quota_prepare(&link->quota);
 	if (!err && attrs[QKD_A_LINK_CONFIG])
 		err = configure(link, attrs[QKD_A_LINK_CONFIG], extack);
 	if (!err)
@@ -334,6 +343,7 @@ static void end_link(struct qkd_link *link)
 	qkd_flow_end(link);
 	close_link(link);
 	cancel_delayed_work_sync(&link->reap_work);
+	cancel_delayed_work_sync(&link->wake_work);
 	qkd_link_last_levels(link, &last);
 	qkd_audit_end(link);
 	qkd_event_end(link, &last);
@@ -420,7 +430,7 @@ int qkd_link_add(struct net *net, struct qkd_provider *provider,
 {
 	int err;
 
-	err = qkd_link_params_check(params, NULL, NULL);
+	err = qkd_link_params_check(params, net->user_ns, NULL, NULL);
 	if (err)
 		return err;
 	err = qkd_provider_pin_registered(provider);

@@ -300,7 +300,7 @@ int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
 	};
 	if (attrs[QKD_A_LINK_CAPACITY])
 		params.capacity = nla_get_u32(attrs[QKD_A_LINK_CAPACITY]);
-	err = qkd_link_params_check(&params, attrs, info->extack);
+	err = qkd_link_params_check(&params, genl_info_net(info)->user_ns, attrs, info->extack);
 	if (!err)
 		err = check_capacity(skb, info, params.capacity);
 	if (err)

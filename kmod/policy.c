@@ -25,6 +25,14 @@ static struct netlink_range_validation lease_range = {
 	.max = QKD_LEASE_MAX,
 };
 
+static struct netlink_range_validation quota_rate_range = {
+	.max = QKD_QUOTA_RATE_MAX,
+};
+
+static struct netlink_range_validation quota_burst_range = {
+	.max = QKD_QUOTA_BURST_MAX,
+};
+
 static const struct nla_policy provider_policy[QKD_A_PROVIDER_NAME + 1] = {
 	[QKD_A_PROVIDER_NAME] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
 };
@@ -46,6 +54,10 @@ static const struct nla_policy link_new_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_QBER_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &qber_range),
 	[QKD_A_LINK_LEASE] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
 	[QKD_A_LINK_DEGRADE_AFTER] = { .type = NLA_U32 },
+	[QKD_A_LINK_QUOTA_RATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &quota_rate_range),
+	[QKD_A_LINK_QUOTA_BURST] = NLA_POLICY_FULL_RANGE(NLA_U32, &quota_burst_range),
+	[QKD_A_LINK_RESERVE] = { .type = NLA_U32 },
+	[QKD_A_LINK_PRIORITY_GID] = { .type = NLA_U32 },
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 
@@ -57,6 +69,10 @@ static const struct nla_policy link_set_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_QBER_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &qber_range),
 	[QKD_A_LINK_LEASE] = NLA_POLICY_FULL_RANGE(NLA_U32, &lease_range),
 	[QKD_A_LINK_DEGRADE_AFTER] = { .type = NLA_U32 },
+	[QKD_A_LINK_QUOTA_RATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &quota_rate_range),
+	[QKD_A_LINK_QUOTA_BURST] = NLA_POLICY_FULL_RANGE(NLA_U32, &quota_burst_range),
+	[QKD_A_LINK_RESERVE] = { .type = NLA_U32 },
+	[QKD_A_LINK_PRIORITY_GID] = { .type = NLA_U32 },
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 

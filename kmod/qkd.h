@@ -19,6 +19,7 @@
 #include <linux/siphash.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
@@ -209,9 +210,39 @@ struct qkd_link_settings {
 	u32 qber_max; /* parts per million */
 	u32 lease_s;
 	u32 degrade_after;
+	u32 quota_rate;
+	u32 quota_burst;
+	u32 reserve;
+	u32 priority_gid;
 };
 
 #define QKD_ALARM_FAILURES 8 /* binder failures in a short time that raise an alarm */
+
+/* How many tokens a second a bucket gets, and how many it holds: quota.c has the units. */
+struct qkd_rate {
+	u32 per_second;
+	u64 full;
+	u64 fill_time; /* ns */
+};
+
+struct qkd_bucket {
+	u64 level;
+	u64 seen; /* boot-time clock, ns */
+};
+
+#define QKD_USERS_BITS 8
+#define QKD_USERS_MAX  (1 << QKD_USERS_BITS)
+
+/* What each user may take of a link. */
+struct qkd_quota {
+	bool on;
+	struct qkd_rate rate;
+	struct qkd_user *users; /* QKD_USERS_MAX of them, or NULL before there was a quota */
+	u32 count;
+	struct list_head by_use; /* who has not asked for longest first */
+	struct hlist_head chains[QKD_USERS_MAX];
+	struct qkd_bucket rest; /* shared by all for whom there is no room */
+};
 
 /* What is known of a link's use. Times are of the boot-time clock, ns, 0 for never. */
 struct qkd_health {
@@ -227,7 +258,7 @@ struct qkd_health {
  * provider's or the namespace's end) closes it, which wipes its keys; a file that still refers to
  * it finds it dead.
  *
- * Const after allocation: the fields above @lock. @lock covers the fields from @store to @reap_at;
+ * Const after allocation: the fields above @lock. @lock covers the fields from @store to @wake_at;
  * @settings is written under @ops_lock too, so whoever holds either may read it.
  * qkd_registry covers @net_node, @provider_node and @published. @closed is written under both
  * @ops_lock and @fetch_sem.
@@ -246,6 +277,7 @@ struct qkd_link {
 	u32 key_len;
 	u32 capacity;
 	bool guest; /* the namespace is not the machine's own */
+	struct user_namespace *user_ns; /* its namespace's: who may do what */
 	void *priv; /* the provider's */
 
 	spinlock_t lock; /* taken in hard interrupts too */
@@ -256,6 +288,10 @@ struct qkd_link {
 	bool dead;
 	bool is_noisy; /* the alarm has been raised and is not due again */
 	struct qkd_link_report report; /* the provider's */
+	struct qkd_quota quota;
+	struct qkd_rate lookup_rate;
+	struct qkd_bucket lookups; /* of IDs never seen */
+	kgid_t priority_gid;
 	struct qkd_health health;
 	u32 state;
 	unsigned long events; /* bit per enum qkd_event_type, yet to be sent */
@@ -266,11 +302,13 @@ struct qkd_link {
 	u32 level_left[QKD_LEVELS]; /* keys there were when each was reached last */
 	unsigned int waiters;
 	u64 reap_at; /* boot-time clock, ns, that @reap_work is armed for; 0 for none */
+	u64 wake_at; /* the same for @wake_work */
 
 	wait_queue_head_t outbound_wq;
 	wait_queue_head_t inbound_wq;
 	struct delayed_work event_work;
 	struct delayed_work reap_work;
+	struct delayed_work wake_work;
 
 	struct mutex ops_lock; /* one callback at a time, but fetch */
 	struct rw_semaphore fetch_sem;
@@ -315,8 +353,8 @@ struct qkd_link *qkd_net_get_only_link(struct qkd_net *qn);
 struct qkd_link *qkd_net_get_next_link(struct qkd_net *qn, u64 serial, u32 *generation);
 
 /* link.c */
-int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **attrs,
-			  struct netlink_ext_ack *extack);
+int qkd_link_params_check(const struct qkd_link_params *params, struct user_namespace *user_ns,
+			  struct nlattr **attrs, struct netlink_ext_ack *extack);
 int qkd_link_create(struct qkd_net *qn, struct qkd_provider *provider,
 		    const struct qkd_link_params *params, struct nlattr **attrs, void *priv,
 		    struct netlink_ext_ack *extack);
@@ -334,7 +372,8 @@ void qkd_settings_init(struct qkd_link_settings *settings, const struct qkd_link
 void qkd_settings_apply(struct qkd_link_settings *settings, struct nlattr **attrs);
 bool qkd_settings_named(struct nlattr **attrs);
 int qkd_settings_check(const struct qkd_link_settings *settings, u32 capacity,
-		       struct nlattr **attrs, struct netlink_ext_ack *extack);
+		       struct user_namespace *user_ns, struct nlattr **attrs,
+		       struct netlink_ext_ack *extack);
 int qkd_settings_put(const struct qkd_link_settings *settings, struct sk_buff *skb);
 
 /* flow.c */
@@ -342,6 +381,7 @@ void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settin
 void qkd_flow_end(struct qkd_link *link);
 void qkd_flow_shut(bool shut);
 int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec);
+__poll_t qkd_link_poll(struct qkd_link *link);
 int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, long timeout,
 		     struct qkd_record *rec);
 int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *id);
@@ -361,6 +401,17 @@ void qkd_event_raise(struct qkd_link *link, enum qkd_event_type type);
 void qkd_event_state(struct qkd_link *link, u32 state);
 void qkd_event_level(struct qkd_link *link);
 void qkd_event_qber(struct qkd_link *link);
+
+/* quota.c */
+void qkd_rate_set(struct qkd_rate *rate, u32 per_second, u32 burst);
+void qkd_bucket_fill_up(struct qkd_bucket *bucket, const struct qkd_rate *rate, u64 now);
+u64 qkd_bucket_wait(struct qkd_bucket *bucket, const struct qkd_rate *rate, u64 now);
+void qkd_bucket_take(struct qkd_bucket *bucket);
+int qkd_quota_prepare(struct qkd_quota *quota);
+void qkd_quota_init(struct qkd_quota *quota);
+void qkd_quota_destroy(struct qkd_quota *quota);
+void qkd_quota_set(struct qkd_quota *quota, u32 per_second, u32 burst);
+struct qkd_bucket *qkd_quota_bucket(struct qkd_quota *quota, kuid_t uid, u64 now);
 
 /* health.c */
 void qkd_health_settle(struct qkd_link *link);

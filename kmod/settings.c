@@ -20,6 +20,10 @@ static const struct {
 	NUMBER(QBER_MAX, qber_max),
 	NUMBER(LEASE, lease_s),
 	NUMBER(DEGRADE_AFTER, degrade_after),
+	NUMBER(QUOTA_RATE, quota_rate),
+	NUMBER(QUOTA_BURST, quota_burst),
+	NUMBER(RESERVE, reserve),
+	NUMBER(PRIORITY_GID, priority_gid),
 };
 
 static u32 *number_of(struct qkd_link_settings *settings, int i)
@@ -36,6 +40,7 @@ void qkd_settings_init(struct qkd_link_settings *settings, const struct qkd_link
 		.qber_max = params->qber_max ?: QKD_QBER_MAX_DEFAULT,
 		.lease_s = QKD_LEASE_DEFAULT,
 		.degrade_after = QKD_DEGRADE_AFTER_DEFAULT,
+		.priority_gid = QKD_GID_NONE,
 	};
 }
 
@@ -69,9 +74,13 @@ static int refuse(struct nlattr **attrs, unsigned int attr, struct netlink_ext_a
 	return -EINVAL;
 }
 
-/* -EINVAL, with the reason in @extack; @attrs are the request's, NULL without one. */
+/*
+ * -EINVAL, with the reason in @extack; @attrs are the request's, NULL without one. Groups are those of
+ * @user_ns.
+ */
 int qkd_settings_check(const struct qkd_link_settings *settings, u32 capacity,
-		       struct nlattr **attrs, struct netlink_ext_ack *extack)
+		       struct user_namespace *user_ns, struct nlattr **attrs,
+		       struct netlink_ext_ack *extack)
 {
 	if (settings->ttl_s > QKD_TTL_MAX) {
 		NL_SET_ERR_MSG(extack, "ttl out of range");
@@ -84,6 +93,15 @@ int qkd_settings_check(const struct qkd_link_settings *settings, u32 capacity,
 	if (settings->qber_max > QKD_PPM) {
 		NL_SET_ERR_MSG(extack, "qber-max out of range");
 		return refuse(attrs, QKD_A_LINK_QBER_MAX, extack);
+	}
+	if (settings->reserve > capacity) {
+		NL_SET_ERR_MSG(extack, "the reserve is above the capacity");
+		return refuse(attrs, QKD_A_LINK_RESERVE, extack);
+	}
+	if (settings->priority_gid != QKD_GID_NONE &&
+	    !gid_valid(make_kgid(user_ns, settings->priority_gid))) {
+		NL_SET_ERR_MSG(extack, "no such group in the namespace's user namespace");
+		return refuse(attrs, QKD_A_LINK_PRIORITY_GID, extack);
 	}
 	return 0;
 }

@@ -106,7 +106,8 @@ static void reap_key(struct qkd_store *store, struct qkd_key *key, struct list_h
 }
 
 /* A reservation ends, and the key with it if it was withdrawn or grew too old meanwhile. */
-static void put_back(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+static void put_back(struct qkd_store *store, struct qkd_key *key, enum qkd_audit_outcome outcome,
+		     struct list_head *gone)
 {
 	if (is_withdrawn(store, key)) {
 		withdraw(store, key);
@@ -115,7 +116,7 @@ static void put_back(struct qkd_store *store, struct qkd_key *key, struct list_h
 	}
 	end_hold(store, key);
 	key->state = QKD_KEY_FRESH;
-	note(store, key, QKD_AUDIT_RELEASED);
+	note(store, key, outcome);
 	if (is_overdue(store, key, ktime_get_coarse_boottime_ns()))
 		reap_key(store, key, gone);
 }
@@ -129,7 +130,7 @@ static bool has_lapsed(const struct qkd_store *store, const struct qkd_key *key,
 static void lapse(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
 {
 	store->stats[QKD_A_STATS_LAPSED]++;
-	put_back(store, key, gone);
+	put_back(store, key, QKD_AUDIT_LAPSED, gone);
 }
 
 /*
@@ -389,7 +390,7 @@ static void give_back(struct qkd_store *store, struct qkd_key *key, struct list_
 {
 	bool withdrawn = is_withdrawn(store, key);
 
-	put_back(store, key, gone);
+	put_back(store, key, QKD_AUDIT_RELEASED, gone);
 	if (!withdrawn)
 		store->stats[QKD_A_STATS_RELEASED]++;
 }

@@ -134,6 +134,10 @@ struct qkd_link_info {
 	uint32_t rate; /* secret bits per second, or QKD_UNKNOWN */
 	uint32_t lease_s;
 	uint32_t degrade_after;
+	uint32_t quota_rate;
+	uint32_t quota_burst;
+	uint32_t reserve;
+	uint32_t priority_gid; /* or QKD_GID_NONE */
 	struct qkd_sim_settings sim; /* nothing is given if it is not simulated */
 	struct qkd_link_stats stats;
 };
@@ -150,6 +154,10 @@ struct qkd_link_request {
 	const uint32_t *qber_max;
 	const uint32_t *lease_s;
 	const uint32_t *degrade_after;
+	const uint32_t *quota_rate;
+	const uint32_t *quota_burst;
+	const uint32_t *reserve;
+	const uint32_t *priority_gid;
 	int sim_seed_fd; /* memfd with the seed; -1: none */
 	const uint32_t *sim_rate;
 	const struct qkd_sim_settings *sim; /* more of them; NULL: none */
@@ -163,6 +171,10 @@ struct qkd_link_change {
 	const uint32_t *qber_max;
 	const uint32_t *lease_s;
 	const uint32_t *degrade_after;
+	const uint32_t *quota_rate;
+	const uint32_t *quota_burst;
+	const uint32_t *reserve;
+	const uint32_t *priority_gid;
 	struct qkd_sim_settings sim;
 };
 

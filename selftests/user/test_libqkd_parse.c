@@ -108,6 +108,10 @@ static struct nl_msg *link_message(const struct change *change, const char *prov
 	put_u32(msg, change, QKD_A_LINK_RATE, 64000);
 	put_u32(msg, change, QKD_A_LINK_LEASE, 30);
 	put_u32(msg, change, QKD_A_LINK_DEGRADE_AFTER, 4);
+	put_u32(msg, change, QKD_A_LINK_QUOTA_RATE, 11);
+	put_u32(msg, change, QKD_A_LINK_QUOTA_BURST, 12);
+	put_u32(msg, change, QKD_A_LINK_RESERVE, 13);
+	put_u32(msg, change, QKD_A_LINK_PRIORITY_GID, 14);
 	return msg;
 }
 
@@ -143,6 +147,10 @@ static void link_is_read_whole(void **state)
 	assert_int_equal(info.sim.value[QKD_A_SIM_RATE], 65536);
 	assert_int_equal(info.lease_s, 30);
 	assert_int_equal(info.degrade_after, 4);
+	assert_int_equal(info.quota_rate, 11);
+	assert_int_equal(info.quota_burst, 12);
+	assert_int_equal(info.reserve, 13);
+	assert_int_equal(info.priority_gid, 14);
 	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++)
 		assert_true(info.stats.value[i] == 0x100000000ULL + (uint64_t)i);
 }
@@ -159,11 +167,18 @@ static void link_with_an_attribute_missing_is_refused(void **state)
 
 static void link_of_an_older_kernel_is_read(void **state)
 {
-	const struct change change = { .type = QKD_A_LINK_LEASE, .how = MISSING };
+	static const int late[] = {
+		QKD_A_LINK_LEASE,	QKD_A_LINK_DEGRADE_AFTER, QKD_A_LINK_QUOTA_RATE,
+		QKD_A_LINK_QUOTA_BURST, QKD_A_LINK_RESERVE,	  QKD_A_LINK_PRIORITY_GID,
+	};
 	struct qkd_link_info info;
 
-	assert_int_equal(parse_link(&change, &info), 0);
-	assert_int_equal(info.lease_s, 0);
+	for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
+		const struct change change = { .type = late[i], .how = MISSING };
+
+		assert_int_equal(parse_link(&change, &info), 0);
+	}
+	assert_int_equal(info.priority_gid, QKD_GID_NONE);
 }
 
 static void link_with_a_wrong_length_is_refused(void **state)
@@ -189,6 +204,10 @@ static void link_with_a_wrong_length_is_refused(void **state)
 		{ QKD_A_LINK_RATE, OTHER_LENGTH, 8 },
 		{ QKD_A_LINK_LEASE, OTHER_LENGTH, 8 },
 		{ QKD_A_LINK_DEGRADE_AFTER, OTHER_LENGTH, 2 },
+		{ QKD_A_LINK_QUOTA_RATE, OTHER_LENGTH, 8 },
+		{ QKD_A_LINK_QUOTA_BURST, OTHER_LENGTH, 8 },
+		{ QKD_A_LINK_RESERVE, OTHER_LENGTH, 8 },
+		{ QKD_A_LINK_PRIORITY_GID, OTHER_LENGTH, 8 },
 	};
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {

@@ -142,7 +142,7 @@ static void no_deadline_is_no_waiting(void **state)
 
 static void unknown_and_reserved_keys_may_yet_come(void **state)
 {
-	static const int errors[] = { ENOKEY, EBUSY };
+	static const int errors[] = { ENOKEY, EBUSY, EDQUOT };
 
 	source.deadline_ms = now_ms() + 3600 * 1000;
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {

@@ -47,6 +47,10 @@ static struct nla_policy link_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_RATE] = EXACT(NLA_U32, 4),
 	[QKD_A_LINK_LEASE] = EXACT(NLA_U32, 4),
 	[QKD_A_LINK_DEGRADE_AFTER] = EXACT(NLA_U32, 4),
+	[QKD_A_LINK_QUOTA_RATE] = EXACT(NLA_U32, 4),
+	[QKD_A_LINK_QUOTA_BURST] = EXACT(NLA_U32, 4),
+	[QKD_A_LINK_RESERVE] = EXACT(NLA_U32, 4),
+	[QKD_A_LINK_PRIORITY_GID] = EXACT(NLA_U32, 4),
 };
 
 /* Settings that came later than the rest: a kernel that does not know one does not send it. */
@@ -56,6 +60,10 @@ static const struct {
 } late_settings[] = {
 	{ QKD_A_LINK_LEASE, offsetof(struct qkd_link_info, lease_s) },
 	{ QKD_A_LINK_DEGRADE_AFTER, offsetof(struct qkd_link_info, degrade_after) },
+	{ QKD_A_LINK_QUOTA_RATE, offsetof(struct qkd_link_info, quota_rate) },
+	{ QKD_A_LINK_QUOTA_BURST, offsetof(struct qkd_link_info, quota_burst) },
+	{ QKD_A_LINK_RESERVE, offsetof(struct qkd_link_info, reserve) },
+	{ QKD_A_LINK_PRIORITY_GID, offsetof(struct qkd_link_info, priority_gid) },
 };
 
 static struct nla_policy event_policy[QKD_A_EVENT_MAX + 1] = {
@@ -195,6 +203,7 @@ int qkd_parse_link(struct nlmsghdr *hdr, struct qkd_link_info *info)
 	info->qber_max = nla_get_u32(attrs[QKD_A_LINK_QBER_MAX]);
 	info->qber = measured(attrs[QKD_A_LINK_QBER]);
 	info->rate = measured(attrs[QKD_A_LINK_RATE]);
+	info->priority_gid = QKD_GID_NONE;
 	parse_late_settings(attrs, info);
 	ret = parse_stats(attrs[QKD_A_LINK_STATS], &info->stats);
 	if (!ret && attrs[QKD_A_LINK_CONFIG])

@@ -161,6 +161,14 @@ static const struct {
 	  offsetof(struct qkd_link_change, lease_s) },
 	{ QKD_A_LINK_DEGRADE_AFTER, offsetof(struct qkd_link_request, degrade_after),
 	  offsetof(struct qkd_link_change, degrade_after) },
+	{ QKD_A_LINK_QUOTA_RATE, offsetof(struct qkd_link_request, quota_rate),
+	  offsetof(struct qkd_link_change, quota_rate) },
+	{ QKD_A_LINK_QUOTA_BURST, offsetof(struct qkd_link_request, quota_burst),
+	  offsetof(struct qkd_link_change, quota_burst) },
+	{ QKD_A_LINK_RESERVE, offsetof(struct qkd_link_request, reserve),
+	  offsetof(struct qkd_link_change, reserve) },
+	{ QKD_A_LINK_PRIORITY_GID, offsetof(struct qkd_link_request, priority_gid),
+	  offsetof(struct qkd_link_change, priority_gid) },
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))

@@ -181,6 +181,14 @@ static const struct setting {
 	  offsetof(struct qkd_link_change, lease_s) },
 	{ "degrade-after", 0, UINT32_MAX, offsetof(struct qkd_link_request, degrade_after),
 	  offsetof(struct qkd_link_change, degrade_after) },
+	{ "quota-rate", 0, QKD_QUOTA_RATE_MAX, offsetof(struct qkd_link_request, quota_rate),
+	  offsetof(struct qkd_link_change, quota_rate) },
+	{ "quota-burst", 0, QKD_QUOTA_BURST_MAX, offsetof(struct qkd_link_request, quota_burst),
+	  offsetof(struct qkd_link_change, quota_burst) },
+	{ "reserve", 0, QKD_CAPACITY_MAX, offsetof(struct qkd_link_request, reserve),
+	  offsetof(struct qkd_link_change, reserve) },
+	{ "priority-gid", 0, UINT32_MAX, offsetof(struct qkd_link_request, priority_gid),
+	  offsetof(struct qkd_link_change, priority_gid) },
 };
 
 static void setting_words(struct word *words)

@@ -39,7 +39,7 @@ int args_link(int argc, char **argv, const char **name, char *problem);
 int args_link_name(const char *name, char *problem);
 int args_none(int argc, char **argv, char *problem);
 
-#define LINK_SETTINGS 5 /* those that link add and link set share */
+#define LINK_SETTINGS 9 /* those that link add and link set share */
 
 /**
  * struct link_add_args - link add, understood

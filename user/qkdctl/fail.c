@@ -46,6 +46,8 @@ static const struct reason {
 	{ TRY_KEY, EAGAIN,
 	  "no outbound key is left: wait for the provider ('qkdctl stats' shows levels, 'qkdctl "
 	  "monitor' says when there are more)" },
+	{ TRY_KEY, EDQUOT,
+	  "this user has had as many keys as the link's quota allows: wait a little" },
 	{ TRY_KEY, EBUSY, "too many callers wait for a key of this link: try again" },
 	{ TRY_KEY, ENODEV, "the link was deleted" },
 	{ TRY_KEY_ID, ENOKEY,
@@ -54,7 +56,8 @@ static const struct reason {
 	{ TRY_KEY_ID, EKEYREVOKED, "this key was used or purged already: a key is used once" },
 	{ TRY_KEY_ID, EKEYEXPIRED, "this key grew older than the link's ttl" },
 	{ TRY_KEY_ID, EBUSY,
-	  "this key is reserved by another program, or too many wait: try again" },
+	  "this key is reserved by another program, too many wait, or too many unknown IDs were "
+	  "asked for: try again" },
 	{ TRY_KEY_ID, ENODEV, "the link was deleted" },
 };
 

@@ -22,7 +22,8 @@ static const struct command {
 	{ "link", "add", cmd_link_add,
 	  "NAME provider PROVIDER local SAE remote SAE role a|b seed-file FILE\n"
 	  "        [rate BPS] [capacity N] [ttl S] [low N] [qber-max PPM] [lease S]\n"
-	  "        [degrade-after N]",
+	  "        [degrade-after N] [quota-rate N] [quota-burst N]\n"
+	  "        [reserve N] [priority-gid GID]",
 	  "add a link",
 	  "NAME       1 to 31 of A-Z a-z 0-9 . _ -\n"
 	  "provider   sim, or another of 'qkdctl provider list'\n"
@@ -37,14 +38,21 @@ static const struct command {
 	  "qber-max   report when the QBER is above, in parts per million\n"
 	  "lease      seconds a program may hold a reserved key\n"
 	  "degrade-after\n"
-	  "           wrong binders in a row that make it degraded, 0 never\n" },
+	  "           wrong binders in a row that make it degraded, 0 never\n"
+	  "quota-rate outbound keys a second for each user, 0 for no quota\n"
+	  "quota-burst\n"
+	  "           how many of them at a time, 0 for those of a second\n"
+	  "reserve    the last outbound keys, for who has priority: CAP_NET_ADMIN or the group\n"
+	  "priority-gid\n"
+	  "           this group's number, 4294967295 for none\n" },
 	{ "link", "list", cmd_link_list, "", "list the links of this network namespace",
 	  "Name, provider, state, both SAE IDs, role, settings and levels of each.\n" },
 	{ "link", "show", cmd_link_show, "LINK", "show one link",
 	  "The same as 'link list' for one link.\n" },
 	{ "link", "set", cmd_link_set,
 	  "LINK [ttl S] [low N] [qber-max PPM] [lease S]\n"
-	  "        [degrade-after N]",
+	  "        [degrade-after N] [quota-rate N] [quota-burst N]\n"
+	  "        [reserve N] [priority-gid GID]",
 	  "change a link's settings",
 	  "What is not named stays.\n"
 	  "ttl        seconds a key may wait, those that wait already too; 0 for ever\n"
@@ -52,7 +60,13 @@ static const struct command {
 	  "qber-max   report when the QBER is above, in parts per million\n"
 	  "lease      seconds a program may hold a reserved key, those held already too\n"
 	  "degrade-after\n"
-	  "           wrong binders in a row that make it degraded, 0 never\n" },
+	  "           wrong binders in a row that make it degraded, 0 never\n"
+	  "quota-rate outbound keys a second for each user, 0 for no quota\n"
+	  "quota-burst\n"
+	  "           how many of them at a time, 0 for those of a second\n"
+	  "reserve    the last outbound keys, for who has priority: CAP_NET_ADMIN or the group\n"
+	  "priority-gid\n"
+	  "           this group's number, 4294967295 for none\n" },
 	{ "link", "delete", cmd_link_delete, "LINK", "delete a link and wipe its keys",
 	  "Programs that use it get an error at once.\n" },
 	{ "link", "purge", cmd_link_purge, "LINK", "wipe the keys a link holds now",

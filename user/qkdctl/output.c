@@ -23,6 +23,8 @@ static const char *const stats_names[QKD_A_STATS_MAX + 1] = {
 	[QKD_A_STATS_SESSIONS_DROPPED] = "sessions_dropped",
 	[QKD_A_STATS_LAPSED] = "lapsed",
 	[QKD_A_STATS_MISMATCHED] = "mismatched",
+	[QKD_A_STATS_OVER_QUOTA] = "over_quota",
+	[QKD_A_STATS_LIMITED] = "limited",
 };
 
 static const char *const event_names[] = {
@@ -188,6 +190,11 @@ struct json_object *output_link_json(const struct qkd_link_info *info)
 	add_number(doc, "low", info->low);
 	add_number(doc, "lease", info->lease_s);
 	add_number(doc, "degrade_after", info->degrade_after);
+	add_number(doc, "quota_rate", info->quota_rate);
+	add_number(doc, "quota_burst", info->quota_burst);
+	add_number(doc, "reserve", info->reserve);
+	if (info->priority_gid != QKD_GID_NONE)
+		add_number(doc, "priority_gid", info->priority_gid);
 	add_number(doc, "qber_max", info->qber_max);
 	if (info->qber != QKD_UNKNOWN)
 		add_number(doc, "qber", info->qber);
@@ -217,7 +224,11 @@ void output_link(const struct qkd_link_info *info)
 		printf(" rate %" PRIu32, info->rate);
 	if (info->sim.given)
 		print_sim(&info->sim);
-	printf("\n    degrade-after %" PRIu32, info->degrade_after);
+	printf("\n    degrade-after %" PRIu32 " quota-rate %" PRIu32 " quota-burst %" PRIu32
+	       " reserve %" PRIu32,
+	       info->degrade_after, info->quota_rate, info->quota_burst, info->reserve);
+	if (info->priority_gid != QKD_GID_NONE)
+		printf(" priority-gid %" PRIu32, info->priority_gid);
 	printf("\n    outbound %" PRIu64 " inbound %" PRIu64 " reserved %" PRIu64 "\n",
 	       level[QKD_A_STATS_OUTBOUND_FRESH], level[QKD_A_STATS_INBOUND_FRESH],
 	       level[QKD_A_STATS_INBOUND_RESERVED]);

@@ -289,6 +289,8 @@ const char *endpoint_key_problem(const struct endpoint *endpoint)
 		return "the key that the peer named is too old";
 	case EBUSY:
 		return "the key that the peer named is reserved by another handshake";
+	case EDQUOT:
+		return "this user has had as many keys as the link's quota allows";
 	default:
 		return endpoint->keys ? strerror(error) : link_problem(error);
 	}

@@ -76,6 +76,8 @@ static const char *key_problem(int error)
 		return "the peer named a key that is too old";
 	case EBUSY:
 		return "the key is in use by another connection, or too many wait for keys";
+	case EDQUOT:
+		return "this user has had as many keys as the link's quota allows";
 	case ENODEV:
 		return "the link has gone";
 	case EACCES:

@@ -25,6 +25,7 @@ static int refused(struct qkdtls_qkd *qkd, int ret)
 	case -ETIMEDOUT:
 	case -ENOKEY: /* the two ends need not get a key at the same moment */
 	case -EBUSY: /* reserved by a handshake that may yet give it back */
+	case -EDQUOT: /* poll() says when there may be more */
 	case -EINTR:
 		return may_wait(qkd) ? QKDTLS_PSK_PENDING : QKDTLS_PSK_NONE;
 	case -EKEYREVOKED:

@@ -26,7 +26,7 @@
  *
  * read() on a file returns whole struct qkd_record of outbound keys, spent by being read; a buffer
  * too short for one answers EMSGSIZE and takes nothing. read() waits unless O_NONBLOCK is set.
- * poll() says EPOLLIN while an outbound key is there, EPOLLERR on a file for which no link can be
+ * poll() says EPOLLIN while an outbound key is there that the caller could take, EPOLLERR on a file for which no link can be
  * chosen. A key whose copy to the caller's memory fails (EFAULT) is spent if it was outbound, since
  * part of it may have been seen, and put back if it was inbound.
  *
@@ -122,6 +122,14 @@ struct qkd_info {
 	char remote_sae[QKD_SAE_ID_LEN_MAX + 1];
 };
 
+/*
+ * Who may take outbound keys, and how fast, are settings of the link (QKD_A_LINK_QUOTA_RATE, _QUOTA_BURST,
+ * _RESERVE, _PRIORITY_GID). They look at who calls, not at who opened the file: at his real user ID, his
+ * groups, and whether he has CAP_NET_ADMIN in the user namespace of the link's network namespace. To who
+ * has no priority the last _RESERVE keys are not there: EAGAIN, or waiting, and no EPOLLIN. To who is over
+ * his quota poll() says nothing until he may take one again, and wakes him then.
+ */
+
 /**
  * struct qkd_key_get - QKD_IOC_GET_KEY and QKD_IOC_GET_KEY_BY_ID
  * @size: sizeof(struct qkd_key_get)
@@ -135,11 +143,14 @@ struct qkd_info {
  * QKD_IOC_GET_KEY:
  *   EAGAIN	no key now and no waiting asked for
  *   ETIMEDOUT	none came in time
+ *   EDQUOT	the caller's user has had as many as the link's quota allows him; at once, whatever the
+ *		timeout, and from read() too
  * QKD_IOC_GET_KEY_BY_ID:
  *   ENOKEY	no inbound key has this ID (nor came in time, where waiting was asked for)
  *   EKEYREVOKED	it was spent (or withdrawn) already
  *   EKEYEXPIRED	it was here and grew older than the link's ttl
- *   EBUSY	it is reserved by a file now
+ *   EBUSY	it is reserved by a file now; or too many IDs that no key has were asked for of late, and
+ *		it is not here
  * Both:
  *   EBUSY	too many waiters on this link
  */

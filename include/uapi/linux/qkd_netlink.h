@@ -25,7 +25,8 @@
  *   request:		QKD_A_LINK_NAME, _PROVIDER, _LOCAL_SAE, _REMOTE_SAE, _ROLE; optional _CAPACITY
  *			(default QKD_CAPACITY_DEFAULT), _TTL (0), _LOW (0), _QBER_MAX
  *			(QKD_QBER_MAX_DEFAULT), _LEASE (QKD_LEASE_DEFAULT), _DEGRADE_AFTER
- *			(QKD_DEGRADE_AFTER_DEFAULT), _CONFIG (provider's own nest)
+ *			(QKD_DEGRADE_AFTER_DEFAULT), _QUOTA_RATE (0), _QUOTA_BURST (0), _RESERVE (0),
+ *			_PRIORITY_GID (QKD_GID_NONE), _CONFIG (provider's own nest)
  *   errors:		EEXIST, the name is taken; ENODEV, no such provider; EINVAL, with text;
  *			EPERM, its keys are not simulated, or its rate is above QKD_SIM_RATE_DEFAULT or its
  *			capacity above QKD_CAPACITY_USER_MAX, and the caller is not the machine's
@@ -39,7 +40,8 @@
  *   provider goes on delivering new ones.
  *
  * QKD_CMD_LINK_SET (do, CAP_NET_ADMIN): QKD_A_LINK_NAME and what is to change of _TTL, _LOW, _QBER_MAX,
- *   _LEASE, _DEGRADE_AFTER and _CONFIG. All of it changes or nothing; what is not named stays. A ttl holds for the keys that wait
+ *   _LEASE, _DEGRADE_AFTER, _QUOTA_RATE, _QUOTA_BURST, _RESERVE, _PRIORITY_GID and _CONFIG. All of it
+ *   changes or nothing; what is not named stays. A ttl holds for the keys that wait
  *   already, a lease for those that are reserved.
  *   errors:		ENODEV, no such link; EINVAL, with text, also if nothing is named; EOPNOTSUPP, the
  *			provider's settings cannot change; EPERM as for QKD_CMD_LINK_NEW, and for
@@ -82,6 +84,9 @@
 #define QKD_LEASE_DEFAULT	60	/* seconds */
 #define QKD_LEASE_MAX		3600
 #define QKD_DEGRADE_AFTER_DEFAULT 3	/* binder failures in a row */
+#define QKD_QUOTA_RATE_MAX	1048576	/* keys per second */
+#define QKD_QUOTA_BURST_MAX	1048576	/* keys */
+#define QKD_GID_NONE		0xffffffff	/* no group */
 #define QKD_SIM_SEED_LEN_MIN	32	/* bytes */
 #define QKD_SIM_SEED_LEN_MAX	64
 #define QKD_SIM_RATE_MIN	256		/* bits per second */
@@ -136,6 +141,10 @@ enum qkd_a_link {
 	QKD_A_LINK_RATE,	/* u32, secret bits per second, as it measured; absent if it did not */
 	QKD_A_LINK_LEASE,	/* u32, seconds a reservation may last, 1..QKD_LEASE_MAX */
 	QKD_A_LINK_DEGRADE_AFTER, /* u32, binder failures in a row that degrade it, 0 never */
+	QKD_A_LINK_QUOTA_RATE,	/* u32, outbound keys per second for each user ID, 0 no quota */
+	QKD_A_LINK_QUOTA_BURST,	/* u32, how many of them at a time, 0 those of a second */
+	QKD_A_LINK_RESERVE,	/* u32, the last outbound keys, for holders of priority, to capacity */
+	QKD_A_LINK_PRIORITY_GID, /* u32, whose members have priority, beside CAP_NET_ADMIN, or QKD_GID_NONE */
 	__QKD_A_LINK_MAX,
 };
 #define QKD_A_LINK_MAX (__QKD_A_LINK_MAX - 1)
@@ -161,6 +170,8 @@ enum qkd_a_stats {
 	QKD_A_STATS_SESSIONS_DROPPED,	/* sessions forgotten so that this link's could be noted */
 	QKD_A_STATS_LAPSED,		/* reservations that outlasted their lease */
 	QKD_A_STATS_MISMATCHED,		/* binders that failed on a key that was held */
+	QKD_A_STATS_OVER_QUOTA,		/* keys refused to a user who had his */
+	QKD_A_STATS_LIMITED,		/* look-ups by an ID never seen, refused since there were too many */
 	__QKD_A_STATS_MAX,
 };
 #define QKD_A_STATS_MAX (__QKD_A_STATS_MAX - 1)
