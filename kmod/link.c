@@ -126,6 +126,7 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 	INIT_LIST_HEAD(&link->provider_node);
 	if (qkd_store_init(&link->store, link->capacity))
 		goto err_link;
+	link->store.link = link;
 	qkd_settings_init(&settings, params);
 	qkd_settings_apply(&settings, attrs);
 	if (settings.quota_rate && qkd_quota_prepare(&link->quota))

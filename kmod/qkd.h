@@ -118,6 +118,7 @@ struct qkd_ids {
  * the caller frees, and thereby wipes, after it has dropped the lock.
  */
 struct qkd_store {
+	struct qkd_link *link; /* that is told what becomes of keys; a test's store has none */
 	struct qkd_ids ids;
 	u32 capacity;
 	u32 generation; /* a purge starts a new one; older keys are withdrawn */

@@ -37,7 +37,8 @@ static const struct qkd_id *find_id(const struct qkd_store *store, const u8 *id)
 
 static void note(struct qkd_store *store, const struct qkd_key *key, enum qkd_audit_outcome outcome)
 {
-	qkd_audit_note(container_of(store, struct qkd_link, store), key, outcome);
+	if (store->link)
+		qkd_audit_note(store->link, key, outcome);
 }
 
 /* Its holder knows the key no more. */
