@@ -7,10 +7,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define LINK	   "alpha"
-#define SUITE	   0x1302
-#define SPENT	   8 /* keys that a file remembers */
-#define LISTED_MAX 16
+#define LINK	     "alpha"
+#define SUITE	     0x1302
+#define SPENT	     8 /* keys that a file remembers */
+#define SESSIONS_MAX 4096 /* of a namespace */
+#define MORE	     5 /* than these */
+#define LISTED_MAX   16
 
 struct listed {
 	struct qkd_session_info list[LISTED_MAX];
@@ -223,6 +225,44 @@ TEST_F(session, ends_with_its_connection)
 	close(self->client);
 	self->client = -1;
 	EXPECT_EQ(0, sessions(self));
+}
+
+static int find_oldest(const struct qkd_session_info *info, void *arg)
+{
+	struct listed *listed = arg;
+
+	if (!listed->count++)
+		listed->list[0] = *info;
+	return 0;
+}
+
+TEST_F(session, is_forgotten_if_there_are_too_many_and_it_is_the_oldest)
+{
+	const struct link_spec spec = { .name = "fast",
+					.role = QKD_ROLE_A,
+					.seed = 'f',
+					.rate = QKD_SIM_RATE_MAX,
+					.capacity = SESSIONS_MAX };
+	struct listed listed = { .count = 0 };
+	uint8_t oldest[QKD_KEY_ID_LEN];
+	struct qkd_key_get get;
+	int fd;
+
+	ASSERT_EQ(0, add_link(self->end.nl, &spec));
+	fd = qkd_open("fast", 0);
+	ASSERT_LE(0, fd);
+	for (int i = 0; i < SESSIONS_MAX + MORE; i++) {
+		ASSERT_EQ(0, get_key(fd, DEADLINE_MS, &get));
+		ASSERT_EQ(0, qkd_commit_socket(fd, get.key_id, self->client, SUITE));
+		if (i == MORE)
+			memcpy(oldest, get.key_id, sizeof(oldest));
+	}
+	ASSERT_EQ(0, qkd_nl_session_list(self->end.nl, find_oldest, &listed));
+	EXPECT_EQ(SESSIONS_MAX, listed.count);
+	EXPECT_EQ(0, memcmp(oldest, listed.list[0].id, sizeof(oldest)));
+	EXPECT_EQ(MORE, stat_of(self->end.nl, "fast", QKD_A_STATS_SESSIONS_DROPPED));
+	EXPECT_EQ(0, stat_of(self->end.nl, LINK, QKD_A_STATS_SESSIONS_DROPPED));
+	close(fd);
 }
 
 TEST_F(session, survives_its_link)
