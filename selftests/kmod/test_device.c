@@ -99,7 +99,7 @@ STRUCTURE(get_info, QKD_IOC_GET_INFO, qkd_info, 624, 0, 0);
 STRUCTURE(get_key, QKD_IOC_GET_KEY, qkd_key_get, 96, 0, 0);
 STRUCTURE(get_key_by_id, QKD_IOC_GET_KEY_BY_ID, qkd_key_get, 96, 0, -ENOKEY);
 STRUCTURE(commit, QKD_IOC_COMMIT, qkd_key_ref, 24, QKD_COMMIT_F_SOCKET, -ENOKEY);
-STRUCTURE(release, QKD_IOC_RELEASE, qkd_key_ref, 24, 0, -ENOKEY);
+STRUCTURE(release, QKD_IOC_RELEASE, qkd_key_ref, 24, QKD_RELEASE_F_MISMATCH, -ENOKEY);
 
 FIXTURE_SETUP(structure)
 {
