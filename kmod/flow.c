@@ -606,11 +606,22 @@ void qkd_link_release_all(struct qkd_link *link, struct qkd_holder *holder)
 	} while (more);
 }
 
+void qkd_link_discard(struct qkd_link *link, enum qkd_direction dir)
+{
+	spin_lock_irq(&link->lock);
+	qkd_store_new_generation(&link->store, dir);
+	spin_unlock_irq(&link->lock);
+	while (reap_some(link))
+		cond_resched();
+}
+EXPORT_SYMBOL_GPL(qkd_link_discard);
+
 /* Withdraws every key the link holds at this moment and wipes them. */
 void qkd_link_purge(struct qkd_link *link)
 {
 	spin_lock_irq(&link->lock);
-	qkd_store_new_generation(&link->store);
+	qkd_store_new_generation(&link->store, QKD_OUTBOUND);
+	qkd_store_new_generation(&link->store, QKD_INBOUND);
 	spin_unlock_irq(&link->lock);
 	while (reap_some(link))
 		cond_resched();

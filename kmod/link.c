@@ -335,6 +335,23 @@ int qkd_link_set(struct qkd_link *link, struct nlattr **attrs, struct netlink_ex
 	return err;
 }
 
+/* -ENODEV, -EOPNOTSUPP, or what the provider says; then nothing has changed. */
+int qkd_link_resync(struct qkd_link *link, u64 block, struct netlink_ext_ack *extack)
+{
+	const struct qkd_provider_ops *ops;
+	int err = -ENODEV;
+
+	mutex_lock(&link->ops_lock);
+	if (!link->closed) {
+		ops = link->provider->ops;
+		err = ops->resync ? ops->resync(link, block, extack) : -EOPNOTSUPP;
+		if (!ops->resync)
+			NL_SET_ERR_MSG(extack, "the provider's keys are not numbered");
+	}
+	mutex_unlock(&link->ops_lock);
+	return err;
+}
+
 /* Ends a link that has been withdrawn. May sleep; when it returns no callback of the link runs. */
 static void end_link(struct qkd_link *link)
 {

@@ -370,6 +370,21 @@ int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
+int qkd_netlink_link_resync(struct sk_buff *skb, struct genl_info *info)
+{
+	struct qkd_link *link;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, QKD_A_LINK_BLOCK))
+		return -EINVAL;
+	link = named_link(info);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	err = qkd_link_resync(link, nla_get_u64(info->attrs[QKD_A_LINK_BLOCK]), info->extack);
+	qkd_link_put(link);
+	return err;
+}
+
 /*
  * @last is a link's closing account, or NULL. An event that finds no memory, or a listener's queue
  * full, is lost.

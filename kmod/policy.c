@@ -79,6 +79,11 @@ static const struct nla_policy link_set_policy[QKD_A_LINK_MAX + 1] = {
 /* A dump of sessions has them all: no attribute chooses. */
 static const struct nla_policy session_policy[1];
 
+static const struct nla_policy link_resync_policy[QKD_A_LINK_MAX + 1] = {
+	[QKD_A_LINK_NAME] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
+	[QKD_A_LINK_BLOCK] = { .type = NLA_U64 },
+};
+
 static const struct genl_ops ops[] = {
 	{
 		.cmd = QKD_CMD_PROVIDER_GET,
@@ -118,6 +123,13 @@ static const struct genl_ops ops[] = {
 		.doit = qkd_netlink_link_del,
 		.policy = link_name_policy,
 		.maxattr = QKD_A_LINK_NAME,
+		.flags = GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd = QKD_CMD_LINK_RESYNC,
+		.doit = qkd_netlink_link_resync,
+		.policy = link_resync_policy,
+		.maxattr = QKD_A_LINK_MAX,
 		.flags = GENL_UNS_ADMIN_PERM,
 	},
 	{

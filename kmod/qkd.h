@@ -121,7 +121,8 @@ struct qkd_store {
 	struct qkd_link *link; /* that is told what becomes of keys; a test's store has none */
 	struct qkd_ids ids;
 	u32 capacity;
-	u32 generation; /* a purge starts a new one; older keys are withdrawn */
+	/* By direction; a purge starts a new one, and older keys are withdrawn. */
+	u32 generation[2];
 	u64 ttl_ns;
 	u64 lease_ns;
 	struct list_head leases; /* reserved and withdrawn keys, the longest held first */
@@ -361,6 +362,7 @@ int qkd_link_create(struct qkd_net *qn, struct qkd_provider *provider,
 		    struct netlink_ext_ack *extack);
 int qkd_link_delete(struct qkd_net *qn, const char *name);
 int qkd_link_set(struct qkd_link *link, struct nlattr **attrs, struct netlink_ext_ack *extack);
+int qkd_link_resync(struct qkd_link *link, u64 block, struct netlink_ext_ack *extack);
 void qkd_link_withdraw_locked(struct qkd_link *link, struct list_head *doomed);
 void qkd_link_close_list(struct list_head *doomed);
 struct qkd_link *qkd_link_get(struct qkd_link *link);
@@ -454,7 +456,7 @@ int qkd_store_release(struct qkd_store *store, const u8 *id, struct qkd_holder *
 		      struct list_head *gone);
 bool qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder, unsigned int budget,
 			   struct list_head *gone);
-void qkd_store_new_generation(struct qkd_store *store);
+void qkd_store_new_generation(struct qkd_store *store, enum qkd_direction dir);
 bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_head *gone);
 void qkd_store_evict(struct qkd_store *store, unsigned int want, unsigned int budget,
 		     struct list_head *gone);
@@ -496,6 +498,7 @@ int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info);
 int qkd_netlink_link_del(struct sk_buff *skb, struct genl_info *info);
 int qkd_netlink_link_set(struct sk_buff *skb, struct genl_info *info);
 int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info);
+int qkd_netlink_link_resync(struct sk_buff *skb, struct genl_info *info);
 
 /* policy.c */
 enum qkd_group {

@@ -63,7 +63,7 @@ static void retire(struct qkd_store *store, struct qkd_key *key, enum qkd_fate f
 
 static bool is_withdrawn(const struct qkd_store *store, const struct qkd_key *key)
 {
-	return key->generation != store->generation;
+	return key->generation != store->generation[key->dir];
 }
 
 /* The clock is not looked at where no key grows too old and none is reserved. */
@@ -200,13 +200,14 @@ u64 qkd_store_next_end(struct qkd_store *store)
 }
 
 /*
- * Withdraws every key there is; qkd_store_reap() then wipes them, those in limbo too, whom it sends
- * back there.
+ * Withdraws every key of a direction; qkd_store_reap() then wipes them, those in limbo too, whom it
+ * sends back there.
  */
-void qkd_store_new_generation(struct qkd_store *store)
+void qkd_store_new_generation(struct qkd_store *store, enum qkd_direction dir)
 {
-	store->generation++;
-	list_splice_init(&store->limbo, &store->fifo[QKD_INBOUND]);
+	store->generation[dir]++;
+	if (dir == QKD_INBOUND)
+		list_splice_init(&store->limbo, &store->fifo[QKD_INBOUND]);
 }
 
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir)
@@ -260,7 +261,7 @@ int qkd_store_add(struct qkd_store *store, struct qkd_key *key)
 		return -ENOSPC;
 	}
 	key->born = ktime_get_coarse_boottime_ns();
-	key->generation = store->generation;
+	key->generation = store->generation[key->dir];
 	qkd_ids_add(&store->ids, hash, key);
 	list_add_tail(&key->node, &store->fifo[key->dir]);
 	store->count[key->dir]++;

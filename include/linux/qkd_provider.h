@@ -46,6 +46,12 @@ enum qkd_direction {
  * @configure: optional; change what @config names of a link's configuration, all of it or nothing; what
  *	it does not name stays. @config is as for @link_open, never NULL. May sleep, runs in the context
  *	of the task that asked. Errors go to the administrator, with the extended ACK's text.
+ * @resync: optional, for a provider whose blocks have numbers that both ends see: go on at @block, or at
+ *	the first of each direction after it. The keys of blocks before it are given up: call
+ *	qkd_link_discard() for each direction that moves, after its last block of before and before its
+ *	first of after. A block is never made twice: what is beyond @block stays, and if all is,
+ *	-EINVAL. May sleep, runs in the context of the task that asked. Errors, after which nothing has
+ *	changed, go to the administrator, with the extended ACK's text.
  * @fill_config: optional; put the nest's readable attributes (never a secret) into @skb. May sleep.
  *	0 or -EMSGSIZE.
  * @fetch: optional; an inbound key of this ID is wanted and is not in the store. Deliver it when it
@@ -69,6 +75,7 @@ struct qkd_provider_ops {
 	void (*link_close)(struct qkd_link *link);
 	int (*configure)(struct qkd_link *link, struct nlattr **config,
 			 struct netlink_ext_ack *extack);
+	int (*resync)(struct qkd_link *link, u64 block, struct netlink_ext_ack *extack);
 	int (*fill_config)(struct qkd_link *link, struct sk_buff *skb);
 	int (*fetch)(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN]);
 };
@@ -187,6 +194,18 @@ unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir);
  * Return: inbound places free now, which may be fewer or more than @want.
  */
 unsigned int qkd_link_make_room(struct qkd_link *link, unsigned int want);
+
+/**
+ * qkd_link_discard() - give up all keys of a direction
+ * @link: the link
+ * @dir: the direction at this end
+ *
+ * For @resync: every key that was delivered is withdrawn and wiped, reserved ones too, and counts as
+ * purged.
+ *
+ * Context: process, may sleep; from @resync.
+ */
+void qkd_link_discard(struct qkd_link *link, enum qkd_direction dir);
 
 /**
  * qkd_link_block_direction() - the direction of a block that both ends see

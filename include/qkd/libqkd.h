@@ -259,6 +259,7 @@ int qkd_nl_link_add(struct qkd_nl *nl, const struct qkd_link_request *request);
 int qkd_nl_link_set(struct qkd_nl *nl, const struct qkd_link_change *change);
 int qkd_nl_link_delete(struct qkd_nl *nl, const char *name);
 int qkd_nl_link_purge(struct qkd_nl *nl, const char *name);
+int qkd_nl_link_resync(struct qkd_nl *nl, const char *name, uint64_t block);
 
 /*
  * Events need a handle of their own: subscribe, poll qkd_nl_fd(), then qkd_nl_event_read() delivers all

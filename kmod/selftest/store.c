@@ -186,7 +186,8 @@ static int a_purge_withdraws_all_there_is(struct scene *s)
 	CHECK(!add(s, QKD_OUTBOUND, 1) && !add(s, QKD_INBOUND, 2) && !add(s, QKD_INBOUND, 3) &&
 	      !add(s, QKD_INBOUND, 4));
 	CHECK(!reserve(s, &s->one, 2) && !reserve(s, &s->one, 3));
-	qkd_store_new_generation(&s->store);
+	qkd_store_new_generation(&s->store, QKD_OUTBOUND);
+	qkd_store_new_generation(&s->store, QKD_INBOUND);
 	CHECK(!add(s, QKD_INBOUND, 5));
 	CHECK(!qkd_store_reap(&s->store, BUDGET, &s->gone));
 	/* Whoever holds one is told; its bytes are gone already. */

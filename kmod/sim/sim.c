@@ -107,9 +107,18 @@ static void sim_link_close(struct qkd_link *link)
 	qkd_sim_link_stop(qkd_link_priv(link));
 }
 
+static int sim_resync(struct qkd_link *link, u64 block, struct netlink_ext_ack *extack)
+{
+	return qkd_sim_link_resync(qkd_link_priv(link), block, extack);
+}
+
 static int sim_fill_config(struct qkd_link *link, struct sk_buff *skb)
 {
-	return qkd_sim_settings_fill(qkd_sim_link_settings(qkd_link_priv(link)), skb);
+	struct qkd_sim_link *sim = qkd_link_priv(link);
+
+	if (nla_put_u64_64bit(skb, QKD_A_SIM_BLOCK, qkd_sim_link_block(sim), QKD_A_SIM_PAD))
+		return -EMSGSIZE;
+	return qkd_sim_settings_fill(qkd_sim_link_settings(sim), skb);
 }
 
 static int sim_fetch(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN])
@@ -127,6 +136,7 @@ static const struct qkd_provider_ops sim_ops = {
 	.link_open = sim_link_open,
 	.link_close = sim_link_close,
 	.configure = sim_configure,
+	.resync = sim_resync,
 	.fill_config = sim_fill_config,
 	.fetch = sim_fetch,
 };

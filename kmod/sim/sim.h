@@ -116,6 +116,8 @@ struct qkd_sim_link *qkd_sim_link_start(struct qkd_link *link, const struct qkd_
 void qkd_sim_link_stop(struct qkd_sim_link *sim);
 int qkd_sim_link_seek(struct qkd_sim_link *sim, const u8 id[QKD_KEY_ID_LEN]);
 void qkd_sim_link_set(struct qkd_sim_link *sim, const struct qkd_sim_settings *settings);
+int qkd_sim_link_resync(struct qkd_sim_link *sim, u64 block, struct netlink_ext_ack *extack);
+u64 qkd_sim_link_block(struct qkd_sim_link *sim);
 const struct qkd_sim_settings *qkd_sim_link_settings(const struct qkd_sim_link *sim);
 
 /* selftest.c */

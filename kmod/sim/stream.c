@@ -30,6 +30,7 @@
 #define JUMP_MAX    256 /* blocks made for one look-up */
 #define BATCH_MAX   512 /* blocks made in one go */
 #define FLIGHT_MAX  4096 /* blocks on their way, in each direction */
+#define BLOCK_MAX   (1ULL << 61) /* leaves as many before the numbers that an ID has room for end */
 #define STALL_DELAY msecs_to_jiffies(100) /* how often a full direction is looked at */
 
 /* One key costs its bits at half the link's rate: the unit is bits of the link's rate times ns. */
@@ -305,6 +306,55 @@ int qkd_sim_link_seek(struct qkd_sim_link *sim, const u8 id[QKD_KEY_ID_LEN])
 		err = seek_block(sim, &sim->streams[block & 1], block);
 	mutex_unlock(&sim->lock);
 	return err ? -ENOKEY : 0;
+}
+
+/* The first block of the stream of parity @parity, @block or after it */
+static u64 first_of(u64 block, unsigned int parity)
+{
+	return block + ((block ^ parity) & 1);
+}
+
+static void move_stream(struct qkd_sim_link *sim, struct stream *stream, u64 next)
+{
+	qkd_sim_flight_exit(&stream->flight);
+	qkd_link_discard(sim->link, stream->dir);
+	stream->next = next;
+}
+
+/* -EINVAL: too large, or all blocks from @block on have been made. */
+int qkd_sim_link_resync(struct qkd_sim_link *sim, u64 block, struct netlink_ext_ack *extack)
+{
+	int err = -EINVAL;
+	int i;
+
+	if (block > BLOCK_MAX) {
+		NL_SET_ERR_MSG(extack, "no block has so large a number");
+		return -EINVAL;
+	}
+	mutex_lock(&sim->lock);
+	for (i = 0; i < ARRAY_SIZE(sim->streams); i++) {
+		if (first_of(block, i) < sim->streams[i].next)
+			continue;
+		move_stream(sim, &sim->streams[i], first_of(block, i));
+		err = 0;
+	}
+	mutex_unlock(&sim->lock);
+	if (err)
+		NL_SET_ERR_MSG(extack, "a block is never made twice: take one that is yet to come");
+	else
+		mod_delayed_work(qkd_sim_wq, &sim->work, 0);
+	return err;
+}
+
+/* The block from which on none has been made */
+u64 qkd_sim_link_block(struct qkd_sim_link *sim)
+{
+	u64 block;
+
+	mutex_lock(&sim->lock);
+	block = max(sim->streams[0].next, sim->streams[1].next);
+	mutex_unlock(&sim->lock);
+	return block;
 }
 
 /* What has been earned was earned at the old rate. */

@@ -236,7 +236,7 @@ TEST_F(netlink, others_need_their_name)
 {
 	static const uint8_t commands[] = {
 		QKD_CMD_PROVIDER_GET, QKD_CMD_LINK_GET, QKD_CMD_LINK_DEL,
-		QKD_CMD_LINK_PURGE,   QKD_CMD_LINK_SET,
+		QKD_CMD_LINK_PURGE,   QKD_CMD_LINK_SET, QKD_CMD_LINK_RESYNC,
 	};
 
 	for (size_t i = 0; i < sizeof(commands); i++) {

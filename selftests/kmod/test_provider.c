@@ -128,6 +128,12 @@ static bool skip_own(FIXTURE_DATA(provider) * self)
 	return !get_key(self->fd, 0, &get) && get.key_id[0] == 0xee;
 }
 
+TEST_F(provider, without_numbered_blocks_cannot_be_resynced)
+{
+	EXPECT_EQ(-EOPNOTSUPP, qkd_nl_link_resync(self->nl, LINK, 1000));
+	EXPECT_STRNE("", qkd_nl_message(self->nl));
+}
+
 TEST_F(provider, a_known_id_is_refused_and_counted)
 {
 	ASSERT_EQ(0, deliver("out", "task", 1, 1));

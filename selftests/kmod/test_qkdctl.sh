@@ -165,6 +165,22 @@ test_link_purge() {
 	says 1 'no such link' qkdctl link purge beta
 }
 
+test_link_resync() {
+	clean
+	add alpha a rate 256
+	wait_for 20 has_keys alpha
+	[[ -z $(qkdctl link resync alpha block 1000) ]]
+	wait_for 60 has_keys alpha
+	qkdctl link show alpha | grep -Eq ' block 1[0-9]{3}$'
+	json qkdctl -j link resync alpha block 2000
+	has '"link":"alpha"' '"result":"resynced"'
+	says 1 'never made twice' qkdctl link resync alpha block 1000
+	says 1 'no such link' qkdctl link resync beta block 3000
+	says 2 "'block' is missing" qkdctl link resync alpha
+	says 2 "'block 1k'" qkdctl link resync alpha block 1k
+	says 2 'nothing follows' qkdctl link resync alpha block
+}
+
 test_link_set_and_sim_set() {
 	clean
 	add alpha a rate 256

@@ -141,6 +141,20 @@ int qkd_nl_link_purge(struct qkd_nl *nl, const char *name)
 	return link_command(nl, QKD_CMD_LINK_PURGE, NLM_F_ACK, name, NULL, NULL);
 }
 
+int qkd_nl_link_resync(struct qkd_nl *nl, const char *name, uint64_t block)
+{
+	struct nl_msg *msg = qkd_nl_request(nl, QKD_CMD_LINK_RESYNC, NLM_F_ACK);
+
+	if (!msg)
+		return -ENOMEM;
+	if (nla_put_string(msg, QKD_A_LINK_NAME, name) < 0 ||
+	    nla_put_u64(msg, QKD_A_LINK_BLOCK, block) < 0) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	return qkd_nl_run(nl, msg, NULL, NULL);
+}
+
 static int put_optional_u32(struct nl_msg *msg, int type, const uint32_t *value)
 {
 	return value ? nla_put_u32(msg, type, *value) : 0;

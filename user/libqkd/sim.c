@@ -10,8 +10,20 @@ static const int widths[QKD_A_SIM_MAX + 1] = {
 	[QKD_A_SIM_RATE] = 4,	      [QKD_A_SIM_QBER] = 4,	 [QKD_A_SIM_OUTAGE] = 1,
 	[QKD_A_SIM_EAVESDROPPER] = 1, [QKD_A_SIM_JITTER] = 4,	 [QKD_A_SIM_FETCH_DELAY] = 4,
 	[QKD_A_SIM_LOSS] = 4,	      [QKD_A_SIM_DUPLICATE] = 4, [QKD_A_SIM_REORDER] = 4,
-	[QKD_A_SIM_FLIP] = 4,
+	[QKD_A_SIM_FLIP] = 4,	      [QKD_A_SIM_BLOCK] = 8,
 };
+
+static uint64_t get_one(struct nlattr *attr)
+{
+	switch (nla_len(attr)) {
+	case 8:
+		return nla_get_u64(attr);
+	case 4:
+		return nla_get_u32(attr);
+	default:
+		return nla_get_u8(attr);
+	}
+}
 
 int qkd_sim_parse(struct nlattr *nest, struct qkd_sim_settings *sim)
 {
@@ -24,7 +36,7 @@ int qkd_sim_parse(struct nlattr *nest, struct qkd_sim_settings *sim)
 			continue;
 		if (nla_len(attrs[i]) != widths[i])
 			return -EPROTO;
-		qkd_sim_give(sim, i, widths[i] == 4 ? nla_get_u32(attrs[i]) : nla_get_u8(attrs[i]));
+		qkd_sim_give(sim, i, get_one(attrs[i]));
 	}
 	return 0;
 }
@@ -33,6 +45,8 @@ static int put_one(struct nl_msg *msg, int attr, uint64_t value)
 {
 	if (attr == QKD_A_SIM_UNPLUG)
 		return value ? nla_put_flag(msg, attr) : 0;
+	if (widths[attr] == 8)
+		return nla_put_u64(msg, attr, value);
 	return widths[attr] == 4 ? nla_put_u32(msg, attr, (uint32_t)value)
 				 : nla_put_u8(msg, attr, (uint8_t)value);
 }

@@ -113,6 +113,22 @@ int args_link(int argc, char **argv, const char **name, char *problem)
 	return args_link_name(*name, problem);
 }
 
+int args_link_resync(int argc, char **argv, const char **name, uint64_t *block, char *problem)
+{
+	struct word word = { .name = "block" };
+
+	if (!argc)
+		return refuse(problem, "the name of a link is wanted");
+	*name = argv[0];
+	if (args_link_name(*name, problem) || args_words(argc - 1, argv + 1, &word, 1, problem))
+		return -EINVAL;
+	if (!word.text)
+		return refuse(problem, "'block' is missing");
+	if (number_parse_u64(word.text, 0, UINT64_MAX, block))
+		return refuse(problem, "'block %s': a block's number is wanted", word.text);
+	return 0;
+}
+
 static int check_sae(const char *word, const char *text, char *problem)
 {
 	size_t len = strlen(text);

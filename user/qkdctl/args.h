@@ -37,6 +37,8 @@ int args_words(int argc, char **argv, struct word *words, size_t count, char *pr
 /* The one word is a link's name; nothing follows. */
 int args_link(int argc, char **argv, const char **name, char *problem);
 int args_link_name(const char *name, char *problem);
+/* LINK block N */
+int args_link_resync(int argc, char **argv, const char **name, uint64_t *block, char *problem);
 int args_none(int argc, char **argv, char *problem);
 
 #define LINK_SETTINGS 9 /* those that link add and link set share */

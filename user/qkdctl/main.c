@@ -69,6 +69,10 @@ static const struct command {
 	  "           this group's number, 4294967295 for none\n" },
 	{ "link", "delete", cmd_link_delete, "LINK", "delete a link and wipe its keys",
 	  "Programs that use it get an error at once.\n" },
+	{ "link", "resync", cmd_link_resync, "LINK block N",
+	  "bring a link's two ends in step again",
+	  "Both ends go on at block N, which neither has made yet: 'link show' tells from which on.\n"
+	  "Keys of blocks before are wiped. Do it at both ends, with the same N.\n" },
 	{ "link", "purge", cmd_link_purge, "LINK", "wipe the keys a link holds now",
 	  "Reserved keys too. The provider goes on delivering new ones.\n" },
 	{ "sim", "set", cmd_sim_set,

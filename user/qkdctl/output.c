@@ -137,6 +137,7 @@ static const char *const sim_names[QKD_A_SIM_MAX + 1] = {
 	[QKD_A_SIM_JITTER] = "jitter",	 [QKD_A_SIM_FETCH_DELAY] = "fetch-delay",
 	[QKD_A_SIM_LOSS] = "loss",	 [QKD_A_SIM_DUPLICATE] = "duplicate",
 	[QKD_A_SIM_REORDER] = "reorder", [QKD_A_SIM_FLIP] = "flip",
+	[QKD_A_SIM_BLOCK] = "block",
 };
 
 static bool is_switch(int attr)

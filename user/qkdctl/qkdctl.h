@@ -30,6 +30,7 @@ int cmd_link_add(const struct options *options, int argc, char **argv);
 int cmd_link_list(const struct options *options, int argc, char **argv);
 int cmd_link_show(const struct options *options, int argc, char **argv);
 int cmd_link_delete(const struct options *options, int argc, char **argv);
+int cmd_link_resync(const struct options *options, int argc, char **argv);
 int cmd_link_purge(const struct options *options, int argc, char **argv);
 int cmd_link_set(const struct options *options, int argc, char **argv);
 int cmd_sim_physics(const struct options *options, int argc, char **argv);

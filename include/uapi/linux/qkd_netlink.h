@@ -39,6 +39,14 @@
  *   reserved ones included (their COMMIT answers EKEYREVOKED), and remembers their IDs as spent. The
  *   provider goes on delivering new ones.
  *
+ * QKD_CMD_LINK_RESYNC (do, CAP_NET_ADMIN): QKD_A_LINK_NAME, _BLOCK. For a link whose ends are out of
+ *   step: the provider goes on at that block, or at the first of each direction after it, and the keys
+ *   of blocks before are withdrawn and wiped as by QKD_CMD_LINK_PURGE. The administrators of the two
+ *   ends agree on the block, one that both have yet to make. A direction that is beyond the block, as an
+ *   inbound one that has followed the other end there, stays where it is.
+ *   errors:		ENODEV, no such link; EINVAL, both directions are beyond it: a block is never made
+ *			twice; or it is too large; EOPNOTSUPP, the provider's keys are not numbered
+ *
  * QKD_CMD_LINK_SET (do, CAP_NET_ADMIN): QKD_A_LINK_NAME and what is to change of _TTL, _LOW, _QBER_MAX,
  *   _LEASE, _DEGRADE_AFTER, _QUOTA_RATE, _QUOTA_BURST, _RESERVE, _PRIORITY_GID and _CONFIG. All of it
  *   changes or nothing; what is not named stays. A ttl holds for the keys that wait
@@ -108,6 +116,7 @@ enum qkd_cmd {
 	QKD_CMD_LINK_SET,
 	QKD_CMD_AUDIT,
 	QKD_CMD_SESSION_GET,
+	QKD_CMD_LINK_RESYNC,
 	__QKD_CMD_MAX,
 };
 #define QKD_CMD_MAX (__QKD_CMD_MAX - 1)
@@ -145,6 +154,7 @@ enum qkd_a_link {
 	QKD_A_LINK_QUOTA_BURST,	/* u32, how many of them at a time, 0 those of a second */
 	QKD_A_LINK_RESERVE,	/* u32, the last outbound keys, for holders of priority, to capacity */
 	QKD_A_LINK_PRIORITY_GID, /* u32, whose members have priority, beside CAP_NET_ADMIN, or QKD_GID_NONE */
+	QKD_A_LINK_BLOCK,	/* u64, LINK_RESYNC only: where to go on */
 	__QKD_A_LINK_MAX,
 };
 #define QKD_A_LINK_MAX (__QKD_A_LINK_MAX - 1)
@@ -190,6 +200,8 @@ enum qkd_a_sim {
 	QKD_A_SIM_REORDER,	/* u32, ppm: pairs of a direction's blocks that come the wrong way round */
 	QKD_A_SIM_FLIP,		/* u32, ppm: blocks with one bit of the key wrong, the ID right */
 	QKD_A_SIM_UNPLUG,	/* flag, LINK_SET only: all links of "sim" end as if a device were pulled */
+	QKD_A_SIM_PAD,
+	QKD_A_SIM_BLOCK,	/* u64, LINK_GET only: no block from this one on has been made */
 	__QKD_A_SIM_MAX,
 };
 #define QKD_A_SIM_MAX (__QKD_A_SIM_MAX - 1)
