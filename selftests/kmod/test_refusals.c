@@ -228,7 +228,7 @@ static int ask_everything(bool is_admin)
 	for (size_t i = 0; i < sizeof(commands); i++)
 		if (ask_all_of(&asker, commands[i]))
 			return 2;
-	return asker.refused > 1000 && asker.taken ? 0 : 3;
+	return asker.refused > 1000 && (asker.taken || !is_admin) ? 0 : 3;
 }
 
 static int ask_as_administrator(void)

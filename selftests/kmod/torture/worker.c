@@ -267,11 +267,13 @@ static void use_own(struct worker *w, int pair, int end)
 
 	if (desk->fd < 0) {
 		desk_open(w->board, desk, pair, end, w->waits ? 0 : O_NONBLOCK);
-		NOTE(w, OP_OPEN, desk->fd < 0 ? -ENODEV : 0, ENODEV);
+		if (desk->fd < 0) {
+			poll(NULL, 0, 1); /* the pair is on its way out, or in */
+			return;
+		}
+		NOTE(w, OP_OPEN, 0, ENODEV);
 	}
-	if (desk->fd < 0)
-		sched_yield();
-	else if (use(w, desk, pair, end) == -ENODEV || !roll(w, 100))
+	if (use(w, desk, pair, end) == -ENODEV || !roll(w, 100))
 		desk_close(w, desk);
 }
 
