@@ -19,6 +19,7 @@
 #	man         manual pages format without a warning
 #	spec        the netlink specification has what the uAPI headers have, and nothing else
 #	provider-api the rendering of the provider API's comments is that of today's (tools/provider-api makes it)
+#	proofs      every file of the engine that takes wire bytes apart is in a proof
 #	conformance Documentation/conformance.md names code and tests that are there, with their alerts
 #	untracked   builds leave nothing outside build/
 set -euo pipefail
@@ -248,6 +249,20 @@ check_provider-api() {
 	}
 }
 
+check_proofs() {
+	local file bad=0 proven
+
+	proven=$(files 'selftests/prove/prove_*.c' | xargs sed -n 's|^ \* SOURCES:||p' | tr -s ' ' '\n')
+	while read -r file; do
+		if ! grep -qxF "${file#user/}" <<<"$proven"; then
+			echo "$file reads wire bytes, but no harness in selftests/prove names it"
+			bad=1
+		fi
+	done < <(files 'user/tls/*.c' |
+		xargs grep -lE 'qkdtls_(get_|identity_next|list_has|share_find)')
+	return "$bad"
+}
+
 check_conformance() { tools/conformance; }
 
 check_untracked() {
@@ -262,7 +277,7 @@ check_untracked() {
 	fi
 }
 
-all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man spec provider-api conformance untracked)
+all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man spec provider-api proofs conformance untracked)
 case ${1-} in
 -h | --help)
 	sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0"

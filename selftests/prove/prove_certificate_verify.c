@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * SOURCES: tls/cert_verify.c tls/buf.c stand_lists.c stand_engine.c stand_conn.c stand_crypto.c stand_pki.c
+ * SOURCES: tls/cert_verify.c tls/buf.c stand_lists.c stand_list.c stand_engine.c stand_conn.c stand_crypto.c stand_pki.c
  * UNWIND: 17
- * BOUND: CertificateVerify of up to 96 bytes
+ * BOUND: CertificateVerify of up to 96 bytes; schemes of up to 48
+ * VARIANTS: take choose
  */
 #include "prove.h"
 
-void harness(void)
+static bool take(struct qkdtls_conn *conn)
 {
-	struct qkdtls_conn *conn = any_conn();
 	const struct qkdtls_incoming msg = any_message(96);
 
-	REACHED(!qkdtls_certificate_verify_recv(conn, &msg), "a CertificateVerify is taken");
+	return !qkdtls_certificate_verify_recv(conn, &msg);
 }
 
-bool qkdtls_list_has(struct qkdtls_cursor list, uint16_t number)
+static bool choose(struct qkdtls_conn *conn)
 {
-	return nondet_bool();
+	return qkdtls_certificate_scheme(conn, any_input(48));
+}
+
+void harness(void)
+{
+	REACHED(VARIANT(any_conn()), "a signature is taken, or a scheme");
 }

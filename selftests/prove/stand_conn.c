@@ -26,6 +26,7 @@ static struct qkdtls_config *any_config(void)
 
 struct qkdtls_conn *any_conn(void)
 {
+	const struct qkdtls_buf empty = { .limit = QKDTLS_MESSAGE_MAX };
 	struct qkdtls_conn *conn = (struct qkdtls_conn *)any_bytes(sizeof(*conn));
 	struct qkdtls_handshake *hs = (struct qkdtls_handshake *)any_bytes(sizeof(*hs));
 	struct qkdtls_suite *suite = (struct qkdtls_suite *)any_bytes(sizeof(*suite));
@@ -38,7 +39,7 @@ struct qkdtls_conn *any_conn(void)
 	conn->chain = NULL;
 	conn->failed = false;
 	assume(conn->role == QKDTLS_CLIENT || conn->role == QKDTLS_SERVER);
-	qkdtls_buf_init(&conn->messages, QKDTLS_MESSAGE_MAX);
+	conn->messages = empty;
 	hs->suite = suite;
 	hs->group = group;
 	hs->suites = conn->config->suites;
@@ -46,9 +47,9 @@ struct qkdtls_conn *any_conn(void)
 	hs->offer_count = 0;
 	assume(hs->session_id_len <= QKDTLS_SESSION_ID_LEN);
 	memset(&hs->hello, 0, sizeof(hs->hello));
-	qkdtls_buf_init(&hs->hello_raw, QKDTLS_MESSAGE_MAX);
-	qkdtls_buf_init(&hs->first_raw, QKDTLS_MESSAGE_MAX);
-	qkdtls_buf_init(&hs->cookie, QKDTLS_MESSAGE_MAX);
+	hs->hello_raw = empty;
+	hs->first_raw = empty;
+	hs->cookie = empty;
 	return conn;
 }
 

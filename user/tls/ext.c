@@ -50,40 +50,41 @@ static const struct ext_rule ext_rules[] = {
 /* In these an extension of nobody's asking is ignored; in all others it answers one of ours. */
 #define EXT_REQUESTS (QKDTLS_IN_CH | QKDTLS_IN_CR | QKDTLS_IN_NST)
 
-static const struct ext_rule *ext_find(uint16_t type)
+/* Its row in the table; ARRAY_SIZE(ext_rules): it has none */
+static size_t ext_row(uint16_t type)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(ext_rules); i++)
-		if (ext_rules[i].type == type)
-			return &ext_rules[i];
-	return NULL;
+	size_t row = 0;
+
+	while (row < ARRAY_SIZE(ext_rules) && ext_rules[row].type != type)
+		row++;
+	return row;
 }
 
-static uint32_t ext_bit(const struct ext_rule *rule)
+static uint32_t ext_bit(size_t row)
 {
-	return UINT32_C(1) << (rule - ext_rules);
+	return UINT32_C(1) << row;
 }
 
 bool qkdtls_ext_seen(const struct qkdtls_hello *hello, enum qkdtls_ext_type type)
 {
-	return hello->seen & ext_bit(ext_find(type));
+	return hello->seen & ext_bit(ext_row(type));
 }
 
 bool qkdtls_ext_sent(const struct qkdtls_conn *conn, enum qkdtls_ext_type type)
 {
-	return conn->hs->sent & ext_bit(ext_find(type));
+	return conn->hs->sent & ext_bit(ext_row(type));
 }
 
-static int ext_admit(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
-		     const struct ext_rule *rule)
+static int ext_admit(struct qkdtls_conn *conn, enum qkdtls_ext_place place, size_t row)
 {
-	if (!rule)
+	if (row == ARRAY_SIZE(ext_rules))
 		return place & EXT_REQUESTS ? 0
 					    : qkdtls_fail(conn, QKDTLS_ALERT_UNSUPPORTED_EXTENSION,
 							  "extension that was not offered");
-	if (!(rule->places & place))
+	if (!(ext_rules[row].places & place))
 		return qkdtls_fail(conn, QKDTLS_ALERT_ILLEGAL_PARAMETER,
 				   "extension in the wrong message");
-	if (!((EXT_REQUESTS | rule->unasked) & place) && !(conn->hs->sent & ext_bit(rule)))
+	if (!((EXT_REQUESTS | ext_rules[row].unasked) & place) && !(conn->hs->sent & ext_bit(row)))
 		return qkdtls_fail(conn, QKDTLS_ALERT_UNSUPPORTED_EXTENSION,
 				   "extension that was not offered");
 	return 0;
@@ -92,15 +93,15 @@ static int ext_admit(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
 static int ext_read_one(struct qkdtls_conn *conn, enum qkdtls_ext_place place, uint16_t type,
 			struct qkdtls_cursor *body)
 {
-	const struct ext_rule *rule = ext_find(type);
-	int ret = ext_admit(conn, place, rule);
+	const size_t row = ext_row(type);
+	int ret = ext_admit(conn, place, row);
 
-	if (ret || !rule || place == QKDTLS_IN_NST)
+	if (ret || row == ARRAY_SIZE(ext_rules) || place == QKDTLS_IN_NST)
 		return ret;
-	conn->hs->hello.seen |= ext_bit(rule);
-	if (!rule->ops)
+	conn->hs->hello.seen |= ext_bit(row);
+	if (!ext_rules[row].ops)
 		return 0;
-	ret = rule->ops->read(conn, place, body);
+	ret = ext_rules[row].ops->read(conn, place, body);
 	if (!ret && !qkdtls_cursor_empty(body))
 		ret = qkdtls_fail(conn, QKDTLS_ALERT_DECODE_ERROR,
 				  "bytes behind the end of an extension");
@@ -148,7 +149,8 @@ void qkdtls_ext_write(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
 	struct qkdtls_mark content;
 	uint32_t sent = 0;
 
-	for (rule = ext_rules; rule < ext_rules + ARRAY_SIZE(ext_rules); rule++) {
+	for (size_t row = 0; row < ARRAY_SIZE(ext_rules); row++) {
+		rule = &ext_rules[row];
 		if (!(rule->places & place) || !rule->ops || !rule->ops->want ||
 		    !rule->ops->want(conn, place))
 			continue;
@@ -157,7 +159,7 @@ void qkdtls_ext_write(struct qkdtls_conn *conn, enum qkdtls_ext_place place,
 		if (rule->ops->write)
 			rule->ops->write(conn, place, w);
 		qkdtls_put_close(w, content);
-		sent |= ext_bit(rule);
+		sent |= ext_bit(row);
 	}
 	qkdtls_put_close(w, block);
 	if (place & EXT_REQUESTS)
