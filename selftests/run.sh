@@ -14,12 +14,12 @@
 #	kmod-6.12   kernel self-tests in a virtual machine with Debian's kernel of that series
 #	e2e-6.12    the same for two sites, and the unit tests that need the kernel's TLS
 #	kmod-6.1, kmod-7.3, e2e-7.3
-#	debug       chosen kernel self-tests with a kernel that looks for misuse of memory and locks
-#	            (tools/testbed/debug-kernel, whose build, if it is not in the cache, begins with the first part)
 #
 # and, only when asked for (make check-debug):
 #
-#	kmod-debug  all kernel self-tests with that kernel
+#	kmod-debug  kernel self-tests with a kernel that looks for misuse of memory and locks
+#	            (tools/testbed/debug-kernel, whose build, if it is not in the cache, begins with the first part)
+#	debug       chosen ones of them
 #	e2e-debug   two sites with that kernel
 #	torture-SERIES  selftests/kmod/torture for $TORTURE_TIME seconds (default 60; make torture)
 #
@@ -238,7 +238,7 @@ run_lane() {
 mkdir -p "$logs"
 parts=("$@")
 ((${#parts[@]})) || parts=(static unit fuzz unit-host ct prove kmod-6.12 e2e-6.12 kmod-6.1 kmod-7.3
-	e2e-7.3 debug)
+	e2e-7.3)
 # The debug kernel takes long: idle processor time of the parts before goes into it. Who needs it waits for it.
 if [[ " ${parts[*]} " == *debug* ]]; then
 	"$bed/debug-kernel" >"$logs/debug-kernel.log" 2>&1 &
