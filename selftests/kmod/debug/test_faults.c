@@ -47,42 +47,39 @@ static int prepare_faults(void)
 	       set("fail_usercopy", "verbose", "0");
 }
 
+/*
+ * The file that arms a fault and tells what is left of the count; opened before, since opening it has chances of its
+ * own. So has reading it: with one chance left it is the reading that fails.
+ */
+static int nth_file;
+
 static int set_nth(unsigned int nth)
 {
-	int fd = open("/proc/thread-self/fail-nth", O_WRONLY | O_CLOEXEC);
 	char text[16];
-	ssize_t done;
-	int len;
+	int len = snprintf(text, sizeof(text), "%u", nth);
 
-	if (fd < 0)
-		return -errno;
-	len = snprintf(text, sizeof(text), "%u", nth);
-	done = write(fd, text, (size_t)len);
-	close(fd);
-	return done == len ? 0 : -EIO;
+	return pwrite(nth_file, text, (size_t)len, 0) == len ? 0 : -errno;
 }
 
-/* What is left of the count: 0 if a fault was injected */
-static int left_of_nth(void)
+/* Whether the fault that was armed has been injected */
+static bool was_injected(void)
 {
-	int fd = open("/proc/thread-self/fail-nth", O_RDONLY | O_CLOEXEC);
 	char text[16] = "";
-	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
-	close(fd);
-	return got > 0 ? atoi(text) : -1;
+	return pread(nth_file, text, sizeof(text) - 1, 0) > 0 && atoi(text) == 0;
 }
 
-/*
- * The descriptors that arm and tell: opened before, since opening them has chances of its own. Writing and
- * reading count too: what is written last is taken back, what is read is read when the fault is over.
- */
+/* What is left must not befall what follows. Taking it back may itself be what fails, and uses it up then. */
+static void disarm(void)
+{
+	while (set_nth(0))
+		;
+}
 
 FIXTURE(faults)
 {
 	struct end a, b;
 	unsigned int errors[4096]; /* how often a call answered each errno */
-	unsigned int tries;
 };
 
 FIXTURE_SETUP(faults)
@@ -90,6 +87,8 @@ FIXTURE_SETUP(faults)
 	const struct link_spec a = { .name = LINK, .role = QKD_ROLE_A, .seed = 's' };
 	const struct link_spec b = { .name = LINK, .role = QKD_ROLE_B, .seed = 's' };
 
+	nth_file = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, nth_file);
 	ASSERT_EQ(0, prepare_faults());
 	ASSERT_EQ(0, end_open(&self->a, &a));
 	ASSERT_EQ(0, end_open(&self->b, &b));
@@ -100,6 +99,7 @@ FIXTURE_TEARDOWN(faults)
 {
 	end_close(&self->a);
 	end_close(&self->b);
+	close(nth_file);
 }
 
 typedef int (*call_fn)(FIXTURE_DATA(faults) * self, void *arg);
@@ -116,35 +116,36 @@ static bool with_fault(FIXTURE_DATA(faults) * self, unsigned int nth, call_fn fn
 	if (set_nth(nth))
 		exit(KSFT_FAIL);
 	*ret = fn(self, arg);
-	injected = left_of_nth() == 0;
-	set_nth(0);
-	self->tries++;
+	injected = was_injected();
+	disarm();
 	if (*ret < 0)
 		self->errors[-*ret]++;
 	return injected;
 }
 
-/* Each chance of @fn in turn. @check looks at what came of it, with the answer, and returns false if it is wrong. */
-static bool sweep(FIXTURE_DATA(faults) * self, call_fn fn,
-		  bool (*check)(FIXTURE_DATA(faults) * self, void *arg, int ret), void *arg)
+/*
+ * Each chance of @fn in turn. @check looks at what came of it, with the answer, and returns false if it is wrong. Return:
+ * how many chances there were, or -1.
+ */
+static int sweep(FIXTURE_DATA(faults) * self, call_fn fn,
+		 bool (*check)(FIXTURE_DATA(faults) * self, void *arg, int ret), void *arg)
 {
-	unsigned int nth;
 	int ret;
 
 	memset(self->errors, 0, sizeof(self->errors));
-	self->tries = 0;
-	for (nth = 1; nth < NTH_MAX; nth++) {
+	for (unsigned int nth = 1; nth < NTH_MAX; nth++) {
 		const bool injected = with_fault(self, nth, fn, arg, &ret);
 
 		if (!check(self, arg, ret)) {
 			printf("# chance %u: answer %d, and then not as it should be\n", nth, ret);
-			return false;
+			return -1;
 		}
-		if (!injected)
-			break;
+		if (!injected) {
+			printf("# %u chances\n", nth - 1);
+			return (int)nth - 1;
+		}
 	}
-	printf("# %u chances\n", nth - 1);
-	return nth > 1 && nth < NTH_MAX;
+	return -1;
 }
 
 static uint64_t outbound_spent(const struct end *end)
@@ -157,7 +158,10 @@ static uint64_t reserved(const struct end *end)
 	return stat_of(end->nl, LINK, QKD_A_STATS_INBOUND_RESERVED);
 }
 
-/* Outbound keys */
+/*
+ * Outbound keys. The ioctls of keys copy in a way that fail_usercopy does not know, and allocate nothing: most have no
+ * chance to fail here, and test_device and test_key have memory that is not there.
+ */
 
 struct taking {
 	uint64_t spent;
@@ -195,8 +199,7 @@ TEST_F_TIMEOUT(faults, get_key, TIMEOUT_S)
 		.spent = outbound_spent(&self->a),
 	};
 
-	EXPECT_TRUE(sweep(self, do_get, check_get, &taking));
-	EXPECT_LT(0, self->errors[EFAULT]);
+	EXPECT_LE(0, sweep(self, do_get, check_get, &taking));
 }
 
 struct reading {
@@ -229,7 +232,7 @@ TEST_F_TIMEOUT(faults, read, TIMEOUT_S)
 {
 	struct reading reading = { .spent = outbound_spent(&self->a) };
 
-	EXPECT_TRUE(sweep(self, do_read, check_read, &reading));
+	EXPECT_LT(0, sweep(self, do_read, check_read, &reading));
 	EXPECT_LT(0, self->errors[EFAULT]);
 }
 
@@ -282,8 +285,7 @@ TEST_F_TIMEOUT(faults, get_key_by_id, TIMEOUT_S)
 
 	ASSERT_EQ(0, next_key(self, &looking));
 	ASSERT_SOON(stat_of(self->b.nl, LINK, QKD_A_STATS_INBOUND_FRESH) > 100);
-	EXPECT_TRUE(sweep(self, do_get_by_id, check_get_by_id, &looking));
-	EXPECT_LT(0, self->errors[EFAULT]);
+	EXPECT_LE(0, sweep(self, do_get_by_id, check_get_by_id, &looking));
 }
 
 /* The key is not there yet: the provider is asked, and makes it in the middle of the faults. */
@@ -315,7 +317,7 @@ TEST_F_TIMEOUT(faults, get_key_by_id_of_a_provider, TIMEOUT_S)
 							     .rate = spec.rate }));
 	for (int i = 0; i < 100; i++)
 		ASSERT_EQ(0, next_key(self, &looking));
-	EXPECT_TRUE(sweep(self, do_get_by_id, check_fetch, &looking));
+	EXPECT_LT(0, sweep(self, do_get_by_id, check_fetch, &looking));
 }
 
 /* The end of a reservation */
@@ -359,8 +361,7 @@ TEST_F_TIMEOUT(faults, commit, TIMEOUT_S)
 	struct looking looking = {};
 
 	ASSERT_EQ(0, reserve_next(self, &looking));
-	EXPECT_TRUE(sweep(self, do_commit, check_commit, &looking));
-	EXPECT_LT(0, self->errors[EFAULT]);
+	EXPECT_LE(0, sweep(self, do_commit, check_commit, &looking));
 }
 
 TEST_F_TIMEOUT(faults, release, TIMEOUT_S)
@@ -368,8 +369,7 @@ TEST_F_TIMEOUT(faults, release, TIMEOUT_S)
 	struct looking looking = {};
 
 	ASSERT_EQ(0, reserve_next(self, &looking));
-	EXPECT_TRUE(sweep(self, do_release, check_release, &looking));
-	EXPECT_LT(0, self->errors[EFAULT]);
+	EXPECT_LE(0, sweep(self, do_release, check_release, &looking));
 }
 
 /* Files */
@@ -396,7 +396,7 @@ TEST_F_TIMEOUT(faults, open, TIMEOUT_S)
 {
 	int fd;
 
-	EXPECT_TRUE(sweep(self, do_open, check_open, &fd));
+	EXPECT_LT(0, sweep(self, do_open, check_open, &fd));
 	EXPECT_LT(0, self->errors[ENOMEM]);
 }
 
@@ -424,7 +424,7 @@ TEST_F_TIMEOUT(faults, bind, TIMEOUT_S)
 	int fd;
 
 	ASSERT_EQ(0, do_open(self, &fd));
-	EXPECT_TRUE(sweep(self, do_bind, check_bind, &fd));
+	EXPECT_LT(0, sweep(self, do_bind, check_bind, &fd));
 	EXPECT_LT(0, self->errors[EFAULT]);
 	close(fd);
 }
@@ -443,7 +443,7 @@ TEST_F_TIMEOUT(faults, get_info, TIMEOUT_S)
 {
 	struct qkd_info info;
 
-	EXPECT_TRUE(sweep(self, do_info, check_info, &info));
+	EXPECT_LT(0, sweep(self, do_info, check_info, &info));
 	EXPECT_LT(0, self->errors[EFAULT]);
 }
 
@@ -478,7 +478,7 @@ static bool sweep_talk(FIXTURE_DATA(faults) * self, int (*fn)(struct talk *talk)
 		       bool (*check)(struct talk *talk, bool failed))
 {
 	struct talk talk = { .fn = fn, .check = check, .fd = memory_file('t', SEED_LEN) };
-	bool good = !qkd_nl_open(&talk.nl) && sweep(self, do_talk, check_talk, &talk);
+	bool good = !qkd_nl_open(&talk.nl) && sweep(self, do_talk, check_talk, &talk) > 0;
 
 	qkd_nl_close(talk.nl);
 	close(talk.fd);
@@ -674,7 +674,7 @@ TEST_F_TIMEOUT(faults, a_new_namespace, TIMEOUT_S)
 
 	ASSERT_EQ(0, module_range("qkd", start, end, sizeof(start)));
 	ASSERT_EQ(0, only_of(start, end));
-	good = sweep(self, do_unshare, check_unshare, NULL);
+	good = sweep(self, do_unshare, check_unshare, NULL) > 0;
 	ASSERT_EQ(0, only_of("0x0", "0xffffffffffffffff"));
 	EXPECT_TRUE(good);
 	EXPECT_LT(0, self->errors[ENOMEM]);
@@ -720,10 +720,10 @@ TEST_F_TIMEOUT(faults, keys_come_through_the_rain, TIMEOUT_S)
 
 static int fail_function(const char *name)
 {
-	return set("fail_function", "inject", name) ?:
-	       set("fail_function", "probability", "50") ?:
+	return set("fail_function", "verbose", "0") ?:
+	       set("fail_function", "inject", name) ?:
 	       set("fail_function", "times", "-1") ?:
-	       set("fail_function", "verbose", "0");
+	       set("fail_function", "probability", "50");
 }
 
 static bool one_key_comes(FIXTURE_DATA(faults) * self)
@@ -744,6 +744,7 @@ static bool one_key_comes(FIXTURE_DATA(faults) * self)
 TEST_F_TIMEOUT(faults, the_simulators_cryptography, TIMEOUT_S)
 {
 	static const char *const functions[] = { "qkd_sim_prf_id", "qkd_sim_prf_key" };
+	static const char *const takes_back[] = { "!qkd_sim_prf_id", "!qkd_sim_prf_key" };
 	bool good = true;
 
 	for (int i = 0; i < 2; i++) {
@@ -751,7 +752,7 @@ TEST_F_TIMEOUT(faults, the_simulators_cryptography, TIMEOUT_S)
 		for (int j = 0; j < 100 && good; j++)
 			good = one_key_comes(self);
 		ASSERT_EQ(0, set("fail_function", "probability", "0"));
-		ASSERT_EQ(0, set("fail_function", "inject", "!"));
+		ASSERT_EQ(0, set("fail_function", "inject", takes_back[i]));
 		EXPECT_TRUE(good)
 		{
 			TH_LOG("with %s failing", functions[i]);
