@@ -2,6 +2,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "fuzz.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <openssl/rand.h>

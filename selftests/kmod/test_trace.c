@@ -142,6 +142,8 @@ TEST_F(trace, tells_of_refusals)
 TEST_F(trace, tells_of_a_link_that_comes_is_purged_and_goes)
 {
 	EXPECT_TRUE(traced(self, "link_add", "link=" LINK " provider=sim ret=0"));
+	ASSERT_SOON(stat_of(self->end.nl, LINK, QKD_A_STATS_OUTBOUND_FRESH) &&
+		    stat_of(self->end.nl, LINK, QKD_A_STATS_INBOUND_FRESH));
 	ASSERT_EQ(0, qkd_nl_link_purge(self->end.nl, LINK));
 	ASSERT_TRUE(read_trace(self));
 	EXPECT_NE(NULL, strstr(self->text, "dir=outbound why=purged"));
