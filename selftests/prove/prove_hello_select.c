@@ -38,7 +38,7 @@ static void choose(struct qkdtls_conn *conn)
 	hs->hello_raw.len = qkdtls_cursor_left(&raw);
 	hs->hello_raw.data = (uint8_t *)raw.pos;
 	hs->hello.binders_len = nondet_size();
-	assume(hs->hello.binders_len <= hs->hello_raw.len);
+	assume(hs->hello_raw.len && hs->hello.binders_len <= hs->hello_raw.len);
 	hs->hello.psk_dhe_ke = nondet_bool();
 	if (nondet_bool())
 		hs->group = NULL;
