@@ -126,23 +126,30 @@ static void a_second_hello_may_not_add_a_psk(void **state)
 static const struct forge only_ticket[] = { DROP(BOTH), SET(SHARE, 0, 0) };
 static const struct forge no_psk[] = { DROP(BOTH), DROP(PSK) };
 
-/* A ticket of somebody's: it does not fit the retry's suite, and with it goes the extension. */
-static void a_second_hello_may_drop_a_psk(void **state)
+/* A server that prefers a key asks for a retry of a hello with somebody's ticket; then comes @second. */
+static enum qkdtls_want feed_second(void **state, struct loopback *lb, const struct forge *second)
 {
 	static const struct site_options prefers = { .policy = QKDTLS_PREFER,
 						     .groups = SITE_HYBRID };
 	static struct forged_message hello, first;
-	struct loopback lb;
 
 	if (!site_has_group(SITE_HYBRID))
 		site_skip("this libcrypto has no ML-KEM");
-	site_link(*state, &lb, &prefers, &prefers);
-	take_client_hello(&lb, &hello);
+	site_link(*state, lb, &prefers, &prefers);
+	take_client_hello(lb, &hello);
 	first = hello;
 	forge_hello(&first, only_ticket, 2);
-	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &first), QKDTLS_WANT_READ);
-	forge_hello(&hello, no_psk, 2);
-	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &hello), QKDTLS_WANT_READ);
+	assert_int_equal(forge_feed_plain(lb->end[QKDTLS_SERVER], &first), QKDTLS_WANT_READ);
+	forge_hello(&hello, second, 2);
+	return forge_feed_plain(lb->end[QKDTLS_SERVER], &hello);
+}
+
+/* The ticket does not fit the retry's suite, and with it goes the extension. */
+static void a_second_hello_may_drop_a_psk(void **state)
+{
+	struct loopback lb;
+
+	assert_int_equal(feed_second(state, &lb, no_psk), QKDTLS_WANT_READ);
 	assert_false(qkdtls_info(lb.end[QKDTLS_SERVER])->psk);
 	assert_int_equal(lb.ring[QKDTLS_SERVER].asked, 0);
 	loopback_free(&lb);
@@ -153,20 +160,9 @@ static const struct forge early[] = { DROP(BOTH), FIRST_EMPTY(EARLY) };
 /* Beside a plain PSK a first hello might have had it (RFC 9846 section 4.3.10); a second may not. */
 static void a_second_hello_has_no_early_data(void **state)
 {
-	static const struct site_options prefers = { .policy = QKDTLS_PREFER,
-						     .groups = SITE_HYBRID };
-	static struct forged_message hello, first;
 	struct loopback lb;
 
-	if (!site_has_group(SITE_HYBRID))
-		site_skip("this libcrypto has no ML-KEM");
-	site_link(*state, &lb, &prefers, &prefers);
-	take_client_hello(&lb, &hello);
-	first = hello;
-	forge_hello(&first, only_ticket, 2);
-	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &first), QKDTLS_WANT_READ);
-	forge_hello(&hello, early, 2);
-	assert_int_equal(forge_feed_plain(lb.end[QKDTLS_SERVER], &hello), QKDTLS_FAILED);
+	assert_int_equal(feed_second(state, &lb, early), QKDTLS_FAILED);
 	assert_alert(lb.end[QKDTLS_SERVER], "early_data", ALERT(ILLEGAL_PARAMETER));
 	loopback_free(&lb);
 }
