@@ -6,7 +6,7 @@
  */
 #include "prove.h"
 
-int qkdtls_keys_set(struct qkdtls_conn *conn, enum qkdtls_epoch epoch, enum qkdtls_role sender)
+int qkdtls_keys_set_application(struct qkdtls_conn *conn, enum qkdtls_role sender)
 {
 	return nondet_bool() ? 0 : QKDTLS_ERROR;
 }

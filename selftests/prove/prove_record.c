@@ -6,7 +6,9 @@
  * BOUND: a reader in any state, up to 40 bytes of a record of any length in hand; input of up to 8 more
  * VARIANTS: input next
  */
+#include <errno.h>
 #include "prove.h"
+#include "tls/suite.h"
 
 #define HAVE_MAX 40
 
@@ -21,6 +23,25 @@ static bool reader_sound(const struct qkdtls_record_reader *reader)
 		len - QKDTLS_RECORD_HEADER <= ((size_t)have[3] << 8 | have[4]));
 }
 
+static int any_key(void *arg, struct qkdtls_traffic_key *key)
+{
+	return nondet_bool() ? -ENOMEM : 0;
+}
+
+/* Plain, with a key, or with one to come */
+static struct qkdtls_protection any_protection(void)
+{
+	static const struct qkdtls_suite suite;
+	struct qkdtls_protection p = { .seq = nondet_u64() };
+
+	if (nondet_bool())
+		return p;
+	p.suite = &suite;
+	p.source = any_key;
+	p.key = nondet_bool() ? (struct qkdtls_aead_key *)any_bytes(1) : NULL;
+	return p;
+}
+
 static struct qkdtls_record_reader any_reader(void)
 {
 	const struct qkdtls_cursor have = any_input(HAVE_MAX);
@@ -29,8 +50,7 @@ static struct qkdtls_record_reader any_reader(void)
 	qkdtls_record_reader_init(&reader);
 	reader.allow_ccs = nondet_bool();
 	reader.allow_plain_alert = nondet_bool();
-	reader.protection.key = nondet_bool() ? (struct qkdtls_aead_key *)any_bytes(1) : NULL;
-	reader.protection.seq = nondet_u64();
+	reader.protection = any_protection();
 	reader.inner_max = nondet_size();
 	reader.inner_seen = nondet_size();
 	reader.body.len = qkdtls_cursor_left(&have);
@@ -52,7 +72,7 @@ static void input(struct qkdtls_record_reader *reader)
 
 static void next(struct qkdtls_record_reader *reader)
 {
-	const bool protected = reader->protection.key;
+	const bool protected = reader->protection.suite;
 	struct qkdtls_record record;
 
 	if (qkdtls_record_reader_next(reader, &record))

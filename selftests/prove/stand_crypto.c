@@ -69,6 +69,14 @@ size_t qkdtls_aead_key_len(enum qkdtls_aead aead)
 	return nondet_size();
 }
 
+int qkdtls_aead_new(struct qkdtls_aead_key **aead_key, enum qkdtls_aead aead, const uint8_t *key)
+{
+	if (nondet_bool())
+		return -ENOMEM;
+	*aead_key = (struct qkdtls_aead_key *)any_bytes(1);
+	return 0;
+}
+
 int qkdtls_aead_open(struct qkdtls_aead_key *aead_key, const uint8_t nonce[QKDTLS_AEAD_NONCE_LEN],
 		     const uint8_t *aad, size_t aad_len, const uint8_t *in, size_t len,
 		     uint8_t *out)

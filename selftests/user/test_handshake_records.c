@@ -533,7 +533,7 @@ static void a_key_does_not_change_unsaid(void **state)
 		assert_true(loopback_run(&lb));
 		sender = lb.end[from];
 		assert_int_equal(qkdtls_schedule_update(sender->schedule, from), 0);
-		assert_int_equal(qkdtls_keys_set(sender, QKDTLS_EPOCH_APPLICATION, from), 0);
+		assert_int_equal(qkdtls_keys_set_application(sender, from), 0);
 		assert_int_equal(qkdtls_send(sender, "data", 4), 4);
 		data = qkdtls_output(sender, &len);
 		feed(lb.end[!from], data, len);

@@ -54,6 +54,23 @@ static struct qkdtls_record_reader a_reader(uint64_t seq)
 	return reader;
 }
 
+/* A source that counts, and fails @failures times first */
+struct source {
+	int failures;
+	int asked;
+};
+
+static int ask_source(void *arg, struct qkdtls_traffic_key *key)
+{
+	struct source *source = arg;
+
+	source->asked++;
+	if (source->asked <= source->failures)
+		return -ENOMEM;
+	*key = a_key(QKDTLS_AES_128_GCM_SHA256, 0);
+	return 0;
+}
+
 /* Feeds at most @step bytes at a time, exactly what is wanted, until a verdict; how many went by @used */
 static int feed(struct qkdtls_record_reader *reader, const uint8_t *bytes, size_t len, size_t step,
 		size_t *used, struct qkdtls_record *record)
@@ -467,6 +484,9 @@ static void reader_takes_no_byte_beyond_the_record(void **state)
 	assert_int_equal(qkdtls_record_reader_input(&reader, bytes, 3), 0);
 	assert_true(qkdtls_record_reader_busy(&reader));
 	assert_int_equal(qkdtls_record_reader_key(&reader, &key), -EBUSY);
+	assert_int_equal(qkdtls_record_reader_key_from(&reader, qkdtls_suite_find(key.suite),
+						       ask_source, NULL),
+			 -EBUSY);
 	assert_int_equal(qkdtls_record_reader_wanted(&reader), 2);
 	assert_int_equal(qkdtls_record_reader_input(&reader, bytes + 3, 2), 0);
 	assert_int_equal(qkdtls_record_reader_wanted(&reader), 3);
@@ -558,6 +578,76 @@ static void writer_is_all_or_nothing(void **state)
 	qkdtls_buf_free(&out);
 }
 
+static void a_key_is_asked_for_by_its_first_record(void **state)
+{
+	const struct qkdtls_suite *suite = qkdtls_suite_find(QKDTLS_AES_128_GCM_SHA256);
+	struct source ours = { .failures = 0 }, theirs = { .failures = 0 };
+	struct qkdtls_record_writer writer;
+	struct qkdtls_record_reader reader;
+	struct qkdtls_record record;
+	struct qkdtls_buf out;
+	size_t used;
+
+	qkdtls_buf_init(&out, 1000);
+	qkdtls_record_writer_init(&writer);
+	qkdtls_record_reader_init(&reader);
+	qkdtls_record_writer_key_from(&writer, suite, ask_source, &ours);
+	assert_int_equal(qkdtls_record_reader_key_from(&reader, suite, ask_source, &theirs), 0);
+	/* What hangs on being protected does not wait for the key. */
+	assert_int_equal(qkdtls_record_writer_left(&writer), suite->record_limit);
+	assert_int_equal(qkdtls_record_writer_max(&writer, QKDTLS_CONTENT_DATA), 16384);
+	assert_int_equal(ours.asked + theirs.asked, 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(qkdtls_record_write(&writer, QKDTLS_CONTENT_DATA, "text", 4, &out),
+				 0);
+		assert_int_equal(qkdtls_buf_data(&out)[0], QKDTLS_CONTENT_DATA);
+		assert_int_equal(feed(&reader, qkdtls_buf_data(&out), out.len, 1, &used, &record),
+				 0);
+		assert_int_equal(record.len, 4);
+		assert_memory_equal(record.data, "text", 4);
+		qkdtls_buf_drop(&out, out.len);
+		assert_int_equal(ours.asked, 1);
+		assert_int_equal(theirs.asked, 1);
+	}
+	assert_int_equal(writer.protection.seq, 2);
+	assert_int_equal(reader.protection.seq, 2);
+	qkdtls_record_writer_free(&writer);
+	qkdtls_record_reader_free(&reader);
+	qkdtls_buf_free(&out);
+}
+
+/* Without its key nothing is written, and nothing plain is read in place of what should be protected. */
+static void without_its_key_nothing_goes_in_the_clear(void **state)
+{
+	static const uint8_t plain[] = { QKDTLS_CONTENT_HANDSHAKE, 3, 3, 0, 1, 'x' };
+	const struct qkdtls_suite *suite = qkdtls_suite_find(QKDTLS_AES_128_GCM_SHA256);
+	struct source ours = { .failures = 1 }, theirs = { .failures = 1 };
+	struct qkdtls_record_writer writer;
+	struct qkdtls_record_reader reader;
+	struct qkdtls_record record;
+	struct qkdtls_buf out;
+	size_t used;
+
+	qkdtls_buf_init(&out, 1000);
+	qkdtls_record_writer_init(&writer);
+	qkdtls_record_reader_init(&reader);
+	qkdtls_record_writer_key_from(&writer, suite, ask_source, &ours);
+	assert_int_equal(qkdtls_record_reader_key_from(&reader, suite, ask_source, &theirs), 0);
+	assert_int_equal(qkdtls_record_write(&writer, QKDTLS_CONTENT_DATA, "text", 4, &out),
+			 -ENOMEM);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(feed(&reader, plain, sizeof(plain), 1, &used, &record), UNEXPECTED);
+	assert_int_equal(theirs.asked, 0);
+	qkdtls_record_reader_free(&reader);
+	assert_int_equal(qkdtls_record_reader_key_from(&reader, suite, ask_source, &theirs), 0);
+	assert_int_equal(qkdtls_record_write(&writer, QKDTLS_CONTENT_DATA, "text", 4, &out), 0);
+	assert_int_equal(feed(&reader, qkdtls_buf_data(&out), out.len, SIZE_MAX, &used, &record),
+			 -ENOMEM);
+	qkdtls_record_writer_free(&writer);
+	qkdtls_record_reader_free(&reader);
+	qkdtls_buf_free(&out);
+}
+
 static void keys_that_do_not_fit_are_refused(void **state)
 {
 	struct qkdtls_traffic_key key = a_key(QKDTLS_AES_128_GCM_SHA256, 0);
@@ -588,6 +678,8 @@ int main(void)
 		cmocka_unit_test(writer_stops_at_the_limit_of_its_key),
 		cmocka_unit_test(reader_does_not_let_its_number_wrap),
 		cmocka_unit_test(writer_is_all_or_nothing),
+		cmocka_unit_test(a_key_is_asked_for_by_its_first_record),
+		cmocka_unit_test(without_its_key_nothing_goes_in_the_clear),
 		cmocka_unit_test(keys_that_do_not_fit_are_refused),
 	};
 

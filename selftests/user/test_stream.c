@@ -469,8 +469,7 @@ static void key_updates_are_followed_and_answered(void **state)
 		/* The record went under the old key; what follows goes under the next. */
 		assert_int_equal(
 			qkdtls_schedule_update(lb.end[QKDTLS_CLIENT]->schedule, QKDTLS_CLIENT), 0);
-		assert_int_equal(qkdtls_keys_set(lb.end[QKDTLS_CLIENT], QKDTLS_EPOCH_APPLICATION,
-						 QKDTLS_CLIENT),
+		assert_int_equal(qkdtls_keys_set_application(lb.end[QKDTLS_CLIENT], QKDTLS_CLIENT),
 				 0);
 		assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), 0);
 		assert_int_equal(lb.end[QKDTLS_SERVER]->writer.protection.seq, 0);

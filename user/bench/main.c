@@ -39,7 +39,10 @@ static struct mode modes[] = {
 	{ "key, mutual", P256, .ours = { .mutual = true } },
 	{ "libssl, no key, mutual", P256, .libssl = true, .ours = { .mutual = true } },
 	{ "key alone", P256, .ours = { .policy = QKDTLS_PSK_ONLY } },
+	{ "key, for the kernel", P256, .ours = { .taken = true } },
 };
+
+#define FOR_KERNEL (MODES - 1) /* the last */
 
 /* What is compared with what, and with which floor */
 static const struct pair {
@@ -256,6 +259,9 @@ static void report(const struct bench_floor *floor, const struct bench_beside *b
 	print_floors(floor);
 	print_beside(beside);
 	printf("\n");
+	for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
+		printf("bench handshake.kernel.%s.ratio %.3f\n", ends[role],
+		       usec[FOR_KERNEL][role] / usec[pairs[0].libssl][role]);
 	for (i = 0; i < PAIRS; i++) {
 		for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
 			print_figures(&pairs[i], role, usec, sum_floor(floor, &pairs[i], role),

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <openssl/crypto.h>
 #include "../../selftests/user/pki.h"
 #include "bench/bench.h"
 
@@ -10,6 +11,7 @@ struct ours {
 	struct bench_stack stack;
 	struct qkdtls_config *config[2]; /* by role */
 	bool psk;
+	bool taken;
 };
 
 /* A source that always has the same key: what a key costs its source is not the engine's. */
@@ -102,6 +104,16 @@ static enum qkdtls_want advance(struct qkdtls_conn *conn, struct pipe *in, struc
 	return want;
 }
 
+static bool take_keys(struct qkdtls_conn *conn)
+{
+	struct qkdtls_traffic_key tx, rx;
+	const int ret = qkdtls_take_traffic_keys(conn, &tx, &rx);
+
+	OPENSSL_cleanse(&tx, sizeof(tx));
+	OPENSSL_cleanse(&rx, sizeof(rx));
+	return !ret;
+}
+
 static bool ours_shake(struct bench_stack *stack, struct bench_cost *cost)
 {
 	struct ours *ours = (struct ours *)stack;
@@ -122,6 +134,8 @@ static bool ours_shake(struct bench_stack *stack, struct bench_cost *cost)
 						     ours->psk ? &key_ops : NULL, NULL);
 		if (conn[role])
 			want[role] = advance(conn[role], &pipes[!role], &pipes[role]);
+		if (ours->taken && want[role] == QKDTLS_DONE && !take_keys(conn[role]))
+			return false;
 		if (turn >= 2)
 			qkdtls_conn_free(conn[role]);
 		now = bench_clock();
@@ -182,6 +196,7 @@ struct bench_stack *bench_ours_new(const struct bench_files *files, const struct
 		return NULL;
 	ours->stack = (struct bench_stack){ .shake = ours_shake, .free = ours_free };
 	ours->psk = how->policy != QKDTLS_PREFER;
+	ours->taken = how->taken;
 	for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
 		ours->config[role] = qkdtls_config_new();
 		if (ours->config[role] && !configure(ours->config[role], role, files, how))

@@ -500,8 +500,8 @@ void qkdtls_psk_release(struct qkdtls_conn *conn);
 int qkdtls_keys_handshake(struct qkdtls_conn *conn);
 int qkdtls_keys_application(struct qkdtls_conn *conn);
 int qkdtls_keys_complete(struct qkdtls_conn *conn);
-/* @sender's key of its present generation goes to the record layer. */
-int qkdtls_keys_set(struct qkdtls_conn *conn, enum qkdtls_epoch epoch, enum qkdtls_role sender);
+/* @sender's application traffic key of its present generation protects what comes next. */
+int qkdtls_keys_set_application(struct qkdtls_conn *conn, enum qkdtls_role sender);
 
 /* ---- cert.c, cert_verify.c, cert_request.c, finished.c: the same for both sides ---- */
 

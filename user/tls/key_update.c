@@ -18,7 +18,7 @@ static int next_generation(struct qkdtls_conn *conn, enum qkdtls_role sender)
 
 	if (ret)
 		return qkdtls_fail_code(conn, ret, "cannot update a traffic key");
-	return qkdtls_keys_set(conn, QKDTLS_EPOCH_APPLICATION, sender);
+	return qkdtls_keys_set_application(conn, sender);
 }
 
 /* ---- How long a key of ours lives ---- */

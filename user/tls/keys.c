@@ -15,27 +15,58 @@ static int fail_keys(struct qkdtls_conn *conn, int ret)
 	return qkdtls_fail_code(conn, ret, "cannot derive or set traffic keys");
 }
 
-int qkdtls_keys_set(struct qkdtls_conn *conn, enum qkdtls_epoch epoch, enum qkdtls_role sender)
+/* What has been written so far still goes under the key before. */
+static int end_key(struct qkdtls_conn *conn, enum qkdtls_role sender)
+{
+	return sender == conn->role ? qkdtls_message_flush(conn) : 0;
+}
+
+static int set_handshake_key(struct qkdtls_conn *conn, enum qkdtls_role sender)
 {
 	struct qkdtls_traffic_key key;
-	int ret;
+	int ret = end_key(conn, sender);
 
-	/* What has been written so far still goes under the key before. */
-	if (sender == conn->role) {
-		ret = qkdtls_message_flush(conn);
-		if (ret)
-			return ret;
-	}
-	ret = qkdtls_schedule_traffic_key(conn->schedule, epoch, sender, conn->suite, &key);
+	if (ret)
+		return ret;
+	ret = qkdtls_schedule_traffic_key(conn->schedule, QKDTLS_EPOCH_HANDSHAKE, sender,
+					  conn->suite, &key);
 	if (!ret)
 		ret = sender == conn->role ? qkdtls_record_writer_key(&conn->writer, &key)
 					   : qkdtls_record_reader_key(&conn->reader, &key);
 	qkdtls_wipe(&key, sizeof(key));
+	return ret ? fail_keys(conn, ret) : 0;
+}
+
+static int own_key(void *arg, struct qkdtls_traffic_key *key)
+{
+	const struct qkdtls_conn *conn = arg;
+
+	return qkdtls_schedule_traffic_key(conn->schedule, QKDTLS_EPOCH_APPLICATION, conn->role,
+					   conn->suite, key);
+}
+
+static int peer_key(void *arg, struct qkdtls_traffic_key *key)
+{
+	const struct qkdtls_conn *conn = arg;
+
+	return qkdtls_schedule_traffic_key(conn->schedule, QKDTLS_EPOCH_APPLICATION, peer_of(conn),
+					   conn->suite, key);
+}
+
+/* Derived with their first record: those of a connection that the kernel takes over are only ever used there. */
+int qkdtls_keys_set_application(struct qkdtls_conn *conn, enum qkdtls_role sender)
+{
+	int ret = end_key(conn, sender);
+
 	if (ret)
-		return fail_keys(conn, ret);
-	if (sender == conn->role)
+		return ret;
+	if (sender == conn->role) {
+		qkdtls_record_writer_key_from(&conn->writer, conn->suite, own_key, conn);
 		qkdtls_key_age_start(conn);
-	return 0;
+		return 0;
+	}
+	ret = qkdtls_record_reader_key_from(&conn->reader, conn->suite, peer_key, conn);
+	return ret ? fail_keys(conn, ret) : 0;
 }
 
 /* ---- Key log (SSLKEYLOGFILE) ---- */
@@ -112,8 +143,8 @@ int qkdtls_keys_handshake(struct qkdtls_conn *conn)
 	if (ret)
 		return fail_keys(conn, ret);
 	log_secrets(conn, QKDTLS_EPOCH_HANDSHAKE);
-	ret = qkdtls_keys_set(conn, QKDTLS_EPOCH_HANDSHAKE, conn->role);
-	return ret ? ret : qkdtls_keys_set(conn, QKDTLS_EPOCH_HANDSHAKE, peer_of(conn));
+	ret = set_handshake_key(conn, conn->role);
+	return ret ? ret : set_handshake_key(conn, peer_of(conn));
 }
 
 /* Behind the server's Finished: it has no more to say under the handshake key. */
@@ -129,13 +160,13 @@ int qkdtls_keys_application(struct qkdtls_conn *conn)
 	log_secrets(conn, QKDTLS_EPOCH_APPLICATION);
 	if (conn->role == QKDTLS_CLIENT)
 		conn->reader.allow_ccs = false;
-	return qkdtls_keys_set(conn, QKDTLS_EPOCH_APPLICATION, QKDTLS_SERVER);
+	return qkdtls_keys_set_application(conn, QKDTLS_SERVER);
 }
 
 /* Behind the client's Finished */
 int qkdtls_keys_complete(struct qkdtls_conn *conn)
 {
-	int ret = qkdtls_keys_set(conn, QKDTLS_EPOCH_APPLICATION, QKDTLS_CLIENT);
+	int ret = qkdtls_keys_set_application(conn, QKDTLS_CLIENT);
 
 	if (ret)
 		return ret;

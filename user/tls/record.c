@@ -9,6 +9,19 @@
 
 /* ---- One direction's protection ---- */
 
+static void protection_free(struct qkdtls_protection *p)
+{
+	qkdtls_aead_free(p->key);
+	qkdtls_wipe(p, sizeof(*p));
+}
+
+static void protection_start(struct qkdtls_protection *p, const struct qkdtls_suite *suite)
+{
+	protection_free(p);
+	p->suite = suite;
+	p->limit = suite->record_limit;
+}
+
 static int protection_set(struct qkdtls_protection *p, const struct qkdtls_traffic_key *key)
 {
 	const struct qkdtls_suite *suite = qkdtls_suite_find(key->suite);
@@ -20,18 +33,36 @@ static int protection_set(struct qkdtls_protection *p, const struct qkdtls_traff
 	err = qkdtls_aead_new(&aead_key, suite->aead, key->key);
 	if (err)
 		return err;
-	qkdtls_aead_free(p->key);
+	protection_start(p, suite);
 	p->key = aead_key;
 	memcpy(p->iv, key->iv, sizeof(p->iv));
 	p->seq = key->seq;
-	p->limit = suite->record_limit;
 	return 0;
 }
 
-static void protection_free(struct qkdtls_protection *p)
+static void protection_set_from(struct qkdtls_protection *p, const struct qkdtls_suite *suite,
+				qkdtls_key_source source, void *arg)
 {
-	qkdtls_aead_free(p->key);
-	qkdtls_wipe(p, sizeof(*p));
+	protection_start(p, suite);
+	p->source = source;
+	p->source_arg = arg;
+}
+
+/* Before each record: the first is the one that needs a key to be fetched. */
+static int protection_fetch(struct qkdtls_protection *p)
+{
+	struct qkdtls_traffic_key key;
+	int err;
+
+	if (p->key)
+		return 0;
+	err = p->source(p->source_arg, &key);
+	if (!err)
+		err = qkdtls_aead_new(&p->key, p->suite->aead, key.key);
+	if (!err)
+		memcpy(p->iv, key.iv, sizeof(p->iv));
+	qkdtls_wipe(&key, sizeof(key));
+	return err;
 }
 
 /* RFC 9846 section 5.3: the IV with the record's number in its last 8 bytes */
@@ -73,6 +104,16 @@ int qkdtls_record_reader_key(struct qkdtls_record_reader *reader,
 	if (qkdtls_record_reader_busy(reader))
 		return -EBUSY;
 	return protection_set(&reader->protection, key);
+}
+
+int qkdtls_record_reader_key_from(struct qkdtls_record_reader *reader,
+				  const struct qkdtls_suite *suite, qkdtls_key_source source,
+				  void *arg)
+{
+	if (qkdtls_record_reader_busy(reader))
+		return -EBUSY;
+	protection_set_from(&reader->protection, suite, source, arg);
+	return 0;
 }
 
 bool qkdtls_record_reader_limit(struct qkdtls_record_reader *reader, size_t limit)
@@ -117,7 +158,7 @@ int qkdtls_record_reader_input(struct qkdtls_record_reader *reader, const void *
 /* May a record with this header come now? 0 or an alert. Its version is ignored (RFC 9846 5.1). */
 static int check_header(const struct qkdtls_record_reader *reader)
 {
-	bool protected = reader->protection.key;
+	bool protected = reader->protection.suite;
 	uint8_t type = qkdtls_buf_data(&reader->body)[0];
 	size_t len = body_len(reader);
 	bool allowed;
@@ -184,6 +225,9 @@ static int open_record(struct qkdtls_record_reader *reader, struct qkdtls_record
 
 	if (p->seq == UINT64_MAX)
 		return -EOVERFLOW;
+	err = protection_fetch(p);
+	if (err)
+		return err;
 	make_nonce(p, nonce);
 	err = qkdtls_aead_open(p->key, nonce, header, QKDTLS_RECORD_HEADER, body, len, body);
 	if (err == -EBADMSG)
@@ -253,11 +297,18 @@ int qkdtls_record_writer_key(struct qkdtls_record_writer *writer,
 	return protection_set(&writer->protection, key);
 }
 
+void qkdtls_record_writer_key_from(struct qkdtls_record_writer *writer,
+				   const struct qkdtls_suite *suite, qkdtls_key_source source,
+				   void *arg)
+{
+	protection_set_from(&writer->protection, suite, source, arg);
+}
+
 uint64_t qkdtls_record_writer_left(const struct qkdtls_record_writer *writer)
 {
 	const struct qkdtls_protection *p = &writer->protection;
 
-	if (!p->key)
+	if (!p->suite)
 		return UINT64_MAX;
 	return p->seq < p->limit ? p->limit - p->seq : 0;
 }
@@ -269,7 +320,7 @@ void qkdtls_record_writer_limit(struct qkdtls_record_writer *writer, size_t limi
 
 static bool is_protected(const struct qkdtls_record_writer *writer, uint8_t type)
 {
-	return writer->protection.key && type != QKDTLS_CONTENT_CCS;
+	return writer->protection.suite && type != QKDTLS_CONTENT_CCS;
 }
 
 size_t qkdtls_record_writer_max(const struct qkdtls_record_writer *writer, uint8_t type)
@@ -287,7 +338,13 @@ static int write_record(struct qkdtls_record_writer *writer, uint8_t type, const
 	uint8_t nonce[QKDTLS_AEAD_NONCE_LEN];
 	struct qkdtls_writer w;
 	uint8_t *inner;
+	int err;
 
+	if (protected) {
+		err = protection_fetch(p);
+		if (err)
+			return err;
+	}
 	qkdtls_writer_init(&w, out, QKDTLS_RECORD_HEADER + body);
 	qkdtls_put_u8(&w, protected ? QKDTLS_CONTENT_DATA : type);
 	qkdtls_put_u16(&w, protected ? VERSION_TLS12 : writer->version);

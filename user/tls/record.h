@@ -26,8 +26,14 @@ enum qkdtls_content {
 #define QKDTLS_RECORD_BODY_MAX	(QKDTLS_RECORD_PLAIN_MAX + 256)
 #define QKDTLS_RECORD_LIMIT_MIN 64 /* that an end may ask for (RFC 8449 section 4) */
 
+/* Gives a key of the suite that was agreed on, which the caller wipes; 0, -EIO, -ENOMEM */
+typedef int (*qkdtls_key_source)(void *arg, struct qkdtls_traffic_key *key);
+
 /* One direction's key and place in the sequence. All zero: plain text */
 struct qkdtls_protection {
+	const struct qkdtls_suite *suite; /* protected, whether the key is here yet or not */
+	qkdtls_key_source source; /* of a key that is not */
+	void *source_arg;
 	struct qkdtls_aead_key *key;
 	uint8_t iv[QKDTLS_AEAD_NONCE_LEN];
 	uint64_t seq; /* of the next record */
@@ -73,6 +79,11 @@ void qkdtls_record_reader_free(struct qkdtls_record_reader *reader); /* wipes */
 int qkdtls_record_reader_key(struct qkdtls_record_reader *reader,
 			     const struct qkdtls_traffic_key *key);
 
+/* The same, but @source is asked for the key when the first record under it is whole. -EBUSY */
+int qkdtls_record_reader_key_from(struct qkdtls_record_reader *reader,
+				  const struct qkdtls_suite *suite, qkdtls_key_source source,
+				  void *arg);
+
 /*
  * A protected record with more than @limit bytes of content, type and padding is record_overflow. false: one has
  * been taken already.
@@ -112,6 +123,11 @@ void qkdtls_record_writer_free(struct qkdtls_record_writer *writer); /* wipes */
 /* 0, -EIO, -ENOMEM (the old key stays). The caller wipes @key. */
 int qkdtls_record_writer_key(struct qkdtls_record_writer *writer,
 			     const struct qkdtls_traffic_key *key);
+
+/* The same, but @source is asked for the key when the first record under it is written. */
+void qkdtls_record_writer_key_from(struct qkdtls_record_writer *writer,
+				   const struct qkdtls_suite *suite, qkdtls_key_source source,
+				   void *arg);
 
 /* Protected records hold at most @limit bytes of content, type and padding. */
 void qkdtls_record_writer_limit(struct qkdtls_record_writer *writer, size_t limit);
