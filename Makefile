@@ -11,7 +11,9 @@ help:
 	@echo 'make demo             set up all, boot a VM, show a kTLS connection that carries a QKD key'
 	@echo 'make check            set up all, run every test; ends in "N passed, N failed, N skipped"'
 	@echo 'make check-debug      kernel and end-to-end tests with KASAN, lockdep, kmemleak (builds a kernel the first time)'
+	@echo 'make torture          many threads use links that go under them, in the debug kernel: TIME=SECONDS [SERIES=6.12]'
 	@echo 'make bench-handshake  what a handshake with a QKD key costs beside libssl without one, in the Debian 13 root'
+	@echo 'make bench-keys       what taking a key from the kernel costs beside getrandom(2), in a VM'
 	@echo 'make prove            have CBMC prove message parsers free of undefined behaviour (a part of check)'
 	@echo 'make fuzz             attack everything that reads foreign bytes: TIME=SECONDS for each target [TARGET=fuzz_...]'
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
@@ -32,8 +34,14 @@ check:
 check-debug:
 	selftests/run.sh kmod-debug e2e-debug
 
+torture:
+	TORTURE_TIME=$(TIME) selftests/run.sh torture-$(or $(SERIES),debug)
+
 bench-handshake:
 	tools/testbed/enter $(MAKE) -C user O=$(CURDIR)/build/bench bench-handshake
+
+bench-keys:
+	tools/bench/keys
 
 prove:
 	selftests/run.sh prove
@@ -60,4 +68,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: all help user modules modules_install check check-debug bench-handshake prove fuzz demo install clean
+.PHONY: all help user modules modules_install check check-debug torture bench-handshake bench-keys prove fuzz demo install clean

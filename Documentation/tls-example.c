@@ -38,7 +38,7 @@ static int commit(void *arg, const uint8_t *id, size_t id_len)
 	return 0; /* mark the key as spent */
 }
 
-static void release(void *arg, const uint8_t *id, size_t id_len)
+static void release(void *arg, const uint8_t *id, size_t id_len, enum qkdtls_psk_release why)
 {
 	/* the key may be used again */
 }

@@ -4,6 +4,7 @@
 #include <linux/jiffies.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/nsproxy.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
@@ -35,14 +36,7 @@ struct qkd_file {
 	struct mutex lock; /* the choice of @link */
 	struct qkd_link *link;
 	struct qkd_holder holder;
-};
-
-union qkd_arg {
-	__u32 size;
-	struct qkd_bind bind;
-	struct qkd_info info;
-	struct qkd_key_get get;
-	struct qkd_key_ref ref;
+	struct qkd_spent spent;
 };
 
 static void set_link(struct qkd_file *qf, struct qkd_link *link)
@@ -75,25 +69,34 @@ static long wait_jiffies(const struct file *file, u32 timeout_ms)
 	return msecs_to_jiffies(timeout_ms) + 1; /* the first tick may be a short one */
 }
 
-static int ioc_bind(struct file *file, union qkd_arg *arg)
+/* The caller's structure as one of @size bytes, of which the first version had @min. */
+static int copy_in(void *arg, size_t size, size_t min, const void __user *uarg)
 {
-	struct qkd_file *qf = file->private_data;
-	struct qkd_bind *bind = &arg->bind;
-	size_t len = strnlen(bind->link, sizeof(bind->link));
+	u32 usize;
+	int err;
+
+	if (get_user(usize, (const u32 __user *)uarg))
+		return -EFAULT;
+	if (usize > ARG_SIZE_MAX)
+		return -E2BIG;
+	if (usize < min)
+		return -EINVAL;
+	err = copy_struct_from_user(arg, size, uarg, usize);
+	if (!err)
+		*(u32 *)arg = usize; /* the caller may have changed it since it was read */
+	return err;
+}
+
+static int bind_file(struct qkd_file *qf, const char *name)
+{
 	struct qkd_link *link;
 	int err = 0;
-
-	if (bind->flags)
-		return -EOPNOTSUPP;
-	if (!len || len == sizeof(bind->link) ||
-	    memchr_inv(bind->link + len, 0, sizeof(bind->link) - len))
-		return -EINVAL;
 
 	mutex_lock(&qf->lock);
 	if (qf->link) {
 		err = -EBUSY;
 	} else {
-		link = qkd_net_get_link(qf->net, bind->link);
+		link = qkd_net_get_link(qf->net, name);
 		if (link)
 			set_link(qf, link);
 		else
@@ -103,27 +106,30 @@ static int ioc_bind(struct file *file, union qkd_arg *arg)
 	return err;
 }
 
-static int ioc_get_info(struct file *file, union qkd_arg *arg)
+static int ioc_bind(struct file *file, void __user *uarg)
 {
-	struct qkd_info *info = &arg->info;
-	struct qkd_levels levels;
-	u32 size = info->size;
-	struct qkd_link *link;
-	int err;
+	struct qkd_bind bind;
+	int err = copy_in(&bind, sizeof(bind), BIND_SIZE_V1, uarg);
+	size_t len;
 
-	if (info->flags)
-		return -EOPNOTSUPP;
-	if (info->reserved)
-		return -EINVAL;
-	link = file_link(file->private_data);
-	if (IS_ERR(link))
-		return PTR_ERR(link);
-	err = qkd_link_levels(link, &levels);
 	if (err)
 		return err;
+	if (bind.flags)
+		return -EOPNOTSUPP;
+	len = strnlen(bind.link, sizeof(bind.link));
+	if (!len || len == sizeof(bind.link) ||
+	    memchr_inv(bind.link + len, 0, sizeof(bind.link) - len))
+		return -EINVAL;
+	return bind_file(file->private_data, bind.link);
+}
 
-	memset(info, 0, sizeof(*info));
-	info->size = size;
+static int fill_info(struct qkd_link *link, struct qkd_info *info)
+{
+	struct qkd_levels levels;
+	int err = qkd_link_levels(link, &levels);
+
+	if (err)
+		return err;
 	info->flags = link->flags;
 	strscpy(info->link, link->name, sizeof(info->link));
 	strscpy(info->provider, link->provider_name, sizeof(info->provider));
@@ -131,8 +137,8 @@ static int ioc_get_info(struct file *file, union qkd_arg *arg)
 	info->state = levels.state;
 	info->key_len = link->key_len;
 	info->capacity = link->capacity;
-	info->low = link->low;
-	info->ttl_s = link->ttl_s;
+	info->low = levels.settings.low;
+	info->ttl_s = levels.settings.ttl_s;
 	info->outbound_fresh = levels.outbound_fresh;
 	info->inbound_fresh = levels.inbound_fresh;
 	info->inbound_reserved = levels.inbound_reserved;
@@ -141,166 +147,270 @@ static int ioc_get_info(struct file *file, union qkd_arg *arg)
 	return 0;
 }
 
-static int check_get(const struct qkd_key_get *get)
+static int ioc_get_info(struct file *file, void __user *uarg)
 {
-	if (get->flags)
-		return -EOPNOTSUPP;
-	if (get->timeout_ms > QKD_TIMEOUT_MS_MAX || get->key_len ||
-	    memchr_inv(get->key, 0, sizeof(get->key)))
-		return -EINVAL;
-	return 0;
-}
-
-/* Moves a key to where the caller will see it. */
-static void answer_get(struct qkd_key_get *get, struct qkd_record *rec)
-{
-	memcpy(get->key_id, rec->key_id, sizeof(get->key_id));
-	memcpy(get->key, rec->key, sizeof(get->key));
-	get->key_len = rec->key_len;
-	memzero_explicit(rec, sizeof(*rec));
-}
-
-static int ioc_get_key(struct file *file, union qkd_arg *arg)
-{
+	struct qkd_info info;
+	int err = copy_in(&info, sizeof(info), INFO_SIZE_V1, uarg);
 	struct qkd_link *link;
-	struct qkd_key_get *get = &arg->get;
-	struct qkd_record rec;
-	int err = check_get(get);
+	u32 usize;
 
-	if (!err && memchr_inv(get->key_id, 0, sizeof(get->key_id)))
-		err = -EINVAL;
 	if (err)
 		return err;
+	if (info.flags)
+		return -EOPNOTSUPP;
+	if (info.reserved)
+		return -EINVAL;
 	link = file_link(file->private_data);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
-	err = qkd_link_take(link, wait_jiffies(file, get->timeout_ms), &rec);
-	if (!err)
-		answer_get(get, &rec);
+	usize = info.size;
+	memset(&info, 0, sizeof(info));
+	info.size = usize;
+	err = fill_info(link, &info);
+	if (!err && copy_to_user(uarg, &info, min_t(size_t, usize, sizeof(info))))
+		err = -EFAULT;
 	return err;
 }
 
-static int ioc_get_key_by_id(struct file *file, union qkd_arg *arg)
-{
-	struct qkd_file *qf = file->private_data;
-	struct qkd_link *link;
-	struct qkd_key_get *get = &arg->get;
-	struct qkd_record rec;
-	int err = check_get(get);
-
-	if (err)
-		return err;
-	link = file_link(qf);
-	if (IS_ERR(link))
-		return PTR_ERR(link);
-	err = qkd_link_reserve(link, &qf->holder, get->key_id, wait_jiffies(file, get->timeout_ms),
-			       &rec);
-	if (!err)
-		answer_get(get, &rec);
-	return err;
-}
-
-/* The caller's memory could not take the key that was reserved for it. */
-static void undo_get_key_by_id(struct file *file, union qkd_arg *arg)
-{
-	struct qkd_file *qf = file->private_data;
-
-	qkd_link_release(qf->link, &qf->holder, arg->get.key_id);
-}
-
-static int end_reservation(struct file *file, const struct qkd_key_ref *ref,
-			   int (*end)(struct qkd_link *link, struct qkd_holder *holder,
-				      const u8 *id))
-{
-	struct qkd_file *qf = file->private_data;
-	struct qkd_link *link;
-
-	if (ref->flags)
-		return -EOPNOTSUPP;
-	link = file_link(qf);
-	if (IS_ERR(link))
-		return PTR_ERR(link);
-	return end(link, &qf->holder, ref->key_id);
-}
-
-static int ioc_commit(struct file *file, union qkd_arg *arg)
-{
-	return end_reservation(file, &arg->ref, qkd_link_commit);
-}
-
-static int ioc_release(struct file *file, union qkd_arg *arg)
-{
-	return end_reservation(file, &arg->ref, qkd_link_release);
-}
-
-/* @size is the structure's length now, @min its first version's; @undo takes an answer back. */
-struct qkd_ioc {
-	unsigned int cmd;
-	size_t min;
-	size_t size;
-	bool answers;
-	int (*run)(struct file *file, union qkd_arg *arg);
-	void (*undo)(struct file *file, union qkd_arg *arg);
+/* What a struct qkd_key_get says before its @key, which must be zero. */
+union get_head {
+	struct {
+		__u32 size;
+		__u32 flags;
+		__u32 timeout_ms;
+		__u32 key_len;
+		__u8 key_id[QKD_KEY_ID_LEN];
+	};
+	u64 words[4];
 };
+static_assert(sizeof(union get_head) == offsetof(struct qkd_key_get, key));
 
-static const struct qkd_ioc iocs[] = {
-	{ QKD_IOC_BIND, BIND_SIZE_V1, sizeof(struct qkd_bind), false, ioc_bind, NULL },
-	{ QKD_IOC_GET_INFO, INFO_SIZE_V1, sizeof(struct qkd_info), true, ioc_get_info, NULL },
-	{ QKD_IOC_GET_KEY, KEY_GET_SIZE_V1, sizeof(struct qkd_key_get), true, ioc_get_key, NULL },
-	{ QKD_IOC_GET_KEY_BY_ID, KEY_GET_SIZE_V1, sizeof(struct qkd_key_get), true,
-	  ioc_get_key_by_id, undo_get_key_by_id },
-	{ QKD_IOC_COMMIT, KEY_REF_SIZE_V1, sizeof(struct qkd_key_ref), false, ioc_commit, NULL },
-	{ QKD_IOC_RELEASE, KEY_REF_SIZE_V1, sizeof(struct qkd_key_ref), false, ioc_release, NULL },
-};
-
-static const struct qkd_ioc *find_ioc(unsigned int cmd)
+/*
+ * The words of a structure of the usual length, those of the key, which must be zero, put together.
+ * To open user memory costs more than to read a few words of it, so it is opened once, and what has
+ * been read is looked at afterwards.
+ */
+static int read_get(union get_head *head, u64 *key, const struct qkd_key_get __user *uget)
 {
-	int i;
+	const u64 __user *from = (const u64 __user *)uget;
+	u64 *to = head->words;
+	u64 word;
+	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(iocs); i++) {
-		if (iocs[i].cmd == cmd)
-			return &iocs[i];
-	}
-	return NULL;
-}
-
-static int copy_in(union qkd_arg *arg, const struct qkd_ioc *ioc, void __user *uarg, u32 *usize)
-{
-	int err;
-
-	if (get_user(*usize, (u32 __user *)uarg))
+	*key = 0;
+	if (!user_read_access_begin(from, sizeof(*uget)))
 		return -EFAULT;
-	if (*usize > ARG_SIZE_MAX)
-		return -E2BIG;
-	if (*usize < ioc->min)
-		return -EINVAL;
-	err = copy_struct_from_user(arg, ioc->size, uarg, *usize);
+	for (i = 0; i < sizeof(*head) / sizeof(*from); i++)
+		unsafe_get_user(to[i], from + i, fault);
+	for (; i < sizeof(*uget) / sizeof(*from); i++) {
+		unsafe_get_user(word, from + i, fault);
+		*key |= word;
+	}
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+/* The caller's structure has another length than ours, or cannot be read as far as that. */
+static int copy_in_odd_get(union get_head *head, u64 *key, struct qkd_key_get __user *uget)
+{
+	struct qkd_key_get get;
+	int err = copy_in(&get, sizeof(get), KEY_GET_SIZE_V1, uget);
+
 	if (err)
 		return err;
-	arg->size = *usize; /* the caller may have changed it since it was read */
+	memcpy(head, &get, sizeof(*head));
+	*key = !!memchr_inv(get.key, 0, sizeof(get.key));
 	return 0;
 }
 
+static int copy_in_get(union get_head *head, struct qkd_key_get __user *uget)
+{
+	u64 key;
+	int err = read_get(head, &key, uget);
+
+	if (err || head->size != sizeof(*uget))
+		err = copy_in_odd_get(head, &key, uget);
+	if (err)
+		return err;
+	if (head->flags)
+		return -EOPNOTSUPP;
+	if (key || head->key_len || head->timeout_ms > QKD_TIMEOUT_MS_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+/* Shows the caller a key; where none comes to lie, @uget is zero already. */
+static int show_key(struct qkd_key_get __user *uget, const struct qkd_record *rec)
+{
+	if (!user_write_access_begin(uget, sizeof(*uget)))
+		return -EFAULT;
+	unsafe_put_user(rec->key_len, &uget->key_len, fault);
+	unsafe_copy_to_user(uget->key_id, rec->key_id, sizeof(rec->key_id), fault);
+	unsafe_copy_to_user(uget->key, rec->key, rec->key_len, fault);
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+static int answer_get(struct qkd_key_get __user *uget, struct qkd_record *rec)
+{
+	int err = show_key(uget, rec);
+
+	memzero_explicit(rec, sizeof(*rec));
+	return err;
+}
+
+static int take(struct qkd_file *qf, struct qkd_link *link, long timeout, struct qkd_record *rec)
+{
+	int err = qkd_link_take(link, timeout, rec);
+
+	if (!err)
+		qkd_spent_note(&qf->spent, rec->key_id, QKD_OUTBOUND);
+	return err;
+}
+
+static int ioc_get_key(struct file *file, void __user *uarg)
+{
+	struct qkd_link *link;
+	struct qkd_record rec;
+	union get_head head;
+	int err = copy_in_get(&head, uarg);
+
+	if (err)
+		return err;
+	if (head.words[2] | head.words[3]) /* the ID */
+		return -EINVAL;
+	link = file_link(file->private_data);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	err = take(file->private_data, link, wait_jiffies(file, head.timeout_ms), &rec);
+	return err ?: answer_get(uarg, &rec);
+}
+
+static int ioc_get_key_by_id(struct file *file, void __user *uarg)
+{
+	struct qkd_file *qf = file->private_data;
+	struct qkd_link *link;
+	struct qkd_record rec;
+	union get_head head;
+	int err = copy_in_get(&head, uarg);
+
+	if (err)
+		return err;
+	link = file_link(qf);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	err = qkd_link_reserve(link, &qf->holder, head.key_id, wait_jiffies(file, head.timeout_ms),
+			       &rec);
+	if (err)
+		return err;
+	err = answer_get(uarg, &rec);
+	if (err)
+		qkd_link_release(link, &qf->holder, head.key_id, false);
+	return err;
+}
+
+union ref_words {
+	struct qkd_key_ref ref;
+	u64 words[sizeof(struct qkd_key_ref) / sizeof(u64)];
+};
+static_assert(sizeof(union ref_words) == sizeof(struct qkd_key_ref));
+
+static int read_ref(union ref_words *arg, const void __user *uarg)
+{
+	const u64 __user *from = uarg;
+	u64 *to = arg->words;
+	unsigned int i;
+
+	if (!user_read_access_begin(from, sizeof(*arg)))
+		return -EFAULT;
+	for (i = 0; i < sizeof(*arg) / sizeof(*from); i++)
+		unsafe_get_user(to[i], from + i, fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+static int copy_in_ref(union ref_words *arg, const void __user *uarg)
+{
+	int err = read_ref(arg, uarg);
+
+	if (err || arg->ref.size != sizeof(arg->ref))
+		err = copy_in(&arg->ref, sizeof(arg->ref), KEY_REF_SIZE_V1, uarg);
+	return err;
+}
+
+static int ioc_commit(struct file *file, void __user *uarg)
+{
+	struct qkd_file *qf = file->private_data;
+	union ref_words arg;
+	const struct qkd_key_ref *ref = &arg.ref;
+	int err = copy_in_ref(&arg, uarg);
+	struct qkd_link *link;
+
+	if (err)
+		return err;
+	if (ref->flags & ~QKD_COMMIT_F_SOCKET)
+		return -EOPNOTSUPP;
+	if (!(ref->flags & QKD_COMMIT_F_SOCKET) && (ref->socket || ref->suite))
+		return -EINVAL;
+	link = file_link(qf);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	if (ref->flags & QKD_COMMIT_F_SOCKET)
+		return qkd_session_commit(link, &qf->holder, &qf->spent, ref);
+	err = qkd_link_commit(link, &qf->holder, ref->key_id);
+	if (!err)
+		qkd_spent_note(&qf->spent, ref->key_id, QKD_INBOUND);
+	return err;
+}
+
+static int ioc_release(struct file *file, void __user *uarg)
+{
+	struct qkd_file *qf = file->private_data;
+	union ref_words arg;
+	int err = copy_in_ref(&arg, uarg);
+	struct qkd_link *link;
+
+	if (err)
+		return err;
+	if (arg.ref.flags & ~QKD_RELEASE_F_MISMATCH)
+		return -EOPNOTSUPP;
+	if (arg.ref.socket || arg.ref.suite)
+		return -EINVAL;
+	link = file_link(qf);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	return qkd_link_release(link, &qf->holder, arg.ref.key_id,
+				arg.ref.flags & QKD_RELEASE_F_MISMATCH);
+}
+
+static int (*const iocs[])(struct file *file, void __user *uarg) = {
+	[_IOC_NR(QKD_IOC_BIND)] = ioc_bind,
+	[_IOC_NR(QKD_IOC_GET_INFO)] = ioc_get_info,
+	[_IOC_NR(QKD_IOC_GET_KEY)] = ioc_get_key,
+	[_IOC_NR(QKD_IOC_GET_KEY_BY_ID)] = ioc_get_key_by_id,
+	[_IOC_NR(QKD_IOC_COMMIT)] = ioc_commit,
+	[_IOC_NR(QKD_IOC_RELEASE)] = ioc_release,
+};
+
 static long qkd_ioctl(struct file *file, unsigned int cmd, unsigned long uaddr)
 {
-	const struct qkd_ioc *ioc = find_ioc(cmd);
-	void __user *uarg = (void __user *)uaddr;
-	union qkd_arg arg = {};
-	u32 usize;
-	int err;
+	unsigned int number = _IOC_NR(cmd);
 
-	if (!ioc)
+	if (number >= ARRAY_SIZE(iocs) || cmd != _IO(QKD_IOC_MAGIC, number))
 		return -ENOTTY;
-	err = copy_in(&arg, ioc, uarg, &usize);
-	if (!err)
-		err = ioc->run(file, &arg);
-	if (!err && ioc->answers && copy_to_user(uarg, &arg, min_t(size_t, usize, ioc->size))) {
-		err = -EFAULT;
-		if (ioc->undo)
-			ioc->undo(file, &arg);
-	}
-	memzero_explicit(&arg, sizeof(arg));
-	return err;
+	return iocs[array_index_nospec(number, ARRAY_SIZE(iocs))](file, (void __user *)uaddr);
 }
 
 /* Whole records; waits for the first only. What was read before an error is what counts. */
@@ -317,7 +427,7 @@ static ssize_t qkd_read(struct file *file, char __user *ubuf, size_t count, loff
 	if (count < sizeof(rec))
 		return -EMSGSIZE;
 	while (count - done >= sizeof(rec)) {
-		err = qkd_link_take(link, done ? 0 : timeout, &rec);
+		err = take(file->private_data, link, done ? 0 : timeout, &rec);
 		if (err)
 			break;
 		if (copy_to_user(ubuf + done, &rec, sizeof(rec))) {
@@ -336,14 +446,11 @@ static ssize_t qkd_read(struct file *file, char __user *ubuf, size_t count, loff
 static __poll_t qkd_poll(struct file *file, poll_table *wait)
 {
 	struct qkd_link *link = file_link(file->private_data);
-	struct qkd_levels levels;
 
 	if (IS_ERR(link))
 		return EPOLLERR;
 	poll_wait(file, &link->outbound_wq, wait);
-	if (qkd_link_levels(link, &levels))
-		return EPOLLHUP;
-	return levels.outbound_fresh ? EPOLLIN | EPOLLRDNORM : 0;
+	return qkd_link_poll(link);
 }
 
 static int qkd_open(struct inode *inode, struct file *file)
@@ -354,6 +461,7 @@ static int qkd_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	mutex_init(&qf->lock);
 	INIT_LIST_HEAD(&qf->holder.keys);
+	spin_lock_init(&qf->spent.lock);
 	qf->net = qkd_net_get(qkd_net_of(current->nsproxy->net_ns));
 	file->private_data = qf;
 	return nonseekable_open(inode, file);

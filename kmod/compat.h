@@ -3,6 +3,7 @@
 #ifndef _QKD_COMPAT_H
 #define _QKD_COMPAT_H
 
+#include <linux/slab.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
 
@@ -15,5 +16,16 @@ static inline struct nlattr **qkd_dump_attrs(struct netlink_callback *cb)
 	return genl_dumpit_info(cb)->attrs;
 #endif
 }
+
+/* Before 6.5 there is no asking for a cache of one's own. */
+#ifndef SLAB_NO_MERGE
+#define SLAB_NO_MERGE 0
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
 
 #endif /* _QKD_COMPAT_H */

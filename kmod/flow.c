@@ -1,18 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Keys on their way through a link: delivered by its provider, waited for and taken by files,
- * withdrawn by time, by purges and with the link. What happens here raises the link's events.
+ * withdrawn by time, by purges and with the link.
  */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
+#include <linux/user_namespace.h>
 
 #include "qkd.h"
+#include "trace.h"
 
-#define REAP_BATCH  128 /* keys handled per holding of a link's lock */
-#define DRIVER_REAP 16 /* the same in a provider's call, which may be in a hard interrupt */
+#define REAP_BATCH   128 /* keys handled per holding of a link's lock */
+#define DRIVER_REAP  16 /* the same in a provider's call, which may be in a hard interrupt */
+/*
+ * Look-ups of IDs never seen, each of which makes the provider work, a second and at a time. A peer
+ * that is ahead of this end makes one for each of its connections; more is a stranger's doing.
+ */
+#define LOOKUP_RATE  256
+#define LOOKUP_BURST 1024
+
 #define EVICT_BATCH 1024 /* keys looked at to make room */
 
 /* No key is taken in while the machine is about to sleep or to end. */
@@ -23,57 +35,18 @@ void qkd_flow_shut(bool shut)
 	WRITE_ONCE(flow_is_shut, shut);
 }
 
-/* Marks an event to be sent; it replaces its opposite, so that the last word is the true one. */
-static void raise_event(struct qkd_link *link, enum qkd_event_type type,
-			enum qkd_event_type opposite)
-{
-	lockdep_assert_held(&link->lock);
-	link->events &= ~BIT(opposite);
-	link->events |= BIT(type);
-	if (link->announced && !link->dead)
-		queue_work(qkd_wq, &link->event_work);
-}
-
-/* To be called when outbound keys may have come or gone. */
-static void note_level(struct qkd_link *link)
-{
-	u32 left = link->store.count[QKD_OUTBOUND];
-	bool low = left < link->low;
-
-	if (low && !link->is_low)
-		raise_event(link, QKD_EVENT_KEY_LOW, QKD_EVENT_KEY_AVAILABLE);
-	else if ((link->is_low && !low) || (link->is_empty && left))
-		raise_event(link, QKD_EVENT_KEY_AVAILABLE, QKD_EVENT_KEY_LOW);
-	link->is_low = low;
-	link->is_empty = !left;
-}
-
-static void event_work(struct work_struct *work)
-{
-	struct qkd_link *link = container_of(work, struct qkd_link, event_work);
-	unsigned long events;
-	unsigned int type;
-	u32 outbound;
-
-	spin_lock_irq(&link->lock);
-	events = link->events;
-	link->events = 0;
-	outbound = link->store.count[QKD_OUTBOUND];
-	spin_unlock_irq(&link->lock);
-
-	for_each_set_bit(type, &events, BITS_PER_LONG)
-		qkd_netlink_event(link->net->net, link->name, type, outbound);
-}
-
-/* Has the next key that grows too old wiped in time; later ones are seen to then. */
+/* Has the next key that grows too old wiped, the next lease ended, in time; later ones then. */
 static void arm_reaper(struct qkd_link *link)
 {
-	u64 next = qkd_store_next_expiry(&link->store);
-	u64 now = ktime_get_coarse_boottime_ns();
-	u64 delay = next > now ? next - now : 0;
+	u64 next = qkd_store_next_end(&link->store);
+	u64 now;
 
-	if (next && !link->dead)
-		queue_delayed_work(qkd_wq, &link->reap_work, nsecs_to_jiffies(delay) + 1);
+	if (!next || link->dead || (link->reap_at && link->reap_at <= next))
+		return;
+	now = ktime_get_coarse_boottime_ns();
+	link->reap_at = next;
+	mod_delayed_work(link->provider->wq, &link->reap_work,
+			 nsecs_to_jiffies(next > now ? next - now : 0) + 1);
 }
 
 /*
@@ -88,7 +61,6 @@ static void lock_reaped(struct qkd_link *link, unsigned long *irq, struct list_h
 		spin_unlock_irqrestore(&link->lock, *irq);
 		spin_lock_irqsave(&link->lock, *irq);
 	}
-	note_level(link);
 }
 
 static bool reap_some(struct qkd_link *link)
@@ -98,11 +70,13 @@ static bool reap_some(struct qkd_link *link)
 
 	spin_lock_irq(&link->lock);
 	more = qkd_store_reap(&link->store, REAP_BATCH, &gone);
-	note_level(link);
+	qkd_event_level(link);
+	link->reap_at = 0;
 	if (!more)
 		arm_reaper(link);
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
+	qkd_audit_flush(link);
 	return more;
 }
 
@@ -114,28 +88,67 @@ static void reap_work(struct work_struct *work)
 		cond_resched();
 }
 
-void qkd_flow_init(struct qkd_link *link)
+/* Those who were told to wait for their quota look again. */
+static void wake_work(struct work_struct *work)
 {
-	spin_lock_init(&link->lock);
-	init_waitqueue_head(&link->outbound_wq);
-	init_waitqueue_head(&link->inbound_wq);
-	INIT_WORK(&link->event_work, event_work);
-	INIT_DELAYED_WORK(&link->reap_work, reap_work);
-	link->state = QKD_LINK_UP;
-	link->is_low = link->low > 0;
-	link->is_empty = true;
+	struct qkd_link *link = container_of(to_delayed_work(work), struct qkd_link, wake_work);
+
+	spin_lock_irq(&link->lock);
+	link->wake_at = 0;
+	spin_unlock_irq(&link->lock);
+	wake_up_interruptible_poll(&link->outbound_wq, EPOLLIN | EPOLLRDNORM);
 }
 
-/* The link has been published: let its events go, its coming first. */
-void qkd_flow_announce(struct qkd_link *link)
+static void wake_in(struct qkd_link *link, u64 now, u64 delay)
 {
+	if (link->dead || (link->wake_at && link->wake_at <= now + delay))
+		return;
+	link->wake_at = now + delay;
+	mod_delayed_work(link->provider->wq, &link->wake_work, nsecs_to_jiffies(delay) + 1);
+}
+
+static void apply_settings(struct qkd_link *link, const struct qkd_link_settings *settings)
+{
+	link->settings = *settings;
+	link->store.ttl_ns = (u64)settings->ttl_s * NSEC_PER_SEC;
+	link->store.lease_ns = (u64)settings->lease_s * NSEC_PER_SEC;
+	link->priority_gid = make_kgid(link->user_ns, settings->priority_gid);
+	qkd_quota_set(&link->quota, settings->quota_rate, settings->quota_burst);
+}
+
+void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settings)
+{
+	spin_lock_init(&link->lock);
+	qkd_quota_init(&link->quota);
+	apply_settings(link, settings);
+	qkd_rate_set(&link->lookup_rate, LOOKUP_RATE, LOOKUP_BURST);
+	qkd_bucket_fill_up(&link->lookups, &link->lookup_rate, ktime_get_coarse_boottime_ns());
+	init_waitqueue_head(&link->outbound_wq);
+	init_waitqueue_head(&link->inbound_wq);
+	INIT_DELAYED_WORK(&link->reap_work, reap_work);
+	INIT_DELAYED_WORK(&link->wake_work, wake_work);
+	link->report = (struct qkd_link_report){
+		.state = QKD_LINK_UP,
+		.qber = QKD_REPORT_UNKNOWN,
+		.rate = QKD_REPORT_UNKNOWN,
+	};
+	qkd_event_init(link);
+}
+
+/* Under the link's ops_lock, while it is open. */
+void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *settings)
+{
+	lockdep_assert_held(&link->ops_lock);
 	spin_lock_irq(&link->lock);
-	link->announced = true;
-	if (link->state == QKD_LINK_UP)
-		raise_event(link, QKD_EVENT_LINK_UP, QKD_EVENT_LINK_DOWN);
-	else
-		raise_event(link, QKD_EVENT_LINK_DOWN, QKD_EVENT_LINK_UP);
+	apply_settings(link, settings);
+	qkd_health_settle(link);
+	qkd_event_level(link);
+	qkd_event_qber(link);
 	spin_unlock_irq(&link->lock);
+	/* What grows too old, or has been held too long, sooner than it would have. */
+	mod_delayed_work(link->provider->wq, &link->reap_work, 0);
+	/* A reserve or quota that let them have none may let them now. */
+	wake_up_interruptible_poll(&link->outbound_wq, EPOLLIN | EPOLLRDNORM);
 }
 
 /* The link is dead from here on: waiters and files are told, keys wiped. May be called again. */
@@ -150,42 +163,66 @@ void qkd_flow_end(struct qkd_link *link)
 		more = qkd_store_drain(&link->store, REAP_BATCH, &gone);
 		spin_unlock_irq(&link->lock);
 		qkd_key_free_list(&gone);
+		qkd_audit_flush(link);
 	} while (more);
 	wake_up_all(&link->outbound_wq);
 	wake_up_all(&link->inbound_wq);
 }
 
+/* A key of zeros is no key but a sign that something is broken. */
+static bool is_sound(const struct qkd_link *link, enum qkd_direction dir, const u8 *key, size_t len)
+{
+	return (dir == QKD_OUTBOUND || dir == QKD_INBOUND) && len == link->key_len &&
+	       memchr_inv(key, 0, len);
+}
+
+/* A new key for the store, or ERR_PTR: -EINVAL, -ENOSPC, -ENOMEM; then it is counted. */
+static struct qkd_key *new_key(struct qkd_link *link, enum qkd_direction dir, const u8 *key_id,
+			       const u8 *material, size_t len)
+{
+	struct qkd_store *store = &link->store;
+	struct qkd_key *key = ERR_PTR(-ENOSPC);
+
+	if (!is_sound(link, dir, material, len)) {
+		store->stats[QKD_A_STATS_REFUSED]++;
+		return ERR_PTR(-EINVAL);
+	}
+	if (!READ_ONCE(flow_is_shut))
+		key = qkd_store_alloc(store, dir, key_id, material, len, link->guest);
+	if (IS_ERR(key))
+		store->stats[QKD_A_STATS_DROPPED]++;
+	return key;
+}
+
+static int deliver(struct qkd_link *link, struct qkd_key *key, struct list_head *gone)
+{
+	int err;
+
+	qkd_store_reap(&link->store, DRIVER_REAP, gone);
+	err = qkd_store_add(&link->store, key);
+	if (err)
+		list_add(&key->node, gone);
+	qkd_event_level(link);
+	arm_reaper(link);
+	return err;
+}
+
 int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key_id[QKD_KEY_ID_LEN],
 		     const u8 *key, size_t len)
 {
-	struct qkd_key *new = ERR_PTR(-EINVAL);
+	struct qkd_key *new = ERR_PTR(-ENODEV);
 	unsigned long irq;
 	LIST_HEAD(gone);
 	int err;
 
-	if (len == link->key_len && (dir == QKD_OUTBOUND || dir == QKD_INBOUND))
-		new = qkd_key_alloc(dir, key_id, key, len, link->guest);
-
 	spin_lock_irqsave(&link->lock, irq);
-	err = PTR_ERR_OR_ZERO(new);
-	if (link->dead) {
-		err = -ENODEV;
-	} else if (err == -EINVAL) {
-		link->store.stats[QKD_A_STATS_REFUSED]++;
-	} else if (err || READ_ONCE(flow_is_shut)) {
-		err = err ?: -ENOSPC;
-		link->store.stats[QKD_A_STATS_DROPPED]++;
-	} else {
-		qkd_store_reap(&link->store, DRIVER_REAP, &gone);
-		err = qkd_store_add(&link->store, new);
-		note_level(link);
-		arm_reaper(link);
-	}
+	if (!link->dead)
+		new = new_key(link, dir, key_id, key, len);
+	err = IS_ERR(new) ? PTR_ERR(new) : deliver(link, new, &gone);
 	spin_unlock_irqrestore(&link->lock, irq);
 
-	if (err && !IS_ERR(new))
-		qkd_key_free(new);
 	qkd_key_free_list(&gone);
+	trace_key_deliver(link, key_id, dir, err);
 	if (!err)
 		wake_up_interruptible_poll(dir == QKD_OUTBOUND ? &link->outbound_wq
 							       : &link->inbound_wq,
@@ -198,7 +235,7 @@ EXPORT_SYMBOL_GPL(qkd_link_deliver);
 static void reap_for_driver(struct qkd_link *link, struct list_head *gone)
 {
 	qkd_store_reap(&link->store, DRIVER_REAP, gone);
-	note_level(link);
+	qkd_event_level(link);
 }
 
 unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir)
@@ -236,26 +273,26 @@ unsigned int qkd_link_make_room(struct qkd_link *link, unsigned int want)
 }
 EXPORT_SYMBOL_GPL(qkd_link_make_room);
 
-void qkd_link_report(struct qkd_link *link, u32 state)
+void qkd_link_report(struct qkd_link *link, const struct qkd_link_report *report)
 {
+	u32 state = report->state == QKD_LINK_UP ? QKD_LINK_UP : QKD_LINK_DOWN;
 	unsigned long irq;
 
 	spin_lock_irqsave(&link->lock, irq);
-	if (state != link->state && state == QKD_LINK_UP)
-		raise_event(link, QKD_EVENT_LINK_UP, QKD_EVENT_LINK_DOWN);
-	else if (state != link->state)
-		raise_event(link, QKD_EVENT_LINK_DOWN, QKD_EVENT_LINK_UP);
-	link->state = state == QKD_LINK_UP ? QKD_LINK_UP : QKD_LINK_DOWN;
+	link->report = *report;
+	link->report.state = state;
+	qkd_health_settle(link);
+	qkd_event_qber(link);
 	spin_unlock_irqrestore(&link->lock, irq);
 }
 EXPORT_SYMBOL_GPL(qkd_link_report);
 
 static void fill_record(struct qkd_record *rec, const struct qkd_key *key)
 {
-	memset(rec, 0, sizeof(*rec));
 	memcpy(rec->key_id, key->id, sizeof(rec->key_id));
-	memcpy(rec->key, key->material, key->len);
 	rec->key_len = key->len;
+	rec->reserved = 0;
+	qkd_key_copy(key, rec->key);
 }
 
 static int enter_wait(struct qkd_link *link)
@@ -278,48 +315,152 @@ static void leave_wait(struct qkd_link *link)
 	spin_unlock_irq(&link->lock);
 }
 
-/* Also the condition of a wait, so called with the task marked as sleeping: must not sleep. */
-static int take_now(struct qkd_link *link, struct qkd_record *rec)
+/*
+ * Who takes an outbound key: the user who calls, not the one who opened the file, since it is his doing
+ * that keys get fewer and he whom a reserve is to hold back: a daemon opens the file and hands it to
+ * workers with fewer rights. By his real user ID: a program that changes its effective one goes on at the
+ * expense of who started it.
+ */
+struct taker {
+	kuid_t uid;
+	bool priority;
+	bool kept_back; /* there are keys, and it takes priority to get one */
+};
+
+/* May sleep. May the caller take the last keys? */
+static bool has_priority(struct qkd_link *link)
 {
+	kgid_t gid;
+
+	spin_lock_irq(&link->lock);
+	gid = link->priority_gid;
+	spin_unlock_irq(&link->lock);
+	return (gid_valid(gid) && in_group_p(gid)) ||
+	       ns_capable_noaudit(link->user_ns, CAP_NET_ADMIN);
+}
+
+/* His bucket, NULL if there is no quota; @wait: nanoseconds until he may take a key. */
+static struct qkd_bucket *look_at_quota(struct qkd_link *link, const struct taker *taker, u64 *wait)
+{
+	struct qkd_bucket *bucket;
+	u64 now;
+
+	*wait = 0;
+	if (!link->quota.on)
+		return NULL;
+	now = ktime_get_boottime_ns();
+	bucket = qkd_quota_bucket(&link->quota, taker->uid, now);
+	*wait = qkd_bucket_wait(bucket, &link->quota.rate, now);
+	return bucket;
+}
+
+/* Is there an outbound key for him? */
+static bool has_key(struct qkd_link *link, struct taker *taker)
+{
+	u32 left = link->store.count[QKD_OUTBOUND];
+
+	taker->kept_back = left && left <= link->settings.reserve && !taker->priority;
+	return left && !taker->kept_back;
+}
+
+static int take_locked(struct qkd_link *link, struct taker *taker, struct qkd_record *rec,
+		       struct list_head *gone)
+{
+	struct qkd_bucket *bucket;
 	struct qkd_key *key;
+	u64 wait;
+
+	bucket = look_at_quota(link, taker, &wait);
+	if (wait) {
+		link->store.stats[QKD_A_STATS_OVER_QUOTA]++;
+		return -EDQUOT;
+	}
+	if (!has_key(link, taker))
+		return -EAGAIN;
+	key = qkd_store_take(&link->store, gone);
+	fill_record(rec, key);
+	qkd_store_recycle(&link->store, key);
+	if (bucket)
+		qkd_bucket_take(bucket);
+	return 0;
+}
+
+/* Also the condition of a wait, so called with the task marked as sleeping: must not sleep. */
+static int take_now(struct qkd_link *link, struct taker *taker, struct qkd_record *rec)
+{
 	unsigned long irq;
 	LIST_HEAD(gone);
 	int err = -ENODEV;
 
 	lock_reaped(link, &irq, &gone);
-	if (!link->dead) {
-		key = qkd_store_take(&link->store, &gone);
-		err = key ? 0 : -EAGAIN;
-		if (key)
-			fill_record(rec, key);
-		note_level(link);
-	}
+	if (!link->dead)
+		err = take_locked(link, taker, rec, &gone);
+	qkd_event_level(link);
 	spin_unlock_irqrestore(&link->lock, irq);
-	qkd_key_free_list(&gone);
+	if (!list_empty(&gone))
+		qkd_key_free_list(&gone);
 	return err;
 }
 
 /*
  * Spends the next outbound key. @timeout in jiffies, 0 for none. -EAGAIN, -ETIMEDOUT, -EINTR,
- * -EBUSY, -ENODEV. Every waiter is woken by a key and all but one go back to sleep: with the bound
- * on their number that is cheap enough, and no wake-up can be lost with a waiter that leaves.
+ * -EBUSY, -EDQUOT, -ENODEV. Every waiter is woken by a key and all but one go back to sleep: with the
+ * bound on their number that is cheap enough, and no wake-up can be lost with a waiter that leaves.
  */
-int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec)
+static int take_or_wait(struct qkd_link *link, long timeout, struct qkd_record *rec)
 {
-	int err = take_now(link, rec);
+	struct taker taker = { .uid = current_uid() };
+	int err = take_now(link, &taker, rec);
 	long left;
 
+	if (err == -EAGAIN && (timeout || taker.kept_back)) {
+		taker.priority = has_priority(link);
+		err = take_now(link, &taker, rec);
+	}
 	if (err != -EAGAIN || !timeout)
 		return err;
 	err = enter_wait(link);
 	if (err)
 		return err;
-	left = wait_event_interruptible_timeout(link->outbound_wq,
-						(err = take_now(link, rec)) != -EAGAIN, timeout);
+	left = wait_event_interruptible_timeout(
+		link->outbound_wq, (err = take_now(link, &taker, rec)) != -EAGAIN, timeout);
 	leave_wait(link);
 	if (err != -EAGAIN)
 		return err;
 	return left < 0 ? -EINTR : -ETIMEDOUT;
+}
+
+int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec)
+{
+	int err = take_or_wait(link, timeout, rec);
+
+	if (err)
+		trace_key_take(link, NULL, QKD_OUTBOUND, err);
+	return err;
+}
+
+/* What poll() says to who calls now: EPOLLIN if he could take a key. Over his quota he is woken later. */
+__poll_t qkd_link_poll(struct qkd_link *link)
+{
+	struct taker taker = { .uid = current_uid() };
+	__poll_t mask = EPOLLHUP;
+	unsigned long irq;
+	LIST_HEAD(gone);
+	u64 wait;
+
+	lock_reaped(link, &irq, &gone);
+	qkd_event_level(link);
+	if (!link->dead) {
+		mask = has_key(link, &taker) || taker.kept_back ? EPOLLIN | EPOLLRDNORM : 0;
+		look_at_quota(link, &taker, &wait);
+		if (wait && mask) {
+			mask = 0;
+			wake_in(link, ktime_get_boottime_ns(), wait);
+		}
+	}
+	spin_unlock_irqrestore(&link->lock, irq);
+	qkd_key_free_list(&gone);
+	return mask && taker.kept_back && !has_priority(link) ? 0 : mask;
 }
 
 /* As take_now(), for one inbound key. -ENOENT if the ID was never seen. */
@@ -333,11 +474,33 @@ static int reserve_now(struct qkd_link *link, struct qkd_holder *holder, const u
 	spin_lock_irq(&link->lock);
 	if (!link->dead) {
 		err = qkd_store_reserve(&link->store, id, holder, &key, &gone);
-		if (!err)
+		if (!err) {
 			fill_record(rec, key);
+			arm_reaper(link);
+		}
 	}
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
+	return err;
+}
+
+/*
+ * An ID that is in no table of keys costs the provider work: only so many are asked for. Keys that are
+ * here are found however many others are asked for.
+ */
+static int charge_lookup(struct qkd_link *link)
+{
+	u64 now = ktime_get_boottime_ns();
+	int err = 0;
+
+	spin_lock_irq(&link->lock);
+	if (qkd_bucket_wait(&link->lookups, &link->lookup_rate, now)) {
+		link->store.stats[QKD_A_STATS_LIMITED]++;
+		err = -EBUSY;
+	} else {
+		qkd_bucket_take(&link->lookups);
+	}
+	spin_unlock_irq(&link->lock);
 	return err;
 }
 
@@ -348,7 +511,9 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
 	int fetched, err;
 	long left;
 
-	err = enter_wait(link);
+	err = charge_lookup(link);
+	if (!err)
+		err = enter_wait(link);
 	if (err)
 		return err;
 	fetched = qkd_link_fetch(link, id);
@@ -366,8 +531,8 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
  * Reserves the inbound key of an ID for @holder. @timeout in jiffies, 0 for none; the provider is
  * asked in any case. -ENOKEY, -EKEYREVOKED, -EKEYEXPIRED, -EBUSY, -EINTR, -ENODEV.
  */
-int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, long timeout,
-		     struct qkd_record *rec)
+static int reserve_or_wait(struct qkd_link *link, struct qkd_holder *holder, const u8 *id,
+			   long timeout, struct qkd_record *rec)
 {
 	int err = reserve_now(link, holder, id, rec);
 
@@ -381,6 +546,16 @@ int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 
 	return -ENOKEY;
 }
 
+int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, long timeout,
+		     struct qkd_record *rec)
+{
+	int err = reserve_or_wait(link, holder, id, timeout, rec);
+
+	if (err)
+		trace_key_reserve(link, id, QKD_INBOUND, err);
+	return err;
+}
+
 int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *id)
 {
 	LIST_HEAD(gone);
@@ -389,12 +564,17 @@ int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *
 	spin_lock_irq(&link->lock);
 	if (!link->dead)
 		err = qkd_store_commit(&link->store, id, holder, &gone);
+	if (!err)
+		qkd_health_match(link);
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
+	if (err)
+		trace_key_commit(link, id, QKD_INBOUND, err);
 	return err;
 }
 
-int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id)
+/* @mismatch: the peer has proved nothing with it */
+int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, bool mismatch)
 {
 	LIST_HEAD(gone);
 	int err = -ENODEV;
@@ -402,8 +582,12 @@ int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 
 	spin_lock_irq(&link->lock);
 	if (!link->dead)
 		err = qkd_store_release(&link->store, id, holder, &gone);
+	if (!err && mismatch)
+		qkd_health_mismatch(link);
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
+	if (err)
+		trace_key_release(link, id, QKD_INBOUND, err);
 	return err;
 }
 
@@ -422,35 +606,72 @@ void qkd_link_release_all(struct qkd_link *link, struct qkd_holder *holder)
 	} while (more);
 }
 
+void qkd_link_discard(struct qkd_link *link, enum qkd_direction dir)
+{
+	spin_lock_irq(&link->lock);
+	qkd_store_new_generation(&link->store, dir);
+	spin_unlock_irq(&link->lock);
+	while (reap_some(link))
+		cond_resched();
+}
+EXPORT_SYMBOL_GPL(qkd_link_discard);
+
 /* Withdraws every key the link holds at this moment and wipes them. */
 void qkd_link_purge(struct qkd_link *link)
 {
 	spin_lock_irq(&link->lock);
-	qkd_store_new_generation(&link->store);
+	qkd_store_new_generation(&link->store, QKD_OUTBOUND);
+	qkd_store_new_generation(&link->store, QKD_INBOUND);
 	spin_unlock_irq(&link->lock);
 	while (reap_some(link))
 		cond_resched();
 }
 
+void qkd_link_count(struct qkd_link *link, unsigned int stat)
+{
+	spin_lock_irq(&link->lock);
+	link->store.stats[stat]++;
+	spin_unlock_irq(&link->lock);
+}
+
+static void read_levels(const struct qkd_link *link, struct qkd_levels *levels)
+{
+	const struct qkd_store *store = &link->store;
+
+	lockdep_assert_held(&link->lock);
+	levels->settings = link->settings;
+	levels->report = link->report;
+	levels->state = link->state;
+	levels->outbound_fresh = store->count[QKD_OUTBOUND];
+	levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;
+	levels->inbound_reserved = store->reserved;
+	levels->waiters = link->waiters;
+	memcpy(levels->stats, store->stats, sizeof(levels->stats));
+}
+
 /* -ENODEV if the link is dead. */
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 {
-	struct qkd_store *store = &link->store;
 	unsigned long irq;
 	LIST_HEAD(gone);
 	int err = -ENODEV;
 
 	lock_reaped(link, &irq, &gone);
+	qkd_event_level(link);
 	if (!link->dead) {
-		levels->state = link->state;
-		levels->outbound_fresh = store->count[QKD_OUTBOUND];
-		levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;
-		levels->inbound_reserved = store->reserved;
-		levels->waiters = link->waiters;
-		memcpy(levels->stats, store->stats, sizeof(levels->stats));
+		read_levels(link, levels);
 		err = 0;
 	}
 	spin_unlock_irqrestore(&link->lock, irq);
 	qkd_key_free_list(&gone);
 	return err;
+}
+
+/* The closing account of a link that has ended. */
+void qkd_link_last_levels(struct qkd_link *link, struct qkd_levels *levels)
+{
+	spin_lock_irq(&link->lock);
+	read_levels(link, levels);
+	WARN_ON_ONCE(!qkd_store_is_settled(&link->store));
+	spin_unlock_irq(&link->lock);
 }

@@ -9,6 +9,7 @@
 #include <linux/wait_bit.h>
 
 #include "qkd.h"
+#include "trace.h"
 
 static bool is_name(const char *name)
 {
@@ -44,9 +45,11 @@ static int refuse(struct nlattr **attrs, unsigned int attr, struct netlink_ext_a
 }
 
 /* -EINVAL, with the reason in @extack; @attrs are the request's, NULL without one. */
-int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **attrs,
-			  struct netlink_ext_ack *extack)
+int qkd_link_params_check(const struct qkd_link_params *params, struct user_namespace *user_ns,
+			  struct nlattr **attrs, struct netlink_ext_ack *extack)
 {
+	struct qkd_link_settings settings;
+
 	if (!is_name(params->name)) {
 		NL_SET_ERR_MSG(extack, "a link's name is 1 to 31 of A-Z a-z 0-9 . _ -");
 		return refuse(attrs, QKD_A_LINK_NAME, extack);
@@ -71,15 +74,10 @@ int qkd_link_params_check(const struct qkd_link_params *params, struct nlattr **
 		NL_SET_ERR_MSG(extack, "capacity out of range");
 		return refuse(attrs, QKD_A_LINK_CAPACITY, extack);
 	}
-	if (params->ttl_s > QKD_TTL_MAX) {
-		NL_SET_ERR_MSG(extack, "ttl out of range");
-		return refuse(attrs, QKD_A_LINK_TTL, extack);
-	}
-	if (params->low > (params->capacity ?: QKD_CAPACITY_DEFAULT)) {
-		NL_SET_ERR_MSG(extack, "low is above the capacity");
-		return refuse(attrs, QKD_A_LINK_LOW, extack);
-	}
-	return 0;
+	qkd_settings_init(&settings, params);
+	qkd_settings_apply(&settings, attrs);
+	return qkd_settings_check(&settings, params->capacity ?: QKD_CAPACITY_DEFAULT, user_ns,
+				  attrs, extack);
 }
 
 struct qkd_link *qkd_link_get(struct qkd_link *link)
@@ -92,15 +90,20 @@ void qkd_link_put(struct qkd_link *link)
 {
 	if (!refcount_dec_and_test(&link->ref))
 		return;
+	qkd_audit_destroy(link);
 	qkd_store_destroy(&link->store);
+	qkd_quota_destroy(&link->quota);
+	put_user_ns(link->user_ns);
 	qkd_net_put(link->net);
 	kfree(link);
 }
 
 static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *provider,
-				   const struct qkd_link_params *params, void *priv)
+				   const struct qkd_link_params *params, struct nlattr **attrs,
+				   void *priv)
 {
 	struct qkd_link *link = kzalloc(sizeof(*link), GFP_KERNEL_ACCOUNT);
+	struct qkd_link_settings settings;
 
 	if (!link)
 		return NULL;
@@ -114,8 +117,6 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 	link->flags = provider->ops->flags;
 	link->key_len = provider->ops->key_len;
 	link->capacity = params->capacity ?: QKD_CAPACITY_DEFAULT;
-	link->ttl_s = params->ttl_s;
-	link->low = params->low;
 	link->guest = qn->net->user_ns != &init_user_ns;
 	link->priv = priv;
 	mutex_init(&link->ops_lock);
@@ -123,13 +124,27 @@ static struct qkd_link *link_alloc(struct qkd_net *qn, struct qkd_provider *prov
 	link->closed = true;
 	INIT_LIST_HEAD(&link->net_node);
 	INIT_LIST_HEAD(&link->provider_node);
-	qkd_flow_init(link);
-	if (qkd_store_init(&link->store, link->capacity, link->ttl_s)) {
-		kfree(link);
-		return NULL;
-	}
+	if (qkd_store_init(&link->store, link->capacity))
+		goto err_link;
+	link->store.link = link;
+	qkd_settings_init(&settings, params);
+	qkd_settings_apply(&settings, attrs);
+	if (settings.quota_rate && qkd_quota_prepare(&link->quota))
+		goto err_store;
+	if (qkd_audit_init(link))
+		goto err_quota;
+	link->user_ns = get_user_ns(qn->net->user_ns);
+	qkd_flow_init(link, &settings);
 	link->net = qkd_net_get(qn);
 	return link;
+
+err_quota:
+	qkd_quota_destroy(&link->quota);
+err_store:
+	qkd_store_destroy(&link->store);
+err_link:
+	kfree(link);
+	return NULL;
 }
 
 /* Links of guests, of all their namespaces. Covered by qkd_registry. */
@@ -232,14 +247,31 @@ static void close_link(struct qkd_link *link)
 	mutex_unlock(&link->ops_lock);
 }
 
-/* @config is the parsed nest; without one for the provider, NULL. */
+/* A provider's nest, which may be absent, by number; freed by the caller. Or ERR_PTR */
+static struct nlattr **parse_config(const struct qkd_provider_ops *ops, struct nlattr *nest,
+				    struct netlink_ext_ack *extack)
+{
+	struct nlattr **config = kcalloc(ops->config_max + 1, sizeof(*config), GFP_KERNEL);
+	int err = 0;
+
+	if (!config)
+		return ERR_PTR(-ENOMEM);
+	if (nest)
+		err = nla_parse_nested(config, ops->config_max, nest, ops->config_policy, extack);
+	if (!err)
+		return config;
+	kfree(config);
+	return ERR_PTR(err);
+}
+
+/* @attrs is NULL for a link of the provider's own. */
 static int open_with_config(struct qkd_link *link, struct nlattr **attrs,
 			    struct netlink_ext_ack *extack)
 {
 	const struct qkd_provider_ops *ops = link->provider->ops;
 	struct nlattr *nest = attrs ? attrs[QKD_A_LINK_CONFIG] : NULL;
 	struct nlattr **config;
-	int err = 0;
+	int err;
 
 	if (nest && !ops->config_policy) {
 		NL_SET_ERR_MSG_ATTR(extack, nest, "the provider takes no configuration");
@@ -248,14 +280,75 @@ static int open_with_config(struct qkd_link *link, struct nlattr **attrs,
 	if (!attrs || !ops->config_policy)
 		return open_link(link, NULL, extack);
 
-	config = kcalloc(ops->config_max + 1, sizeof(*config), GFP_KERNEL);
-	if (!config)
-		return -ENOMEM;
-	if (nest)
-		err = nla_parse_nested(config, ops->config_max, nest, ops->config_policy, extack);
-	if (!err)
-		err = open_link(link, config, extack);
+	config = parse_config(ops, nest, extack);
+	if (IS_ERR(config))
+		return PTR_ERR(config);
+	err = open_link(link, config, extack);
 	kfree(config);
+	return err;
+}
+
+static int configure(struct qkd_link *link, struct nlattr *nest, struct netlink_ext_ack *extack)
+{
+	const struct qkd_provider_ops *ops = link->provider->ops;
+	struct nlattr **config;
+	int err;
+
+	if (!ops->configure) {
+		NL_SET_ERR_MSG_ATTR(extack, nest, "the provider's settings cannot change");
+		return -EOPNOTSUPP;
+	}
+	config = parse_config(ops, nest, extack);
+	if (IS_ERR(config))
+		return PTR_ERR(config);
+	err = ops->configure(link, config, extack);
+	kfree(config);
+	return err;
+}
+
+/* The provider, which may refuse, is asked first; what follows cannot fail. */
+static int set_locked(struct qkd_link *link, struct nlattr **attrs, struct netlink_ext_ack *extack)
+{
+	struct qkd_link_settings settings = link->settings;
+	int err;
+
+	qkd_settings_apply(&settings, attrs);
+	err = qkd_settings_check(&settings, link->capacity, link->user_ns, attrs, extack);
+	if (!err && settings.quota_rate)
+		err = qkd_quota_prepare(&link->quota);
+	if (!err && attrs[QKD_A_LINK_CONFIG])
+		err = configure(link, attrs[QKD_A_LINK_CONFIG], extack);
+	if (!err)
+		qkd_link_settle(link, &settings);
+	return err;
+}
+
+/* -ENODEV, -EINVAL, -EOPNOTSUPP, -ENOMEM, or what the provider says; then nothing has changed. */
+int qkd_link_set(struct qkd_link *link, struct nlattr **attrs, struct netlink_ext_ack *extack)
+{
+	int err = -ENODEV;
+
+	mutex_lock(&link->ops_lock);
+	if (!link->closed)
+		err = set_locked(link, attrs, extack);
+	mutex_unlock(&link->ops_lock);
+	return err;
+}
+
+/* -ENODEV, -EOPNOTSUPP, or what the provider says; then nothing has changed. */
+int qkd_link_resync(struct qkd_link *link, u64 block, struct netlink_ext_ack *extack)
+{
+	const struct qkd_provider_ops *ops;
+	int err = -ENODEV;
+
+	mutex_lock(&link->ops_lock);
+	if (!link->closed) {
+		ops = link->provider->ops;
+		err = ops->resync ? ops->resync(link, block, extack) : -EOPNOTSUPP;
+		if (!ops->resync)
+			NL_SET_ERR_MSG(extack, "the provider's keys are not numbered");
+	}
+	mutex_unlock(&link->ops_lock);
 	return err;
 }
 
@@ -263,13 +356,16 @@ static int open_with_config(struct qkd_link *link, struct nlattr **attrs,
 static void end_link(struct qkd_link *link)
 {
 	struct qkd_net *qn = qkd_net_get(link->net);
+	struct qkd_levels last;
 
 	qkd_flow_end(link);
 	close_link(link);
-	flush_work(&link->event_work); /* a life that was short was one, too */
 	cancel_delayed_work_sync(&link->reap_work);
-	if (link->announced && !READ_ONCE(qn->dead))
-		qkd_netlink_event(qn->net, link->name, QKD_EVENT_LINK_GONE, 0);
+	cancel_delayed_work_sync(&link->wake_work);
+	qkd_link_last_levels(link, &last);
+	qkd_audit_end(link);
+	qkd_event_end(link, &last);
+	trace_link_delete(link, 0);
 	give_up_place(link);
 	qkd_provider_unpin(link->provider);
 	qkd_link_put(link);
@@ -308,7 +404,7 @@ static int publish(struct qkd_link *link)
 	} else {
 		link->published = true;
 		link->net->generation++;
-		qkd_flow_announce(link);
+		qkd_event_announce(link);
 	}
 	mutex_unlock(&qkd_registry);
 	return err;
@@ -325,7 +421,7 @@ int qkd_link_create(struct qkd_net *qn, struct qkd_provider *provider,
 	struct qkd_link *link;
 	int err = -ENOMEM;
 
-	link = link_alloc(qn, provider, params, priv);
+	link = link_alloc(qn, provider, params, attrs, priv);
 	if (!link)
 		goto err_unpin;
 	err = enlist(link, extack);
@@ -335,6 +431,7 @@ int qkd_link_create(struct qkd_net *qn, struct qkd_provider *provider,
 	err = open_with_config(link, attrs, extack);
 	if (!err)
 		err = publish(link);
+	trace_link_add(link, err);
 	if (err)
 		withdraw_and_end(link);
 	return err;
@@ -351,7 +448,7 @@ int qkd_link_add(struct net *net, struct qkd_provider *provider,
 {
 	int err;
 
-	err = qkd_link_params_check(params, NULL, NULL);
+	err = qkd_link_params_check(params, net->user_ns, NULL, NULL);
 	if (err)
 		return err;
 	err = qkd_provider_pin_registered(provider);
@@ -391,6 +488,7 @@ int qkd_link_fetch(struct qkd_link *link, const u8 *id)
 		const struct qkd_provider_ops *ops = link->provider->ops;
 
 		err = ops->fetch ? ops->fetch(link, id) : 0;
+		trace_provider_fetch(link, id, QKD_INBOUND, err);
 		if (err)
 			err = -ENOKEY;
 	}

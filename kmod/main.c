@@ -6,18 +6,19 @@
 
 #include "qkd.h"
 
-struct workqueue_struct *qkd_wq;
-
 static int __init qkd_init(void)
 {
 	int err;
 
-	qkd_wq = alloc_workqueue("qkd", WQ_UNBOUND, 0);
-	if (!qkd_wq)
-		return -ENOMEM;
+	err = qkd_key_init();
+	if (err)
+		return err;
+	err = qkd_selftest();
+	if (err)
+		goto err_key;
 	err = qkd_net_init();
 	if (err)
-		goto err_wq;
+		goto err_key;
 	err = qkd_power_init();
 	if (err)
 		goto err_net;
@@ -35,8 +36,8 @@ err_power:
 	qkd_power_exit();
 err_net:
 	qkd_net_exit();
-err_wq:
-	destroy_workqueue(qkd_wq);
+err_key:
+	qkd_key_exit();
 	return err;
 }
 
@@ -47,7 +48,7 @@ static void __exit qkd_exit(void)
 	genl_unregister_family(&qkd_family);
 	qkd_power_exit();
 	qkd_net_exit();
-	destroy_workqueue(qkd_wq);
+	qkd_key_exit();
 }
 
 module_init(qkd_init);

@@ -92,6 +92,7 @@ static int __net_init init_one(struct net *net)
 	qn->net = net;
 	qn->generation = 1;
 	INIT_LIST_HEAD(&qn->links);
+	qkd_sessions_init(&qn->sessions);
 	*slot = qn;
 	return 0;
 }
@@ -111,6 +112,7 @@ static void __net_exit exit_one(struct net *net)
 	}
 	mutex_unlock(&qkd_registry);
 
+	qkd_sessions_end(&qn->sessions);
 	qkd_link_close_list(&doomed);
 	wait_var_event(&qn->users, !atomic_read(&qn->users));
 	qkd_net_put(qn);

@@ -111,9 +111,9 @@ int qkd_netlink_provider_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len ?: err;
 }
 
-static int put_stats(struct sk_buff *skb, struct qkd_levels *levels)
+static int put_stats(struct sk_buff *skb, int type, struct qkd_levels *levels)
 {
-	struct nlattr *nest = nla_nest_start(skb, QKD_A_LINK_STATS);
+	struct nlattr *nest = nla_nest_start(skb, type);
 	int attr;
 
 	if (!nest)
@@ -146,6 +146,15 @@ static int put_config(struct sk_buff *skb, struct qkd_link *link)
 	return 0;
 }
 
+static int put_report(struct sk_buff *skb, const struct qkd_link_report *report)
+{
+	if (report->qber != QKD_REPORT_UNKNOWN && nla_put_u32(skb, QKD_A_LINK_QBER, report->qber))
+		return -EMSGSIZE;
+	if (report->rate != QKD_REPORT_UNKNOWN && nla_put_u32(skb, QKD_A_LINK_RATE, report->rate))
+		return -EMSGSIZE;
+	return 0;
+}
+
 /* -ENODEV: the link has gone meanwhile. */
 static int put_link(struct sk_buff *skb, struct qkd_link *link)
 {
@@ -160,13 +169,12 @@ static int put_link(struct sk_buff *skb, struct qkd_link *link)
 	    nla_put_string(skb, QKD_A_LINK_REMOTE_SAE, link->remote_sae) ||
 	    nla_put_u8(skb, QKD_A_LINK_ROLE, link->role) ||
 	    nla_put_u32(skb, QKD_A_LINK_CAPACITY, link->capacity) ||
-	    nla_put_u32(skb, QKD_A_LINK_TTL, link->ttl_s) ||
-	    nla_put_u32(skb, QKD_A_LINK_LOW, link->low) ||
+	    qkd_settings_put(&levels.settings, skb) || put_report(skb, &levels.report) ||
 	    nla_put_u8(skb, QKD_A_LINK_STATE, levels.state) ||
 	    nla_put_u32(skb, QKD_A_LINK_FLAGS, link->flags) ||
 	    nla_put_u32(skb, QKD_A_LINK_KEY_LEN, link->key_len))
 		return -EMSGSIZE;
-	return put_stats(skb, &levels) ?: put_config(skb, link);
+	return put_stats(skb, QKD_A_LINK_STATS, &levels) ?: put_config(skb, link);
 }
 
 int qkd_netlink_link_get(struct sk_buff *skb, struct genl_info *info)
@@ -245,11 +253,6 @@ static const unsigned int link_new_required[] = {
 	QKD_A_LINK_REMOTE_SAE, QKD_A_LINK_ROLE,
 };
 
-static u32 get_u32(struct nlattr *attr, u32 absent)
-{
-	return attr ? nla_get_u32(attr) : absent;
-}
-
 /* Any user is administrator of namespaces of his own; equipment is for the machine's. */
 static struct qkd_provider *pin_provider(const struct sk_buff *skb, struct genl_info *info)
 {
@@ -265,6 +268,16 @@ static struct qkd_provider *pin_provider(const struct sk_buff *skb, struct genl_
 	qkd_provider_unpin(provider);
 	NL_SET_ERR_MSG_ATTR(info->extack, name, "only the machine's administrator may use it");
 	return ERR_PTR(-EPERM);
+}
+
+/* Memory for IDs is taken when the link is made, whether or not keys ever come. */
+static int check_capacity(const struct sk_buff *skb, struct genl_info *info, u32 capacity)
+{
+	if (capacity <= QKD_CAPACITY_USER_MAX || netlink_capable(skb, CAP_NET_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[QKD_A_LINK_CAPACITY],
+			    "a capacity above 65536 is for the machine's administrator");
+	return -EPERM;
 }
 
 int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
@@ -284,11 +297,12 @@ int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
 		.local_sae = nla_data(attrs[QKD_A_LINK_LOCAL_SAE]),
 		.remote_sae = nla_data(attrs[QKD_A_LINK_REMOTE_SAE]),
 		.role = nla_get_u8(attrs[QKD_A_LINK_ROLE]),
-		.capacity = get_u32(attrs[QKD_A_LINK_CAPACITY], QKD_CAPACITY_DEFAULT),
-		.ttl_s = get_u32(attrs[QKD_A_LINK_TTL], 0),
-		.low = get_u32(attrs[QKD_A_LINK_LOW], 0),
 	};
-	err = qkd_link_params_check(&params, attrs, info->extack);
+	if (attrs[QKD_A_LINK_CAPACITY])
+		params.capacity = nla_get_u32(attrs[QKD_A_LINK_CAPACITY]);
+	err = qkd_link_params_check(&params, genl_info_net(info)->user_ns, attrs, info->extack);
+	if (!err)
+		err = check_capacity(skb, info, params.capacity);
 	if (err)
 		return err;
 
@@ -312,25 +326,71 @@ int qkd_netlink_link_del(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info)
+/* The link that a request names, with a reference, or ERR_PTR: -EINVAL, -ENODEV. */
+static struct qkd_link *named_link(struct genl_info *info)
 {
+	struct nlattr *name = info->attrs[QKD_A_LINK_NAME];
 	struct qkd_link *link;
 
 	if (GENL_REQ_ATTR_CHECK(info, QKD_A_LINK_NAME))
+		return ERR_PTR(-EINVAL);
+	link = qkd_net_get_link(qkd_net_of(genl_info_net(info)), nla_data(name));
+	if (link)
+		return link;
+	NL_SET_ERR_MSG_ATTR(info->extack, name, "no such link");
+	return ERR_PTR(-ENODEV);
+}
+
+int qkd_netlink_link_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr **attrs = info->attrs;
+	struct qkd_link *link;
+	int err;
+
+	if (!qkd_settings_named(attrs) && !attrs[QKD_A_LINK_CONFIG]) {
+		NL_SET_ERR_MSG(info->extack, "nothing to change");
 		return -EINVAL;
-	link = qkd_net_get_link(qkd_net_of(genl_info_net(info)),
-				nla_data(info->attrs[QKD_A_LINK_NAME]));
-	if (!link) {
-		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[QKD_A_LINK_NAME], "no such link");
-		return -ENODEV;
 	}
+	link = named_link(info);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	err = qkd_link_set(link, attrs, info->extack);
+	qkd_link_put(link);
+	return err;
+}
+
+int qkd_netlink_link_purge(struct sk_buff *skb, struct genl_info *info)
+{
+	struct qkd_link *link = named_link(info);
+
+	if (IS_ERR(link))
+		return PTR_ERR(link);
 	qkd_link_purge(link);
 	qkd_link_put(link);
 	return 0;
 }
 
-/* May sleep. An event that finds no memory, or a listener's queue full, is lost. */
-void qkd_netlink_event(struct net *net, const char *link, enum qkd_event_type type, u32 outbound)
+int qkd_netlink_link_resync(struct sk_buff *skb, struct genl_info *info)
+{
+	struct qkd_link *link;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, QKD_A_LINK_BLOCK))
+		return -EINVAL;
+	link = named_link(info);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	err = qkd_link_resync(link, nla_get_u64(info->attrs[QKD_A_LINK_BLOCK]), info->extack);
+	qkd_link_put(link);
+	return err;
+}
+
+/*
+ * @last is a link's closing account, or NULL. An event that finds no memory, or a listener's queue
+ * full, is lost.
+ */
+static void send_event(struct net *net, const char *link, enum qkd_event_type type, u32 outbound,
+		       struct qkd_levels *last)
 {
 	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	void *hdr;
@@ -340,10 +400,34 @@ void qkd_netlink_event(struct net *net, const char *link, enum qkd_event_type ty
 	hdr = genlmsg_put(skb, 0, 0, &qkd_family, 0, QKD_CMD_EVENT);
 	if (!hdr || nla_put_u8(skb, QKD_A_EVENT_TYPE, type) ||
 	    nla_put_string(skb, QKD_A_EVENT_LINK, link) ||
-	    nla_put_u32(skb, QKD_A_EVENT_OUTBOUND, outbound)) {
+	    nla_put_u32(skb, QKD_A_EVENT_OUTBOUND, outbound) ||
+	    (last && put_stats(skb, QKD_A_EVENT_STATS, last))) {
 		nlmsg_free(skb);
 		return;
 	}
 	genlmsg_end(skb, hdr);
-	genlmsg_multicast_netns(&qkd_family, net, skb, 0, 0, GFP_KERNEL);
+	genlmsg_multicast_netns(&qkd_family, net, skb, 0, QKD_GROUP_EVENTS, GFP_KERNEL);
+}
+
+/* Whether anybody in the namespace listens to what becomes of keys. From any context. */
+bool qkd_netlink_audited(struct net *net)
+{
+	return genl_has_listeners(&qkd_family, net, QKD_GROUP_AUDIT);
+}
+
+/* Takes @skb over. May sleep. */
+void qkd_netlink_send_audit(struct net *net, struct sk_buff *skb)
+{
+	genlmsg_multicast_netns(&qkd_family, net, skb, 0, QKD_GROUP_AUDIT, GFP_KERNEL);
+}
+
+/* Both may sleep. */
+void qkd_netlink_event(struct net *net, const char *link, enum qkd_event_type type, u32 outbound)
+{
+	send_event(net, link, type, outbound, NULL);
+}
+
+void qkd_netlink_link_gone(struct net *net, const char *link, struct qkd_levels *levels)
+{
+	send_event(net, link, QKD_EVENT_LINK_GONE, 0, levels);
 }

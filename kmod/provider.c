@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which providers there are. */
+#include <linux/device.h>
 #include <linux/export.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/wait_bit.h>
 
 #include "qkd.h"
+#include "trace.h"
 
 /* Covers the lists of providers, namespaces' links and providers' links, and who is published. */
 DEFINE_MUTEX(qkd_registry);
@@ -72,6 +74,29 @@ unsigned int qkd_provider_links(const struct qkd_provider *provider, const struc
 	return n;
 }
 
+static void provider_free(struct qkd_provider *provider)
+{
+	if (provider->wq)
+		destroy_workqueue(provider->wq);
+	kfree(provider);
+}
+
+static int enlist(struct qkd_provider *provider)
+{
+	int err = 0;
+
+	mutex_lock(&qkd_registry);
+	if (qkd_provider_find(provider->ops->name)) {
+		err = -EEXIST;
+	} else {
+		provider->serial = ++last_serial;
+		list_add_tail(&provider->node, &providers);
+		generation++;
+	}
+	mutex_unlock(&qkd_registry);
+	return err;
+}
+
 struct qkd_provider *qkd_provider_register(const struct qkd_provider_ops *ops)
 {
 	struct qkd_provider *provider;
@@ -84,20 +109,33 @@ struct qkd_provider *qkd_provider_register(const struct qkd_provider_ops *ops)
 		return ERR_PTR(-ENOMEM);
 	provider->ops = ops;
 	INIT_LIST_HEAD(&provider->links);
-
-	mutex_lock(&qkd_registry);
-	if (qkd_provider_find(ops->name)) {
-		mutex_unlock(&qkd_registry);
-		kfree(provider);
-		return ERR_PTR(-EEXIST);
-	}
-	provider->serial = ++last_serial;
-	list_add_tail(&provider->node, &providers);
-	generation++;
-	mutex_unlock(&qkd_registry);
-	return provider;
+	provider->wq = alloc_workqueue("qkd_%s", WQ_UNBOUND, 0, ops->name);
+	err = provider->wq ? enlist(provider) : -ENOMEM;
+	trace_provider_register(ops->name, err);
+	if (!err)
+		return provider;
+	provider_free(provider);
+	return ERR_PTR(err);
 }
 EXPORT_SYMBOL_GPL(qkd_provider_register);
+
+static void unregister(void *provider)
+{
+	qkd_provider_unregister(provider);
+}
+
+struct qkd_provider *devm_qkd_provider_register(struct device *dev,
+						const struct qkd_provider_ops *ops)
+{
+	struct qkd_provider *provider = qkd_provider_register(ops);
+	int err;
+
+	if (IS_ERR(provider))
+		return provider;
+	err = devm_add_action_or_reset(dev, unregister, provider);
+	return err ? ERR_PTR(err) : provider;
+}
+EXPORT_SYMBOL_GPL(devm_qkd_provider_register);
 
 void qkd_provider_unregister(struct qkd_provider *provider)
 {
@@ -119,7 +157,8 @@ void qkd_provider_unregister(struct qkd_provider *provider)
 	qkd_link_close_list(&doomed);
 	/* Links that others are opening or closing right now; an opener sees that we are dying. */
 	wait_var_event(&provider->users, !atomic_read(&provider->users));
-	kfree(provider);
+	trace_provider_unregister(provider->ops->name, 0);
+	provider_free(provider);
 }
 EXPORT_SYMBOL_GPL(qkd_provider_unregister);
 

@@ -1,126 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The keys of one link: two queues by direction, a table by ID, and a bounded memory of the IDs
- * that are gone. Nothing here sleeps or allocates after qkd_store_init().
+ * The keys of one link: two queues by direction, and their IDs (ids.c). Nothing here sleeps or
+ * allocates after qkd_store_init().
  */
-#include <linux/log2.h>
-#include <linux/mm.h>
-#include <linux/random.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 
 #include "qkd.h"
 
-/* IDs remembered for each key that the store may hold, both directions counted. */
-#define QKD_GHOSTS_PER_KEY 2
+#define SPARES_MAX 256 /* keys whose memory a link keeps */
 
-static struct hlist_head *table_alloc(u32 size)
+int qkd_store_init(struct qkd_store *store, u32 capacity)
 {
-	return kvcalloc(size, sizeof(struct hlist_head), GFP_KERNEL_ACCOUNT);
-}
-
-int qkd_store_init(struct qkd_store *store, u32 capacity, u32 ttl_s)
-{
-	u32 keys = roundup_pow_of_two(2 * capacity);
-	u32 ghosts = QKD_GHOSTS_PER_KEY * keys;
-
 	memset(store, 0, sizeof(*store));
 	store->capacity = capacity;
-	store->ttl_ns = (u64)ttl_s * NSEC_PER_SEC;
-	store->key_mask = keys - 1;
-	store->ghost_mask = ghosts - 1;
 	INIT_LIST_HEAD(&store->fifo[QKD_OUTBOUND]);
 	INIT_LIST_HEAD(&store->fifo[QKD_INBOUND]);
 	INIT_LIST_HEAD(&store->limbo);
-	get_random_bytes(&store->secret, sizeof(store->secret));
-	store->keys = table_alloc(keys);
-	store->ghost_table = table_alloc(ghosts);
-	store->ghosts = kvcalloc(ghosts, sizeof(*store->ghosts), GFP_KERNEL_ACCOUNT);
-	if (store->keys && store->ghost_table && store->ghosts)
-		return 0;
-	qkd_store_destroy(store);
-	return -ENOMEM;
+	INIT_LIST_HEAD(&store->spares);
+	INIT_LIST_HEAD(&store->leases);
+	store->lease_ns = QKD_LEASE_DEFAULT * NSEC_PER_SEC;
+	return qkd_ids_init(&store->ids, capacity);
 }
 
 /* The store must be drained. */
 void qkd_store_destroy(struct qkd_store *store)
 {
-	kvfree(store->keys);
-	kvfree(store->ghost_table);
-	kvfree(store->ghosts);
-	memzero_explicit(&store->secret, sizeof(store->secret));
+	qkd_ids_destroy(&store->ids);
 }
 
-static u64 hash_id(const struct qkd_store *store, const u8 *id)
+static const struct qkd_id *find_id(const struct qkd_store *store, const u8 *id)
 {
-	return siphash(id, QKD_KEY_ID_LEN, &store->secret);
+	return qkd_ids_find(&store->ids, qkd_ids_hash(&store->ids, id), id);
 }
 
-static struct qkd_key *find_key(const struct qkd_store *store, const u8 *id)
+static void note(struct qkd_store *store, const struct qkd_key *key, enum qkd_audit_outcome outcome)
 {
-	struct qkd_key *key;
-
-	hlist_for_each_entry(key, &store->keys[hash_id(store, id) & store->key_mask], hash) {
-		if (!memcmp(key->id, id, QKD_KEY_ID_LEN))
-			return key;
-	}
-	return NULL;
+	if (store->link)
+		qkd_audit_note(store->link, key, outcome);
 }
 
-static struct qkd_ghost *find_ghost(const struct qkd_store *store, const u8 *id)
+/* Its holder knows the key no more. */
+static void end_hold(struct qkd_store *store, struct qkd_key *key)
 {
-	struct qkd_ghost *ghost;
-	u32 slot = hash_id(store, id) & store->ghost_mask;
-
-	hlist_for_each_entry(ghost, &store->ghost_table[slot], hash) {
-		if (!memcmp(ghost->id, id, QKD_KEY_ID_LEN))
-			return ghost;
-	}
-	return NULL;
-}
-
-static void remember(struct qkd_store *store, const struct qkd_key *key, enum qkd_fate fate)
-{
-	struct qkd_ghost *ghost = &store->ghosts[store->ghost_next];
-
-	if (store->ghost_count > store->ghost_mask)
-		hlist_del(&ghost->hash);
-	else
-		store->ghost_count++;
-	store->ghost_next = (store->ghost_next + 1) & store->ghost_mask;
-
-	memcpy(ghost->id, key->id, sizeof(ghost->id));
-	ghost->dir = key->dir;
-	ghost->fate = fate;
-	hlist_add_head(&ghost->hash,
-		       &store->ghost_table[hash_id(store, key->id) & store->ghost_mask]);
-}
-
-static void detach(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
-{
-	hlist_del(&key->hash);
-	store->count[key->dir]--;
-	if (key->state != QKD_KEY_FRESH) {
-		store->reserved--;
-		list_del_init(&key->held);
-		key->holder = NULL;
-	}
-	list_move_tail(&key->node, gone);
+	store->reserved--;
+	list_del_init(&key->held);
+	list_del_init(&key->lease);
+	key->holder = NULL;
 }
 
 /* A key leaves for good, and its ID is remembered. */
 static void retire(struct qkd_store *store, struct qkd_key *key, enum qkd_fate fate,
 		   struct list_head *gone)
 {
-	remember(store, key, fate);
-	detach(store, key, gone);
+	qkd_ids_retire(&store->ids, key, fate);
+	store->count[key->dir]--;
+	if (key->state != QKD_KEY_FRESH)
+		end_hold(store, key);
+	list_move_tail(&key->node, gone);
 }
 
 static bool is_withdrawn(const struct qkd_store *store, const struct qkd_key *key)
 {
-	return key->generation != store->generation;
+	return key->generation != store->generation[key->dir];
+}
+
+/* The clock is not looked at where no key grows too old and none is reserved. */
+static u64 time_of(const struct qkd_store *store)
+{
+	bool timed = store->ttl_ns || !list_empty(&store->leases);
+
+	return timed ? ktime_get_coarse_boottime_ns() : 0;
 }
 
 static bool is_overdue(const struct qkd_store *store, const struct qkd_key *key, u64 now)
@@ -134,8 +85,9 @@ static void withdraw(struct qkd_store *store, struct qkd_key *key)
 	if (key->state == QKD_KEY_WITHDRAWN)
 		return;
 	key->state = QKD_KEY_WITHDRAWN;
-	memzero_explicit(key->material, sizeof(key->material));
+	qkd_key_wipe(key);
 	store->stats[QKD_A_STATS_PURGED]++;
+	note(store, key, QKD_AUDIT_PURGED);
 }
 
 /* Takes a key that is withdrawn, or else too old, off its queue. */
@@ -145,6 +97,7 @@ static void reap_key(struct qkd_store *store, struct qkd_key *key, struct list_h
 
 	if (key->state == QKD_KEY_FRESH) {
 		store->stats[withdrawn ? QKD_A_STATS_PURGED : QKD_A_STATS_EXPIRED]++;
+		note(store, key, withdrawn ? QKD_AUDIT_PURGED : QKD_AUDIT_EXPIRED);
 		retire(store, key, withdrawn ? QKD_FATE_SPENT : QKD_FATE_EXPIRED, gone);
 		return;
 	}
@@ -153,17 +106,67 @@ static void reap_key(struct qkd_store *store, struct qkd_key *key, struct list_h
 	list_move_tail(&key->node, &store->limbo);
 }
 
+/* A reservation ends, and the key with it if it was withdrawn or grew too old meanwhile. */
+static void put_back(struct qkd_store *store, struct qkd_key *key, enum qkd_audit_outcome outcome,
+		     struct list_head *gone)
+{
+	if (is_withdrawn(store, key)) {
+		withdraw(store, key);
+		retire(store, key, QKD_FATE_SPENT, gone);
+		return;
+	}
+	end_hold(store, key);
+	key->state = QKD_KEY_FRESH;
+	note(store, key, outcome);
+	if (is_overdue(store, key, ktime_get_coarse_boottime_ns()))
+		reap_key(store, key, gone);
+}
+
+static bool has_lapsed(const struct qkd_store *store, const struct qkd_key *key, u64 now)
+{
+	return key->holder && now >= key->reserved + store->lease_ns;
+}
+
+/* Its holder took too long: whoever asks next finds the key as if it had been released. */
+static void lapse(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+{
+	store->stats[QKD_A_STATS_LAPSED]++;
+	put_back(store, key, QKD_AUDIT_LAPSED, gone);
+}
+
 /*
- * Wipes what is withdrawn or overdue, up to @budget keys. Both queues are in order of birth and of
- * generation, so only their heads need looking at, and each key is passed once.
+ * Ends reservations whose lease is over, of which the list has the longest held first.
+ * Return: whether there is more.
+ */
+static bool end_leases(struct qkd_store *store, u64 now, unsigned int *budget,
+		       struct list_head *gone)
+{
+	struct qkd_key *key;
+
+	while ((key = list_first_entry_or_null(&store->leases, struct qkd_key, lease))) {
+		if (!has_lapsed(store, key, now))
+			return false;
+		if (!*budget)
+			return true;
+		--*budget;
+		lapse(store, key, gone);
+	}
+	return false;
+}
+
+/*
+ * Wipes what is withdrawn or overdue and ends leases, up to @budget keys. Both queues are in order of
+ * birth and of generation, so only their heads need looking at, and each key is passed once.
  * Return: whether there is more.
  */
 bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_head *gone)
 {
-	u64 now = ktime_get_coarse_boottime_ns();
+	u64 now = time_of(store);
 	struct qkd_key *key;
 	int dir;
 
+	if (end_leases(store, now, &budget, gone))
+		return true;
 	for (dir = QKD_OUTBOUND; dir <= QKD_INBOUND; dir++) {
 		while ((key = list_first_entry_or_null(&store->fifo[dir], struct qkd_key, node))) {
 			if (!is_withdrawn(store, key) && !is_overdue(store, key, now))
@@ -176,15 +179,18 @@ bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_he
 	return false;
 }
 
-/* Boot-time clock of the next key to grow too old, 0 for none. */
-u64 qkd_store_next_expiry(struct qkd_store *store)
+/* Boot-time clock of the next key to grow too old or lease to end, 0 for none. */
+u64 qkd_store_next_end(struct qkd_store *store)
 {
 	const struct qkd_key *key;
 	u64 next = 0;
 	int dir;
 
+	key = list_first_entry_or_null(&store->leases, struct qkd_key, lease);
+	if (key)
+		next = key->reserved + store->lease_ns;
 	if (!store->ttl_ns)
-		return 0;
+		return next;
 	for (dir = QKD_OUTBOUND; dir <= QKD_INBOUND; dir++) {
 		key = list_first_entry_or_null(&store->fifo[dir], struct qkd_key, node);
 		if (key && (!next || key->born + store->ttl_ns < next))
@@ -194,13 +200,14 @@ u64 qkd_store_next_expiry(struct qkd_store *store)
 }
 
 /*
- * Withdraws every key there is; qkd_store_reap() then wipes them, those in limbo too, whom it sends
- * back there.
+ * Withdraws every key of a direction; qkd_store_reap() then wipes them, those in limbo too, whom it
+ * sends back there.
  */
-void qkd_store_new_generation(struct qkd_store *store)
+void qkd_store_new_generation(struct qkd_store *store, enum qkd_direction dir)
 {
-	store->generation++;
-	list_splice_init(&store->limbo, &store->fifo[QKD_INBOUND]);
+	store->generation[dir]++;
+	if (dir == QKD_INBOUND)
+		list_splice_init(&store->limbo, &store->fifo[QKD_INBOUND]);
 }
 
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir)
@@ -208,10 +215,44 @@ unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction di
 	return store->capacity - store->count[dir];
 }
 
+/* As qkd_key_alloc(), in memory that a spent key has left if there is any. */
+struct qkd_key *qkd_store_alloc(struct qkd_store *store, enum qkd_direction dir, const u8 *id,
+				const u8 *material, size_t len, bool guest)
+{
+	struct qkd_key *spare = list_first_entry_or_null(&store->spares, struct qkd_key, node);
+	struct qkd_key *key;
+
+	if (spare)
+		list_del(&spare->node);
+	key = qkd_key_alloc(dir, id, material, len, guest, spare);
+	if (!spare)
+		return key;
+	if (IS_ERR(key))
+		list_add(&spare->node, &store->spares);
+	else
+		store->spare_count--;
+	return key;
+}
+
+/*
+ * Wipes a spent key, which is on a list of keys on their way out, and keeps its memory for the next
+ * that comes: where keys come and go one by one, the allocator costs as much as all the rest.
+ */
+void qkd_store_recycle(struct qkd_store *store, struct qkd_key *key)
+{
+	if (store->spare_count == SPARES_MAX)
+		return;
+	store->spare_count++;
+	list_move(&key->node, &store->spares);
+	qkd_key_clear(key);
+}
+
 /* Takes the key over if it answers 0: -EEXIST, -ENOSPC otherwise. */
 int qkd_store_add(struct qkd_store *store, struct qkd_key *key)
 {
-	if (find_key(store, key->id) || find_ghost(store, key->id)) {
+	u64 hash = qkd_ids_hash(&store->ids, key->id);
+
+	if (qkd_ids_find(&store->ids, hash, key->id)) {
 		store->stats[QKD_A_STATS_REFUSED]++;
 		return -EEXIST;
 	}
@@ -220,8 +261,8 @@ int qkd_store_add(struct qkd_store *store, struct qkd_key *key)
 		return -ENOSPC;
 	}
 	key->born = ktime_get_coarse_boottime_ns();
-	key->generation = store->generation;
-	hlist_add_head(&key->hash, &store->keys[hash_id(store, key->id) & store->key_mask]);
+	key->generation = store->generation[key->dir];
+	qkd_ids_add(&store->ids, hash, key);
 	list_add_tail(&key->node, &store->fifo[key->dir]);
 	store->count[key->dir]++;
 	store->stats[QKD_A_STATS_DELIVERED]++;
@@ -237,6 +278,7 @@ struct qkd_key *qkd_store_take(struct qkd_store *store, struct list_head *gone)
 	if (!key)
 		return NULL;
 	store->stats[QKD_A_STATS_OUTBOUND_SPENT]++;
+	note(store, key, QKD_AUDIT_TAKEN);
 	retire(store, key, QKD_FATE_SPENT, gone);
 	return key;
 }
@@ -247,16 +289,23 @@ static int revoked(struct qkd_store *store)
 	return -EKEYREVOKED;
 }
 
-/* Why an ID that is in no table of keys cannot be had. */
-static int lookup_ghost(struct qkd_store *store, const u8 *id)
+/* The inbound key of an ID; or ERR_PTR: why it cannot be had, -ENOENT if it was never seen. */
+static struct qkd_key *find_inbound(struct qkd_store *store, const u8 *id)
 {
-	const struct qkd_ghost *ghost = find_ghost(store, id);
+	const struct qkd_id *entry = find_id(store, id);
 
-	if (!ghost)
-		return -ENOENT;
-	if (ghost->dir != QKD_INBOUND)
-		return -ENOKEY;
-	return ghost->fate == QKD_FATE_EXPIRED ? -EKEYEXPIRED : revoked(store);
+	if (!entry)
+		return ERR_PTR(-ENOENT);
+	if (entry->dir != QKD_INBOUND)
+		return ERR_PTR(-ENOKEY);
+	switch (entry->fate) {
+	case QKD_FATE_NONE:
+		return entry->key;
+	case QKD_FATE_EXPIRED:
+		return ERR_PTR(-EKEYEXPIRED);
+	default:
+		return ERR_PTR(revoked(store));
+	}
 }
 
 /*
@@ -266,80 +315,97 @@ static int lookup_ghost(struct qkd_store *store, const u8 *id)
 int qkd_store_reserve(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
 		      struct qkd_key **keyp, struct list_head *gone)
 {
-	struct qkd_key *key = find_key(store, id);
+	u64 now = ktime_get_coarse_boottime_ns();
+	struct qkd_key *key = find_inbound(store, id);
 
-	if (!key)
-		return lookup_ghost(store, id);
-	if (key->dir != QKD_INBOUND)
-		return -ENOKEY;
+	if (!IS_ERR(key) && has_lapsed(store, key, now)) {
+		lapse(store, key, gone);
+		key = find_inbound(store, id); /* which may have gone with its reservation */
+	}
+	if (IS_ERR(key))
+		return PTR_ERR(key);
 	if (is_withdrawn(store, key)) {
 		reap_key(store, key, gone);
 		return revoked(store);
 	}
 	if (key->state == QKD_KEY_RESERVED)
 		return -EBUSY;
-	if (is_overdue(store, key, ktime_get_coarse_boottime_ns())) {
+	if (is_overdue(store, key, now)) {
 		reap_key(store, key, gone);
 		return -EKEYEXPIRED;
 	}
 	key->state = QKD_KEY_RESERVED;
 	key->holder = holder;
+	key->reserved = now;
 	list_add(&key->held, &holder->keys);
+	list_add_tail(&key->lease, &store->leases);
 	store->reserved++;
+	note(store, key, QKD_AUDIT_RESERVED);
 	*keyp = key;
 	return 0;
 }
 
-static struct qkd_key *find_held(struct qkd_store *store, const u8 *id, struct qkd_holder *holder)
+/*
+ * A key that @holder still holds, or NULL. Mostly it is the one reserved last, which is found without a
+ * look at the table. The end of a lease is not waited for to be seen to.
+ */
+static struct qkd_key *find_held(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
+				 struct list_head *gone)
 {
-	struct qkd_key *key = find_key(store, id);
+	struct qkd_key *key = list_first_entry_or_null(&holder->keys, struct qkd_key, held);
+	const struct qkd_id *entry;
 
-	return key && key->holder == holder ? key : NULL;
+	if (!key || memcmp(key->id, id, QKD_KEY_ID_LEN)) {
+		entry = find_id(store, id);
+		if (!entry || entry->fate != QKD_FATE_NONE || entry->key->holder != holder)
+			return NULL;
+		key = entry->key;
+	}
+	if (!has_lapsed(store, key, ktime_get_coarse_boottime_ns()))
+		return key;
+	lapse(store, key, gone);
+	return NULL;
 }
 
 /* Ends a reservation by spending the key. -ENOKEY, -EKEYREVOKED. */
 int qkd_store_commit(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
 		     struct list_head *gone)
 {
-	struct qkd_key *key = find_held(store, id, holder);
+	struct qkd_key *key = find_held(store, id, holder, gone);
 	bool withdrawn;
 
 	if (!key)
 		return -ENOKEY;
 	withdrawn = is_withdrawn(store, key);
-	if (withdrawn)
+	if (withdrawn) {
 		withdraw(store, key);
-	else
+	} else {
 		store->stats[QKD_A_STATS_INBOUND_SPENT]++;
+		note(store, key, QKD_AUDIT_COMMITTED);
+	}
 	retire(store, key, QKD_FATE_SPENT, gone);
+	qkd_store_recycle(store, key);
 	return withdrawn ? -EKEYREVOKED : 0;
 }
 
-static void put_back(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
+static void give_back(struct qkd_store *store, struct qkd_key *key, struct list_head *gone)
 {
-	if (is_withdrawn(store, key)) {
-		withdraw(store, key);
-		retire(store, key, QKD_FATE_SPENT, gone);
-		return;
-	}
-	list_del_init(&key->held);
-	key->holder = NULL;
-	key->state = QKD_KEY_FRESH;
-	store->reserved--;
-	store->stats[QKD_A_STATS_RELEASED]++;
-	if (is_overdue(store, key, ktime_get_coarse_boottime_ns()))
-		reap_key(store, key, gone);
+	bool withdrawn = is_withdrawn(store, key);
+
+	put_back(store, key, QKD_AUDIT_RELEASED, gone);
+	if (!withdrawn)
+		store->stats[QKD_A_STATS_RELEASED]++;
 }
 
 /* Ends a reservation by giving the key back. -ENOKEY. */
 int qkd_store_release(struct qkd_store *store, const u8 *id, struct qkd_holder *holder,
 		      struct list_head *gone)
 {
-	struct qkd_key *key = find_held(store, id, holder);
+	struct qkd_key *key = find_held(store, id, holder, gone);
 
 	if (!key)
 		return -ENOKEY;
-	put_back(store, key, gone);
+	give_back(store, key, gone);
 	return 0;
 }
 
@@ -352,7 +418,7 @@ bool qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder, u
 	while ((key = list_first_entry_or_null(&holder->keys, struct qkd_key, held))) {
 		if (!budget--)
 			return true;
-		put_back(store, key, gone);
+		give_back(store, key, gone);
 	}
 	return false;
 }
@@ -374,7 +440,10 @@ void qkd_store_evict(struct qkd_store *store, unsigned int want, unsigned int bu
 	}
 }
 
-/* Empties the store of a link that is dead, up to @budget keys. Return: whether there is more. */
+/*
+ * Empties the store of a link that is dead, up to @budget keys, which count as purged. Return: whether
+ * there is more.
+ */
 bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_head *gone)
 {
 	struct list_head *lists[] = {
@@ -389,8 +458,25 @@ bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_h
 		while ((key = list_first_entry_or_null(lists[i], struct qkd_key, node))) {
 			if (!budget--)
 				return true;
-			detach(store, key, gone);
+			if (key->state != QKD_KEY_WITHDRAWN) {
+				store->stats[QKD_A_STATS_PURGED]++;
+				note(store, key, QKD_AUDIT_WIPED);
+			}
+			retire(store, key, QKD_FATE_SPENT, gone);
 		}
 	}
+	list_splice_init(&store->spares, gone);
+	store->spare_count = 0;
 	return false;
+}
+
+/* Whether every key that a drained store ever took has left it in one of the ways there are. */
+bool qkd_store_is_settled(const struct qkd_store *store)
+{
+	const u64 *stats = store->stats;
+
+	return !store->count[QKD_OUTBOUND] && !store->count[QKD_INBOUND] && !store->reserved &&
+	       stats[QKD_A_STATS_DELIVERED] ==
+		       stats[QKD_A_STATS_OUTBOUND_SPENT] + stats[QKD_A_STATS_INBOUND_SPENT] +
+			       stats[QKD_A_STATS_EXPIRED] + stats[QKD_A_STATS_PURGED];
 }

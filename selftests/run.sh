@@ -17,8 +17,11 @@
 #
 # and, only when asked for (make check-debug):
 #
-#	kmod-debug  kernel self-tests with a kernel that looks for misuse of memory and locks (tools/testbed/debug-kernel)
+#	kmod-debug  kernel self-tests with a kernel that looks for misuse of memory and locks
+#	            (tools/testbed/debug-kernel, whose build, if it is not in the cache, begins with the first part)
+#	debug       chosen ones of them
 #	e2e-debug   two sites with that kernel
+#	torture-SERIES  selftests/kmod/torture for $TORTURE_TIME seconds (default 60; make torture)
 #
 # Parts that need a virtual machine run beside those that do not, and each is shown when it has ended. A part in which
 # nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N skipped"; the exit status is 0 only
@@ -62,6 +65,7 @@ judge() {
 
 static_tests() {
 	tap_program check tools/check.sh
+	tap_program tools-selftest tools/selftest
 	tap_program vm-selftest tools/vm/selftest
 }
 
@@ -144,14 +148,41 @@ in_guest() {
 	tools/vm/run -q -k "$series" "${machine[@]}" -o "$logs/$name" "${adds[@]}" --add "$logs/$name.list:/tests.list"
 }
 
-part_kmod() {
+# kmod_programs SOURCE...: the built programs of these sources
+kmod_programs() {
 	local source
-	local -a programs=()
 
-	for source in selftests/kmod/test_*.c; do
-		programs+=("$top/build/guest/kmod/$(basename "$source" .c)")
+	for source; do
+		source=${source#selftests/kmod/}
+		printf '%s\n' "$top/build/guest/kmod/${source%.c}"
 	done
+}
+
+part_kmod() {
+	local -a programs
+
+	mapfile -t programs < <(kmod_programs selftests/kmod/test_*.c torture fuzz_ioctl fuzz_netlink)
+	if [[ $1 == debug ]]; then
+		mapfile -t -O "${#programs[@]}" programs < <(kmod_programs selftests/kmod/debug/test_*.c)
+	fi
 	in_guest "$1" "kmod-$1" "${programs[@]}" "$top"/selftests/kmod/test_*.sh
+}
+
+# What finds most in little time: the life of keys, providers, faults, torture.
+part_debug() {
+	local -a programs
+
+	mapfile -t programs < <(kmod_programs test_key test_provider debug/test_faults torture)
+	in_guest debug debug "${programs[@]}"
+}
+
+part_torture() {
+	local series=$1 seconds=${TORTURE_TIME:-60} script=$logs/torture.sh
+
+	build_for_guest || return 1
+	printf '#!/bin/sh\nexec /torture -t %d\n' "$seconds" >"$script"
+	tools/vm/run -k "$series" -m 2048 -t $((2 * seconds + 600)) -o "$logs/torture-$series" \
+		--add build/guest/kmod/torture:/torture --script "$script"
 }
 
 part_e2e() { in_guest "$1" "e2e-$1" "${ktls_tests[@]}" "$top"/selftests/e2e/qkd*.sh; }
@@ -165,7 +196,9 @@ run_part() {
 	ct) part_ct ;;
 	prove) part_prove ;;
 	e2e-*) part_e2e "${1#e2e-}" ;;
+	debug) part_debug ;;
 	kmod-*) part_kmod "${1#kmod-}" ;;
+	torture-*) part_torture "${1#torture-}" ;;
 	*)
 		echo "no such part: $1; see --help"
 		return 1
@@ -206,11 +239,15 @@ mkdir -p "$logs"
 parts=("$@")
 ((${#parts[@]})) || parts=(static unit fuzz unit-host ct prove kmod-6.12 e2e-6.12 kmod-6.1 kmod-7.3
 	e2e-7.3)
+# The debug kernel takes long: idle processor time of the parts before goes into it. Who needs it waits for it.
+if [[ " ${parts[*]} " == *debug* ]]; then
+	"$bed/debug-kernel" >"$logs/debug-kernel.log" 2>&1 &
+fi
 # A machine in QEMU waits half of its time, and only one runs at once: what needs none runs beside it.
 native=() machines=()
 for part in "${parts[@]}"; do
 	case $part in
-	kmod-* | e2e-*) machines+=("$part") ;;
+	kmod-* | e2e-* | debug | torture-*) machines+=("$part") ;;
 	*) native+=("$part") ;;
 	esac
 done

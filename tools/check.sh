@@ -15,8 +15,10 @@
 #	modules     modules build against every series without a warning
 #	sparse      modules, and user space, without a warning
 #	clang       user space and its tests build with clang without a warning
-#	symbols     libraries and modules define only qkd_* and qkdtls_*
+#	symbols     libraries and modules define only qkd_*, qkdtls_* and devm_qkd_*
 #	man         manual pages format without a warning
+#	spec        the netlink specification has what the uAPI headers have, and nothing else
+#	provider-api the rendering of the provider API's comments is that of today's (tools/provider-api makes it)
 #	proofs      every file of the engine that takes wire bytes apart is in a proof
 #	conformance Documentation/conformance.md names code and tests that are there, with their alerts
 #	untracked   builds leave nothing outside build/
@@ -86,7 +88,7 @@ check_layers() {
 	mapfile -t common < <(files 'user/common/*.c' 'user/common/*.h')
 	mapfile -t qkdctl < <(files 'user/qkdctl/*.c' 'user/qkdctl/*.h')
 	mapfile -t engine_but_keys < <(files_but psk_qkd.c 'user/tls/*.c' 'user/tls/*.h')
-	mapfile -t but_crypto < <(files_but '^user/tls/crypto_|^user/bench/(libssl|beside)\.c' 'user/*.c' 'user/*.h' 'include/qkd/*.h')
+	mapfile -t but_crypto < <(files_but '^user/tls/crypto_|^user/bench/(libssl|beside)\.c|^user/qkdctl/chain\.c' 'user/*.c' 'user/*.h' 'include/qkd/*.h')
 	mapfile -t but_ktls < <(files_but '^user/tls/ktls.c|^user/common/ktls_io.c' 'user/*.c' 'user/*.h')
 	mapfile -t but_netlink < <(files_but '^user/libqkd/' 'user/*.c' 'user/*.h')
 	mapfile -t but_compat < <(files_but '^kmod/compat.h' 'kmod/*.c' 'kmod/*.h')
@@ -106,7 +108,7 @@ check_layers() {
 		"${common[@]}" || bad=1
 	none_in 'qkdctl has nothing to do with TLS' '#include [<"](qkd/qkdtls|tls/|qkdtls|qkdtlsd/)' \
 		"${qkdctl[@]}" || bad=1
-	none_in 'libcrypto is used in user/tls/crypto_*.c only (but for OPENSSL_cleanse)' \
+	none_in 'libcrypto is used in user/tls/crypto_*.c and user/qkdctl/chain.c only (but for OPENSSL_cleanse)' \
 		'#include <openssl/([abd-z]|c[^r]|crypto[^.])' "${but_crypto[@]}" || bad=1
 	none_in "the kernel's TLS is used in the two ktls files only" '#include <linux/tls.h>|SOL_TLS' \
 		"${but_ktls[@]}" || bad=1
@@ -133,7 +135,7 @@ check_size() {
 licence_of() {
 	case $1 in
 	include/uapi/*) echo "GPL-2.0 WITH Linux-syscall-note" ;;
-	kmod/* | include/linux/* | Kbuild) echo "GPL-2.0-only" ;;
+	kmod/* | selftests/kmod/modules/* | include/linux/* | Kbuild) echo "GPL-2.0-only" ;;
 	Documentation/netlink/specs/*) echo "GPL-2.0-only" ;;
 	*) echo "GPL-2.0-or-later" ;;
 	esac
@@ -214,8 +216,8 @@ check_symbols() {
 		bad=1
 	fi
 	"$bed/modules" 6.12 >/dev/null
-	if awk '$2 !~ /^qkd_/' build/kmod-6.12/src/Module.symvers | grep .; then
-		echo 'a module exports symbols other than qkd_*'
+	if awk '$2 !~ /^(devm_)?qkd_/' build/kmod-6.12/src/Module.symvers | grep .; then
+		echo 'a module exports symbols other than qkd_* and devm_qkd_*'
 		bad=1
 	fi
 	[[ -s build/kmod-6.12/src/Module.symvers ]] || bad=1
@@ -234,6 +236,17 @@ check_man() {
 		fi
 	done
 	return "$bad"
+}
+
+check_spec() { tools/spec; }
+
+check_provider-api() {
+	mkdir -p build
+	tools/provider-api build/provider-api.rst
+	diff -u Documentation/provider-api/reference.rst build/provider-api.rst || {
+		echo 'run tools/provider-api'
+		return 1
+	}
 }
 
 check_proofs() {
@@ -264,7 +277,7 @@ check_untracked() {
 	fi
 }
 
-all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man proofs conformance untracked)
+all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man spec provider-api proofs conformance untracked)
 case ${1-} in
 -h | --help)
 	sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0"

@@ -55,11 +55,21 @@ int qkd_info(int fd, struct qkd_info *info);
 /* QKD_IOC_GET_KEY: the next outbound key, spent by being taken */
 int qkd_get_key(int fd, unsigned int timeout_ms, struct qkd_key *key);
 
-/* QKD_IOC_GET_KEY_BY_ID: an inbound key, reserved for @fd until commit, release or close */
+/*
+ * QKD_IOC_GET_KEY_BY_ID: an inbound key, reserved for @fd until commit, release, close or the end of its
+ * lease. It may be used only once qkd_commit() has returned 0.
+ */
 int qkd_get_key_by_id(int fd, const uint8_t id[QKD_KEY_ID_LEN], unsigned int timeout_ms,
 		      struct qkd_key *key);
 int qkd_commit(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
-int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
+
+/*
+ * The same as qkd_commit() for a key that @fd has reserved, and for one that it has spent already, outbound or
+ * inbound: says that it went into the connected TCP socket @socket with TLS cipher suite @suite, so that
+ * qkd_nl_session_list() shows it. Once for each key.
+ */
+int qkd_commit_socket(int fd, const uint8_t id[QKD_KEY_ID_LEN], int socket, uint16_t suite);
+int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN], uint32_t flags); /* QKD_RELEASE_F_* */
 
 /* Netlink */
 
@@ -83,6 +93,30 @@ struct qkd_link_stats {
 	uint64_t value[QKD_A_STATS_MAX + 1];
 };
 
+/**
+ * struct qkd_sim_settings - what a simulated link does, indexed by QKD_A_SIM_*
+ * @given: bit 1 << QKD_A_SIM_*: @value has it
+ * @value: numbers; a switch is 0 or 1
+ */
+struct qkd_sim_settings {
+	uint64_t given;
+	uint64_t value[QKD_A_SIM_MAX + 1];
+};
+
+static inline bool qkd_sim_has(const struct qkd_sim_settings *sim, int attr)
+{
+	return sim->given >> attr & 1;
+}
+
+static inline void qkd_sim_give(struct qkd_sim_settings *sim, int attr, uint64_t value)
+{
+	sim->given |= (uint64_t)1 << attr;
+	sim->value[attr] = value;
+}
+
+/* What the provider has not measured */
+#define QKD_UNKNOWN UINT32_MAX
+
 struct qkd_link_info {
 	char name[QKD_LINK_NAME_LEN];
 	char provider[QKD_LINK_NAME_LEN];
@@ -95,8 +129,16 @@ struct qkd_link_info {
 	uint32_t capacity;
 	uint32_t ttl_s;
 	uint32_t low;
-	bool has_sim;
-	uint32_t sim_rate; /* bits per second */
+	uint32_t qber_max; /* parts per million; likewise below */
+	uint32_t qber; /* or QKD_UNKNOWN */
+	uint32_t rate; /* secret bits per second, or QKD_UNKNOWN */
+	uint32_t lease_s;
+	uint32_t degrade_after;
+	uint32_t quota_rate;
+	uint32_t quota_burst;
+	uint32_t reserve;
+	uint32_t priority_gid; /* or QKD_GID_NONE */
+	struct qkd_sim_settings sim; /* nothing is given if it is not simulated */
 	struct qkd_link_stats stats;
 };
 
@@ -109,27 +151,115 @@ struct qkd_link_request {
 	const uint32_t *capacity; /* NULL: the kernel's default; likewise below */
 	const uint32_t *ttl_s;
 	const uint32_t *low;
+	const uint32_t *qber_max;
+	const uint32_t *lease_s;
+	const uint32_t *degrade_after;
+	const uint32_t *quota_rate;
+	const uint32_t *quota_burst;
+	const uint32_t *reserve;
+	const uint32_t *priority_gid;
 	int sim_seed_fd; /* memfd with the seed; -1: none */
 	const uint32_t *sim_rate;
+	const struct qkd_sim_settings *sim; /* more of them; NULL: none */
+};
+
+/* What is NULL stays as it is. */
+struct qkd_link_change {
+	const char *name;
+	const uint32_t *ttl_s;
+	const uint32_t *low;
+	const uint32_t *qber_max;
+	const uint32_t *lease_s;
+	const uint32_t *degrade_after;
+	const uint32_t *quota_rate;
+	const uint32_t *quota_burst;
+	const uint32_t *reserve;
+	const uint32_t *priority_gid;
+	struct qkd_sim_settings sim;
 };
 
 struct qkd_event {
 	uint8_t type; /* enum qkd_event_type */
 	char link[QKD_LINK_NAME_LEN];
 	uint32_t outbound;
+	bool has_stats; /* QKD_EVENT_LINK_GONE: the link's closing account */
+	struct qkd_link_stats stats;
+};
+
+/**
+ * struct qkd_audit_record - what became of a key
+ * @link: its link
+ * @serial: that of the link: a link that is added again is another
+ * @seq: counts the link's records from 1; one that is missing is missing for ever
+ * @time_ns: since 1970
+ * @id: the key's ID
+ * @direction: QKD_DIR_*
+ * @outcome: enum qkd_audit_outcome
+ * @by_process: somebody did it, whom the rest describes
+ * @uid: effective user ID
+ * @pid: process
+ * @comm: its name, any bytes, NUL-terminated
+ */
+struct qkd_audit_record {
+	char link[QKD_LINK_NAME_LEN];
+	uint64_t serial;
+	uint64_t seq;
+	uint64_t time_ns;
+	uint8_t id[QKD_KEY_ID_LEN];
+	uint8_t direction;
+	uint8_t outcome;
+	bool by_process;
+	uint32_t uid;
+	uint32_t pid;
+	char comm[16];
+};
+
+#define QKD_ADDRESS_LEN_MAX 16
+
+/**
+ * struct qkd_session_info - a connection and the key that it was made with
+ * @link: the key's link
+ * @id: its ID
+ * @direction: QKD_DIR_*
+ * @suite: TLS cipher suite
+ * @age_ms: since it was told
+ * @cookie: the socket's, as SO_COOKIE has it
+ * @address_len: bytes used of the addresses: 4 (IPv4) or 16 (IPv6)
+ * @local: address of this end
+ * @remote: address of the other
+ * @local_port: port of this end
+ * @remote_port: port of the other
+ */
+struct qkd_session_info {
+	char link[QKD_LINK_NAME_LEN];
+	uint8_t id[QKD_KEY_ID_LEN];
+	uint8_t direction;
+	uint16_t suite;
+	uint64_t age_ms;
+	uint64_t cookie;
+	size_t address_len;
+	uint8_t local[QKD_ADDRESS_LEN_MAX];
+	uint8_t remote[QKD_ADDRESS_LEN_MAX];
+	uint16_t local_port;
+	uint16_t remote_port;
 };
 
 /* Callbacks return 0 to go on; anything else stops and is returned. */
 typedef int (*qkd_provider_cb)(const struct qkd_provider_info *info, void *arg);
 typedef int (*qkd_link_cb)(const struct qkd_link_info *info, void *arg);
+typedef int (*qkd_session_cb)(const struct qkd_session_info *info, void *arg);
 typedef int (*qkd_event_cb)(const struct qkd_event *event, void *arg);
+typedef int (*qkd_audit_cb)(const struct qkd_audit_record *record, void *arg);
 
 int qkd_nl_provider_list(struct qkd_nl *nl, qkd_provider_cb cb, void *arg);
 int qkd_nl_link_list(struct qkd_nl *nl, qkd_link_cb cb, void *arg);
+int qkd_nl_session_list(struct qkd_nl *nl, qkd_session_cb cb, void *arg);
 int qkd_nl_link_get(struct qkd_nl *nl, const char *name, struct qkd_link_info *info);
 int qkd_nl_link_add(struct qkd_nl *nl, const struct qkd_link_request *request);
+int qkd_nl_link_set(struct qkd_nl *nl, const struct qkd_link_change *change);
 int qkd_nl_link_delete(struct qkd_nl *nl, const char *name);
 int qkd_nl_link_purge(struct qkd_nl *nl, const char *name);
+int qkd_nl_link_resync(struct qkd_nl *nl, const char *name, uint64_t block);
 
 /*
  * Events need a handle of their own: subscribe, poll qkd_nl_fd(), then qkd_nl_event_read() delivers all
@@ -138,6 +268,12 @@ int qkd_nl_link_purge(struct qkd_nl *nl, const char *name);
 int qkd_nl_event_subscribe(struct qkd_nl *nl);
 int qkd_nl_fd(const struct qkd_nl *nl);
 int qkd_nl_event_read(struct qkd_nl *nl, qkd_event_cb cb, void *arg);
+
+/*
+ * The same for what becomes of each key, on another handle of its own. Subscribing needs CAP_NET_ADMIN: -EPERM.
+ */
+int qkd_nl_audit_subscribe(struct qkd_nl *nl);
+int qkd_nl_audit_read(struct qkd_nl *nl, qkd_audit_cb cb, void *arg);
 
 #ifdef __cplusplus
 }

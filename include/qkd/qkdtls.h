@@ -330,6 +330,12 @@ enum qkdtls_psk_answer {
 	QKDTLS_PSK_PENDING, /* not yet: qkdtls_handshake() returns QKDTLS_WANT_PSK and asks again */
 };
 
+/* Why a key that was found goes back */
+enum qkdtls_psk_release {
+	QKDTLS_PSK_UNUSED, /* the handshake ended before the binder was checked, or could not check it */
+	QKDTLS_PSK_MISMATCH, /* the binder was wrong: the peer has other bytes under this ID, or none */
+};
+
 /**
  * struct qkdtls_psk_ops - where keys come from
  * @take: client: the next key to offer, spent by being taken. Asked once per connection, or twice if
@@ -338,7 +344,8 @@ enum qkdtls_psk_answer {
  *	been checked and no HelloRetryRequest is needed; at most for two identities of one hello. While the
  *	first is pending the second is asked for too, and whichever is found first is used
  * @commit: server: its binder was right; spend it. Not 0: the key may not be used, the handshake ends
- * @release: server: the binder was wrong or the handshake ended before @commit; put it back
+ * @release: server: the binder was wrong or the handshake ended before @commit; put it back. @why is
+ *	QKDTLS_PSK_MISMATCH if and only if the binder was wrong
  *
  * The engine copies the secret and wipes its copy; what the source keeps is the source's to wipe.
  * For each QKDTLS_PSK_FOUND of @find exactly one of @commit and @release follows.
@@ -347,7 +354,7 @@ struct qkdtls_psk_ops {
 	int (*take)(void *arg, struct qkdtls_psk *psk);
 	int (*find)(void *arg, const uint8_t *id, size_t id_len, struct qkdtls_psk *psk);
 	int (*commit)(void *arg, const uint8_t *id, size_t id_len);
-	void (*release)(void *arg, const uint8_t *id, size_t id_len);
+	void (*release)(void *arg, const uint8_t *id, size_t id_len, enum qkdtls_psk_release why);
 };
 
 /*

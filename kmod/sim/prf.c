@@ -12,17 +12,18 @@
  *	      mask = the first 8 bytes of prf("mask", tag)
  *
  * with the version and variant bits of a UUID of version 8 put into the tag and the masked number.
+ * What befalls it is drawn likewise, each fault with a label of its own (faults.c).
  * So whoever has the seed can tell the block of an ID and that the ID is genuine, at the same cost
  * for any block; to anybody else IDs are random.
  */
 #include <crypto/algapi.h>
 #include <crypto/sha2.h>
+#include <linux/error-injection.h>
 #include <linux/string.h>
 
 #include "sim.h"
 
 #define DOMAIN	   "qkd-sim v1 block"
-#define LABEL_LEN  4
 #define TAG_LEN	   8
 #define NUMBER_MAX (U64_MAX >> 2) /* the variant takes two bits */
 
@@ -50,7 +51,7 @@ static u8 *put_sae(u8 *p, const char *sae)
 	return p + len;
 }
 
-int qkd_sim_prf_init(struct qkd_sim_prf *prf, const u8 *seed, size_t seed_len, const char *sae_a,
+int qkd_sim_prf_init(struct qkd_sim_prf *prf, const struct qkd_sim_seed *seed, const char *sae_a,
 		     const char *sae_b)
 {
 	u8 *p = prf->msg;
@@ -64,7 +65,7 @@ int qkd_sim_prf_init(struct qkd_sim_prf *prf, const u8 *seed, size_t seed_len, c
 	prf->hmac = crypto_alloc_shash("hmac(sha256)", 0, 0);
 	if (IS_ERR(prf->hmac))
 		return PTR_ERR(prf->hmac);
-	err = crypto_shash_setkey(prf->hmac, seed, seed_len);
+	err = crypto_shash_setkey(prf->hmac, seed->bytes, seed->len);
 	if (err)
 		crypto_free_shash(prf->hmac);
 	return err;
@@ -76,14 +77,15 @@ void qkd_sim_prf_exit(struct qkd_sim_prf *prf)
 	crypto_free_shash(prf->hmac);
 }
 
-static int prf_run(struct qkd_sim_prf *prf, const char label[LABEL_LEN], const u8 x[8],
+static int prf_run(struct qkd_sim_prf *prf, const char label[QKD_SIM_LABEL_LEN], const u8 x[8],
 		   u8 out[SHA256_DIGEST_SIZE])
 {
 	u8 *p = prf->msg + prf->prefix_len;
 
-	memcpy(p, label, LABEL_LEN);
-	memcpy(p + LABEL_LEN, x, 8);
-	return crypto_shash_tfm_digest(prf->hmac, prf->msg, prf->prefix_len + LABEL_LEN + 8, out);
+	memcpy(p, label, QKD_SIM_LABEL_LEN);
+	memcpy(p + QKD_SIM_LABEL_LEN, x, 8);
+	return crypto_shash_tfm_digest(prf->hmac, prf->msg, prf->prefix_len + QKD_SIM_LABEL_LEN + 8,
+				       out);
 }
 
 int qkd_sim_prf_key(struct qkd_sim_prf *prf, u64 block, u8 key[QKD_SIM_KEY_LEN])
@@ -93,6 +95,21 @@ int qkd_sim_prf_key(struct qkd_sim_prf *prf, u64 block, u8 key[QKD_SIM_KEY_LEN])
 	BUILD_BUG_ON(QKD_SIM_KEY_LEN != SHA256_DIGEST_SIZE);
 	put_number(block, x);
 	return prf_run(prf, "key ", x, key);
+}
+ALLOW_ERROR_INJECTION(qkd_sim_prf_key, ERRNO);
+
+/* A number that looks random and is the same whenever it is drawn. */
+int qkd_sim_prf_draw(struct qkd_sim_prf *prf, const char label[QKD_SIM_LABEL_LEN], u64 block,
+		     u64 *draw)
+{
+	u8 digest[SHA256_DIGEST_SIZE];
+	u8 x[8];
+	int err;
+
+	put_number(block, x);
+	err = prf_run(prf, label, x, digest);
+	*draw = get_number(digest);
+	return err;
 }
 
 static int make_tag(struct qkd_sim_prf *prf, u64 block, u8 tag[TAG_LEN])
@@ -129,6 +146,7 @@ int qkd_sim_prf_id(struct qkd_sim_prf *prf, u64 block, u8 id[QKD_KEY_ID_LEN])
 		put_number((block ^ mask) | BIT_ULL(63), id + TAG_LEN);
 	return err;
 }
+ALLOW_ERROR_INJECTION(qkd_sim_prf_id, ERRNO);
 
 /* The block of an ID; -ENOKEY if the ID is not one that this seed makes. */
 int qkd_sim_prf_block(struct qkd_sim_prf *prf, const u8 id[QKD_KEY_ID_LEN], u64 *block)

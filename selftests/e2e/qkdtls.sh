@@ -87,6 +87,38 @@ test_keys_of_the_link_and_records_of_the_kernel() {
 	(($(e2e_stat "$E2E_ZURICH" "$E2E_GENEVA" inbound_spent) == spent + 1))
 }
 
+# Place $1 shows one connection, with key $2 of link $3, direction $4.
+shows_session() {
+	in_place "$1" qkdctl session >sessions
+	[[ $(wc -l <sessions) == 1 ]] &&
+		grep -Eq "^$2: link $3 $4 suite TLS_[A-Z0-9_]* age [0-9.]+ local [0-9.]+ port [0-9]+ remote " sessions
+}
+
+shows_none() {
+	[[ -z $(in_place "$1" qkdctl session) ]]
+}
+
+test_both_ends_show_the_connection_while_it_lasts() {
+	local pid talk
+	rm -f talk.fifo
+	mkfifo talk.fifo
+	server --once
+	client <talk.fifo >back &
+	pid=$!
+	exec {talk}>talk.fifo
+	echo hello >&"$talk"
+	wait_for 20 grep -qx hello back
+	shows_session "$E2E_GENEVA" "$(key_of client.err)" "$E2E_ZURICH" outbound
+	says sessions "remote $E2E_ZURICH_IP port $E2E_TLS_PORT"
+	shows_session "$E2E_ZURICH" "$(key_of client.err)" "$E2E_GENEVA" inbound
+	says sessions "local $E2E_ZURICH_IP port $E2E_TLS_PORT"
+	exec {talk}>&-
+	wait "$pid"
+	wait "$server_pid"
+	shows_none "$E2E_GENEVA"
+	shows_none "$E2E_ZURICH"
+}
+
 test_each_connection_has_its_own_key() {
 	local i
 	server

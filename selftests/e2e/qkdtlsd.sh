@@ -172,6 +172,25 @@ test_a_slow_reader_gets_everything() {
 	e2e_expect client 'end=closed outcome=qkd suite=TLS_AES_128_GCM_SHA256'
 }
 
+# One connection is shown in place $1, of link $2, direction $3.
+shows_session() {
+	[[ $(in_place "$1" qkdctl session | grep -c "link $2 $3 suite TLS_") == 1 ]]
+}
+
+test_both_daemons_show_the_connection_while_it_lasts() {
+	local key
+	fresh_both
+	e2e_fetch "$E2E_GENEVA" medium --limit-rate 512k -o /dev/null &
+	wait_for 20 shows_session "$E2E_GENEVA" "$E2E_ZURICH" outbound
+	wait_for 20 shows_session "$E2E_ZURICH" "$E2E_GENEVA" inbound
+	key=$(in_place "$E2E_GENEVA" qkdctl session | cut -d : -f 1)
+	[[ $(in_place "$E2E_ZURICH" qkdctl session | cut -d : -f 1) == "$key" ]]
+	wait $!
+	e2e_expect client 'end=closed outcome=qkd'
+	[[ $(key_of client) == "$key" ]]
+	[[ -z $(in_place "$E2E_GENEVA" qkdctl session) ]]
+}
+
 test_many_connections_at_once() {
 	local i pids=() spent
 	fresh_both

@@ -2,6 +2,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "fuzz.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <openssl/rand.h>
@@ -153,6 +154,7 @@ void fuzz_check_keys(const struct loopback *lb)
 
 	FUZZ_CHECK(!ring->misused && ring->found <= 2);
 	FUZZ_CHECK(ring->found == ring->committed + ring->released + ring->held);
+	FUZZ_CHECK(!ring->mismatched || qkdtls_to_errno(lb->end[QKDTLS_SERVER]) == -EKEYREJECTED);
 	FUZZ_CHECK(lb->ring[QKDTLS_CLIENT].taken <= 2);
 }
 

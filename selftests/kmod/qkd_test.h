@@ -92,7 +92,8 @@ struct link_spec {
 	const char *name;
 	uint8_t role;
 	char seed;
-	uint32_t rate, capacity, ttl_s, low;
+	uint32_t rate, capacity, ttl_s, low, lease_s;
+	const struct qkd_sim_settings *sim;
 };
 
 /* A file in memory with @len bytes of @byte, open for reading and writing. */
@@ -122,8 +123,10 @@ static inline int add_link(struct qkd_nl *nl, const struct link_spec *spec)
 		.capacity = spec->capacity ? &spec->capacity : NULL,
 		.ttl_s = spec->ttl_s ? &spec->ttl_s : NULL,
 		.low = spec->low ? &spec->low : NULL,
+		.lease_s = spec->lease_s ? &spec->lease_s : NULL,
 		.sim_seed_fd = memory_file(spec->seed, SEED_LEN),
 		.sim_rate = &rate,
+		.sim = spec->sim,
 	};
 	int ret;
 
@@ -203,6 +206,21 @@ static inline uint64_t stat_of(struct qkd_nl *nl, const char *link, int stat)
 	struct qkd_link_info info;
 
 	return qkd_nl_link_get(nl, link, &info) ? UINT64_MAX : info.stats.value[stat];
+}
+
+/* Where keys are that a link has been given: all of them together */
+static inline uint64_t accounted(const struct qkd_link_info *info)
+{
+	static const int where[] = {
+		QKD_A_STATS_OUTBOUND_FRESH, QKD_A_STATS_INBOUND_FRESH, QKD_A_STATS_INBOUND_RESERVED,
+		QKD_A_STATS_OUTBOUND_SPENT, QKD_A_STATS_INBOUND_SPENT, QKD_A_STATS_EXPIRED,
+		QKD_A_STATS_PURGED,
+	};
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sizeof(where) / sizeof(where[0]); i++)
+		sum += info->stats.value[where[i]];
+	return sum;
 }
 
 /* Calls; an ID may be that of the structure to be filled */

@@ -43,8 +43,72 @@ TEST_F(link, a_link_is_shown_as_it_was_added)
 	EXPECT_EQ(77, info.capacity);
 	EXPECT_EQ(88, info.ttl_s);
 	EXPECT_EQ(9, info.low);
-	EXPECT_TRUE(info.has_sim);
-	EXPECT_EQ(12345, info.sim_rate);
+	EXPECT_TRUE(qkd_sim_has(&info.sim, QKD_A_SIM_RATE));
+	EXPECT_EQ(12345, info.sim.value[QKD_A_SIM_RATE]);
+}
+
+/* Settings that change */
+
+static int set_link(struct qkd_nl *nl, const uint32_t *ttl_s, const uint32_t *low,
+		    const uint32_t *rate)
+{
+	struct qkd_link_change change = { .name = LINK, .ttl_s = ttl_s, .low = low };
+
+	if (rate)
+		qkd_sim_give(&change.sim, QKD_A_SIM_RATE, *rate);
+	return qkd_nl_link_set(nl, &change);
+}
+
+TEST_F(link, what_is_set_is_shown_and_the_rest_stays)
+{
+	const struct link_spec spec = {
+		.name = LINK, .role = QKD_ROLE_A, .seed = 's', .rate = 12345, .ttl_s = 88, .low = 9
+	};
+	const uint32_t ttl_s = 99, low = 3, rate = 54321;
+	struct qkd_link_info info;
+
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	ASSERT_EQ(0, set_link(self->nl, &ttl_s, NULL, NULL));
+	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
+	EXPECT_EQ(99, info.ttl_s);
+	EXPECT_EQ(9, info.low);
+	EXPECT_EQ(12345, info.sim.value[QKD_A_SIM_RATE]);
+	ASSERT_EQ(0, set_link(self->nl, NULL, &low, &rate));
+	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
+	EXPECT_EQ(99, info.ttl_s);
+	EXPECT_EQ(3, info.low);
+	EXPECT_EQ(54321, info.sim.value[QKD_A_SIM_RATE]);
+}
+
+static uint64_t level(struct qkd_nl *nl)
+{
+	return stat_of(nl, LINK, QKD_A_STATS_OUTBOUND_FRESH);
+}
+
+TEST_F(link, a_shorter_ttl_holds_for_keys_that_wait)
+{
+	const struct link_spec spec = {
+		.name = LINK, .role = QKD_ROLE_A, .seed = 's', .rate = QKD_SIM_RATE_MIN
+	};
+	const uint32_t ttl_s = 1;
+
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	ASSERT_SOON(level(self->nl) >= 32);
+	ASSERT_EQ(0, set_link(self->nl, &ttl_s, NULL, NULL));
+	ASSERT_SOON(stat_of(self->nl, LINK, QKD_A_STATS_EXPIRED) >= 64);
+}
+
+/* Six seconds a key at first */
+TEST_F(link, a_higher_rate_holds_at_once)
+{
+	const struct link_spec spec = {
+		.name = LINK, .role = QKD_ROLE_A, .seed = 's', .rate = QKD_SIM_RATE_MIN
+	};
+	const uint32_t rate = RATE_FAST;
+
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	ASSERT_EQ(0, set_link(self->nl, NULL, NULL, &rate));
+	ASSERT_SOON(level(self->nl) > 500);
 }
 
 struct names {
@@ -81,20 +145,6 @@ TEST_F(link, a_dump_has_every_link_once)
 }
 
 /* Statistics */
-
-static uint64_t accounted(const struct qkd_link_info *info)
-{
-	static const int where[] = {
-		QKD_A_STATS_OUTBOUND_FRESH, QKD_A_STATS_INBOUND_FRESH, QKD_A_STATS_INBOUND_RESERVED,
-		QKD_A_STATS_OUTBOUND_SPENT, QKD_A_STATS_INBOUND_SPENT, QKD_A_STATS_EXPIRED,
-		QKD_A_STATS_PURGED,
-	};
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < sizeof(where) / sizeof(where[0]); i++)
-		sum += info->stats.value[where[i]];
-	return sum;
-}
 
 TEST_F(link, statistics_add_up)
 {
@@ -142,23 +192,28 @@ TEST_F(link, statistics_add_up)
 
 /* Events */
 
+#define EVENTS (QKD_EVENT_BINDER_FAILURES + 1)
+
 struct seen {
 	const char *link;
-	unsigned int count[QKD_EVENT_KEY_AVAILABLE + 1];
-	uint32_t outbound[QKD_EVENT_KEY_AVAILABLE + 1];
+	unsigned int count[EVENTS];
+	uint32_t outbound[EVENTS];
 	bool strange;
+	struct qkd_link_info last; /* the closing account, if any came */
 };
 
 static int note_event(const struct qkd_event *event, void *arg)
 {
 	struct seen *seen = arg;
 
-	if (strcmp(event->link, seen->link) || event->type > QKD_EVENT_KEY_AVAILABLE) {
+	if (strcmp(event->link, seen->link) || event->type >= EVENTS) {
 		seen->strange = true;
 		return 0;
 	}
 	seen->count[event->type]++;
 	seen->outbound[event->type] = event->outbound;
+	if (event->has_stats)
+		seen->last.stats = event->stats;
 	return 0;
 }
 
@@ -187,6 +242,37 @@ TEST_F(link, links_come_and_go_with_events)
 	qkd_nl_close(events);
 }
 
+/* Keys of each fate, and some that are fresh or reserved when the link ends */
+TEST_F(link, the_last_event_accounts_for_every_key)
+{
+	const struct link_spec spec = { .name = LINK, .role = QKD_ROLE_A, .seed = 's' };
+	const uint64_t *last;
+	struct seen seen = { .link = LINK };
+	struct qkd_nl *events;
+	struct qkd_key_get get;
+	int fd;
+
+	ASSERT_EQ(0, qkd_nl_open(&events));
+	ASSERT_EQ(0, qkd_nl_event_subscribe(events));
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	fd = qkd_open(LINK, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, get_key(fd, DEADLINE_MS, &get));
+	ASSERT_EQ(0, qkd_nl_link_purge(self->nl, LINK));
+	ASSERT_EQ(0, get_key(fd, DEADLINE_MS, &get));
+	ASSERT_SOON(poll_until(fd, POLLIN));
+	ASSERT_EQ(0, qkd_nl_link_delete(self->nl, LINK));
+	ASSERT_SOON(saw(events, &seen, QKD_EVENT_LINK_GONE));
+	last = seen.last.stats.value;
+	EXPECT_EQ(2, last[QKD_A_STATS_OUTBOUND_SPENT]);
+	EXPECT_LT(0, last[QKD_A_STATS_PURGED]);
+	EXPECT_EQ(0, last[QKD_A_STATS_OUTBOUND_FRESH]);
+	EXPECT_EQ(0, last[QKD_A_STATS_INBOUND_FRESH]);
+	EXPECT_EQ(last[QKD_A_STATS_DELIVERED], accounted(&seen.last));
+	close(fd);
+	qkd_nl_close(events);
+}
+
 TEST_F(link, few_keys_raise_an_event_and_many_another)
 {
 	const struct link_spec spec = {
@@ -212,6 +298,25 @@ TEST_F(link, few_keys_raise_an_event_and_many_another)
 	EXPECT_EQ(0, seen.count[QKD_EVENT_LINK_UP]);
 	EXPECT_FALSE(seen.strange);
 	close(fd);
+	qkd_nl_close(events);
+}
+
+TEST_F(link, a_higher_low_raises_its_event)
+{
+	const struct link_spec spec = {
+		.name = LINK, .role = QKD_ROLE_A, .seed = 's', .rate = QKD_SIM_RATE_MIN
+	};
+	const uint32_t low = 1000;
+	struct seen seen = { .link = LINK };
+	struct qkd_nl *events;
+
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	ASSERT_SOON(level(self->nl) >= 32);
+	ASSERT_EQ(0, qkd_nl_open(&events));
+	ASSERT_EQ(0, qkd_nl_event_subscribe(events));
+	ASSERT_EQ(0, set_link(self->nl, NULL, &low, NULL));
+	ASSERT_SOON(saw(events, &seen, QKD_EVENT_KEY_LOW));
+	EXPECT_FALSE(seen.strange);
 	qkd_nl_close(events);
 }
 

@@ -2,7 +2,9 @@
 /* The modules come and go. Whatever happens, they are back at the end of each test. */
 #include "qkd_test.h"
 
+#include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #define LINK "alpha"
 
@@ -96,6 +98,39 @@ TEST_F(module, without_users_can_be_unloaded_and_loaded_again)
 	qkd_nl_close(nl);
 	ASSERT_EQ(0, end_open(&self->end, &spec));
 	EXPECT_EQ(0, get_key(self->end.fd, DEADLINE_MS, &get));
+}
+
+/* Loads the file of a module, without what it depends on. */
+static int load_file(const char *module, const char *parameters)
+{
+	char path[256];
+	struct utsname name;
+	int fd, ret;
+
+	uname(&name);
+	snprintf(path, sizeof(path), "/lib/modules/%s/extra/%s.ko", name.release, module);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ret = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* With links in it every other time */
+TEST_F_TIMEOUT(module, comes_and_goes_a_hundred_times, 600)
+{
+	ASSERT_SOON(!unload("qkd_sim"));
+	end_close(&self->end);
+	ASSERT_SOON(!unload("qkd"));
+	for (int i = 0; i < 100; i++) {
+		ASSERT_EQ(0, load_file("qkd", ""));
+		ASSERT_EQ(0, load_file("qkd_sim", i % 2 ? "demo=1" : ""));
+		ASSERT_EQ(-EWOULDBLOCK, unload("qkd"));
+		ASSERT_SOON(!unload("qkd_sim"));
+		ASSERT_SOON(!unload("qkd"));
+	}
+	ASSERT_EQ(0, load_module("qkd_sim", NULL));
+	ASSERT_EQ(0, end_open(&self->end, &(struct link_spec){
+						  .name = LINK, .role = QKD_ROLE_A, .seed = 's' }));
 }
 
 /* The pair of links that demo=1 makes, in the namespace of process 1 */

@@ -235,10 +235,8 @@ TEST_F(netlink, link_new_needs_its_attributes)
 TEST_F(netlink, others_need_their_name)
 {
 	static const uint8_t commands[] = {
-		QKD_CMD_PROVIDER_GET,
-		QKD_CMD_LINK_GET,
-		QKD_CMD_LINK_DEL,
-		QKD_CMD_LINK_PURGE,
+		QKD_CMD_PROVIDER_GET, QKD_CMD_LINK_GET, QKD_CMD_LINK_DEL,
+		QKD_CMD_LINK_PURGE,   QKD_CMD_LINK_SET, QKD_CMD_LINK_RESYNC,
 	};
 
 	for (size_t i = 0; i < sizeof(commands); i++) {
@@ -254,6 +252,11 @@ TEST_F(netlink, unknown_links_and_providers_are_said_so)
 	EXPECT_EQ(-ENODEV, link_command(self, QKD_CMD_LINK_DEL, "nobody"));
 	EXPECT_STRNE("", self->text);
 	EXPECT_EQ(-ENODEV, link_command(self, QKD_CMD_LINK_PURGE, "nobody"));
+	EXPECT_STRNE("", self->text);
+	start(self, QKD_CMD_LINK_SET);
+	put_text(self, QKD_A_LINK_NAME, "nobody");
+	put_u32(self, QKD_A_LINK_TTL, 5);
+	EXPECT_EQ(-ENODEV, transact(self));
 	EXPECT_STRNE("", self->text);
 	EXPECT_EQ(-ENODEV, link_command(self, QKD_CMD_PROVIDER_GET, "nobody"));
 	EXPECT_STRNE("", self->text);
@@ -309,7 +312,7 @@ static const struct bad_attr bad_attrs[] = {
 	{ QKD_A_LINK_ROLE, 0, "" },
 	{ QKD_A_LINK_ROLE, 4, "\0\0\0\0" },
 	{ QKD_A_LINK_CAPACITY, 4, "\0\0\0\0" },
-	{ QKD_A_LINK_CAPACITY, 4, "\1\0\1\0" },
+	{ QKD_A_LINK_CAPACITY, 4, "\1\0\20\0" },
 	{ QKD_A_LINK_CAPACITY, 4, "\377\377\377\377" },
 	{ QKD_A_LINK_CAPACITY, 2, "\1\0" },
 	{ QKD_A_LINK_CAPACITY, 8, "\1\0\0\0\0\0\0\0" },
@@ -317,6 +320,18 @@ static const struct bad_attr bad_attrs[] = {
 	{ QKD_A_LINK_TTL, 1, "\1" },
 	{ QKD_A_LINK_LOW, 4, "\1\4\0\0" },
 	{ QKD_A_LINK_LOW, 4, "\377\377\377\377" },
+	{ QKD_A_LINK_LEASE, 4, "\0\0\0\0" },
+	{ QKD_A_LINK_LEASE, 4, "\21\16\0\0" },
+	{ QKD_A_LINK_LEASE, 2, "\1\0" },
+	{ QKD_A_LINK_DEGRADE_AFTER, 2, "\1\0" },
+	{ QKD_A_LINK_QUOTA_RATE, 4, "\1\0\20\0" },
+	{ QKD_A_LINK_QUOTA_RATE, 8, "\1\0\0\0\0\0\0\0" },
+	{ QKD_A_LINK_QUOTA_BURST, 4, "\377\377\377\377" },
+	{ QKD_A_LINK_QUOTA_BURST, 1, "\1" },
+	{ QKD_A_LINK_RESERVE, 4, "\1\4\0\0" },
+	{ QKD_A_LINK_RESERVE, 4, "\377\377\377\377" },
+	{ QKD_A_LINK_PRIORITY_GID, 2, "\1\0" },
+	{ QKD_A_LINK_DEGRADE_AFTER, 8, "\1\0\0\0\0\0\0\0" },
 	{ QKD_A_LINK_STATE, 1, "\0" },
 	{ QKD_A_LINK_FLAGS, 4, "\0\0\0\0" },
 	{ QKD_A_LINK_KEY_LEN, 4, "\20\0\0\0" },
@@ -377,6 +392,73 @@ TEST_F(netlink, a_wrong_rate_is_refused)
 	start_link_new(self, QKD_A_LINK_CONFIG);
 	put_config(self, self->seed, QKD_SIM_RATE_MIN);
 	EXPECT_EQ(0, transact(self));
+}
+
+/* What LINK_SET does not take beside what it does not take in LINK_NEW */
+static const uint16_t fixed_attrs[] = {
+	QKD_A_LINK_PROVIDER, QKD_A_LINK_LOCAL_SAE, QKD_A_LINK_REMOTE_SAE,
+	QKD_A_LINK_ROLE,     QKD_A_LINK_CAPACITY,
+};
+
+static void start_link_set(FIXTURE_DATA(netlink) * self)
+{
+	start(self, QKD_CMD_LINK_SET);
+	put_text(self, QKD_A_LINK_NAME, LINK);
+}
+
+TEST_F(netlink, link_set_refuses_what_it_cannot_change)
+{
+	struct qkd_link_info info;
+
+	start_link_new(self, 0);
+	ASSERT_EQ(0, transact(self));
+	start_link_set(self);
+	EXPECT_EQ(-EINVAL, transact(self));
+	EXPECT_STRNE("", self->text);
+	for (size_t i = 0; i < sizeof(fixed_attrs) / sizeof(fixed_attrs[0]); i++) {
+		start_link_set(self);
+		put_u32(self, QKD_A_LINK_TTL, 5);
+		put_u32(self, fixed_attrs[i], 1);
+		EXPECT_EQ(-EINVAL, transact(self));
+	}
+	start_link_set(self);
+	put_u32(self, QKD_A_LINK_TTL, QKD_TTL_MAX + 1);
+	EXPECT_EQ(-ERANGE, transact(self));
+	start_link_set(self);
+	put_u32(self, QKD_A_LINK_LOW, QKD_CAPACITY_DEFAULT + 1);
+	EXPECT_EQ(-EINVAL, transact(self));
+	EXPECT_STRNE("", self->text);
+	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
+	EXPECT_EQ(0, info.ttl_s);
+	EXPECT_EQ(0, info.low);
+}
+
+/* Not even what comes before the part that is refused */
+TEST_F(netlink, link_set_changes_all_or_nothing)
+{
+	struct qkd_link_info info;
+
+	start_link_new(self, 0);
+	ASSERT_EQ(0, transact(self));
+	start_link_set(self);
+	put_u32(self, QKD_A_LINK_TTL, 5);
+	put_config(self, self->seed, -1);
+	EXPECT_EQ(-EINVAL, transact(self));
+	EXPECT_STRNE("", self->text);
+	start_link_set(self);
+	put_config(self, -1, QKD_SIM_RATE_MIN);
+	put_u32(self, QKD_A_LINK_LOW, QKD_CAPACITY_DEFAULT + 1);
+	EXPECT_EQ(-EINVAL, transact(self));
+	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
+	EXPECT_EQ(0, info.ttl_s);
+	EXPECT_EQ(QKD_SIM_RATE_DEFAULT, info.sim.value[QKD_A_SIM_RATE]);
+	start_link_set(self);
+	put_u32(self, QKD_A_LINK_TTL, 5);
+	put_config(self, -1, QKD_SIM_RATE_MIN);
+	EXPECT_EQ(0, transact(self));
+	ASSERT_EQ(0, qkd_nl_link_get(self->nl, LINK, &info));
+	EXPECT_EQ(5, info.ttl_s);
+	EXPECT_EQ(QKD_SIM_RATE_MIN, info.sim.value[QKD_A_SIM_RATE]);
 }
 
 TEST_F(netlink, unknown_commands_and_attributes_are_refused)
@@ -572,7 +654,7 @@ TEST_F(netlink, what_is_left_out_has_its_default)
 	EXPECT_EQ(QKD_CAPACITY_DEFAULT, info.capacity);
 	EXPECT_EQ(0, info.ttl_s);
 	EXPECT_EQ(0, info.low);
-	EXPECT_EQ(QKD_SIM_RATE_DEFAULT, info.sim_rate);
+	EXPECT_EQ(QKD_SIM_RATE_DEFAULT, info.sim.value[QKD_A_SIM_RATE]);
 }
 
 /* No secret in any message */

@@ -107,16 +107,20 @@ test_provider_list() {
 
 test_link_add_and_show() {
 	clean
-	add alpha b rate 4096 capacity 100 ttl 600 low 5
+	add alpha b rate 4096 capacity 100 ttl 600 low 5 qber-max 90000
 	qkdctl link show alpha >"$dir/text"
 	cat "$dir/text"
 	grep -qx 'alpha: provider sim state up simulated' "$dir/text"
 	grep -qx '    local site-b remote site-a role b' "$dir/text"
-	grep -qx '    key-length 32 capacity 100 ttl 600 low 5 rate 4096' "$dir/text"
+	grep -qx '    key-length 32 capacity 100 ttl 600 low 5 lease 60' "$dir/text"
+	grep -qx '    qber-max 90000 qber 20000 rate 4096' "$dir/text"
+	grep -q '^    sim rate 4096 qber 20000 outage off eavesdropper off jitter 0 fetch-delay 0 loss 0' "$dir/text"
+	grep -qx '    degrade-after 3 quota-rate 0 quota-burst 0 reserve 0' "$dir/text"
 	grep -Eqx '    outbound [0-9]+ inbound [0-9]+ reserved 0' "$dir/text"
 	json qkdctl link show alpha --json
 	has '"name":"alpha"' '"provider":"sim"' '"local":"site-b"' '"remote":"site-a"' '"role":"b"' '"state":"up"' \
 		'"simulated":true' '"key_length":32' '"capacity":100' '"ttl":600' '"low":5' '"rate":4096' \
+		'"qber_max":90000' '"qber":20000' '"sim":{"rate":4096,"qber":20000,"outage":false' \
 		'"stats":{"outbound_fresh":'
 }
 
@@ -159,6 +163,127 @@ test_link_purge() {
 	json qkdctl -j link purge alpha
 	has '"link":"alpha"' '"result":"purged"'
 	says 1 'no such link' qkdctl link purge beta
+}
+
+test_link_resync() {
+	clean
+	add alpha a rate 256
+	wait_for 20 has_keys alpha
+	[[ -z $(qkdctl link resync alpha block 1000) ]]
+	wait_for 60 has_keys alpha
+	qkdctl link show alpha | grep -Eq ' block 1[0-9]{3}$'
+	json qkdctl -j link resync alpha block 2000
+	has '"link":"alpha"' '"result":"resynced"'
+	says 1 'never made twice' qkdctl link resync alpha block 1000
+	says 1 'no such link' qkdctl link resync beta block 3000
+	says 2 "'block' is missing" qkdctl link resync alpha
+	says 2 "'block 1k'" qkdctl link resync alpha block 1k
+	says 2 'nothing follows' qkdctl link resync alpha block
+}
+
+test_link_set_and_sim_set() {
+	clean
+	add alpha a rate 256
+	[[ -z $(qkdctl link set alpha ttl 99 low 7) ]]
+	[[ -z $(qkdctl link set alpha qber-max 70000) ]]
+	qkdctl link show alpha | grep -qx '    key-length 32 capacity 1024 ttl 99 low 7 lease 60'
+	qkdctl link show alpha | grep -qx '    qber-max 70000 qber 20000 rate 256'
+	[[ -z $(qkdctl sim set alpha rate 300 qber 30000) ]]
+	qkdctl link show alpha | grep -qx '    qber-max 70000 qber 30000 rate 300'
+	[[ -z $(qkdctl sim set alpha qber 110001) ]]
+	qkdctl link show alpha | grep -q 'state down'
+	[[ -z $(qkdctl sim set alpha qber 10000 outage on eavesdropper on jitter 1 fetch-delay 2 loss 3 duplicate 4 \
+		reorder 5 flip 6) ]]
+	qkdctl link show alpha | grep -q ' outage on eavesdropper on jitter 1 fetch-delay 2 loss 3 duplicate 4 reorder 5 flip 6'
+	json qkdctl -j link show alpha
+	has '"outage":true,"eavesdropper":true,"jitter":1,"fetch_delay":2,"loss":3,"duplicate":4,"reorder":5,"flip":6'
+	[[ -z $(qkdctl sim set alpha outage off) ]]
+	qkdctl link show alpha | grep -qx '    qber-max 70000 qber 255000 rate 0'
+	[[ -z $(qkdctl sim set alpha eavesdropper off) ]]
+	qkdctl link show alpha | grep -q 'state up'
+	[[ -z $(qkdctl link set alpha lease 5) ]]
+	qkdctl link show alpha | grep -q ' low 7 lease 5$'
+	says 2 'a number from 1 to 3600' qkdctl link set alpha lease 0
+	[[ -z $(qkdctl link set alpha degrade-after 0) ]]
+	qkdctl link show alpha | grep -qx '    degrade-after 0 quota-rate 0 quota-burst 0 reserve 0'
+	[[ -z $(qkdctl link set alpha quota-rate 10 quota-burst 20 reserve 30 priority-gid 40) ]]
+	qkdctl link show alpha |
+		grep -qx '    degrade-after 0 quota-rate 10 quota-burst 20 reserve 30 priority-gid 40'
+	json qkdctl -j link show alpha
+	has '"quota_rate":10' '"quota_burst":20' '"reserve":30' '"priority_gid":40'
+	says 1 'the reserve is above the capacity' qkdctl link set alpha reserve 1025
+	json qkdctl -j link set alpha low 0
+	has '"link":"alpha"' '"result":"set"'
+	says 1 'no such link' qkdctl link set beta low 0
+	says 1 'no such link' qkdctl sim set beta rate 300
+	says 1 'low is above the capacity' qkdctl link set alpha low 1025
+	says 2 'what is to change' qkdctl link set alpha
+	says 2 "unknown word 'rate'" qkdctl link set alpha rate 300
+	says 2 'a number from 256 to' qkdctl sim set alpha rate 255
+	says 2 'a number from 0 to 500000' qkdctl sim set alpha qber 500001
+	says 2 'on or off is wanted' qkdctl sim set alpha outage maybe
+	says 2 'a number from 0 to 60000' qkdctl sim set alpha jitter 60001
+	says 2 'a number from 0 to 1000000' qkdctl sim set alpha loss 1000001
+	says 2 "unknown word 'now'" qkdctl sim set alpha unplug now
+	says 2 'a number from 1 to 1000000' qkdctl link set alpha qber-max 0
+	says 2 'the name of a link is wanted' qkdctl sim set
+}
+
+# The published example of decoy-state BB84 (qkdctl(8)) at $1 km, with $2 pulses a second; the rest goes behind.
+physics() {
+	local length=$1 pulses=$2
+	shift 2
+	qkdctl sim physics --length "$length" --attenuation 0.21 --detector-efficiency 0.045 --dark-count 1.7e-6 \
+		--pulse-rate "$pulses" "$@"
+}
+
+test_sim_physics() {
+	clean
+	physics 50 2e6 >"$dir/text"
+	cat "$dir/text"
+	grep -qx 'qber 0.033413' "$dir/text"
+	grep -qx 'rate 445.191' "$dir/text"
+	json physics 0 2e6 --json --mean-photon-number=0.48 --misalignment 0.033 --error-correction 1.22 --sifting 0.5
+	has '"mean_photon_number":0.48,' '"reach":142.014}'
+	json qkdctl -j sim physics length 0 attenuation 0.21 detector-efficiency 0.045 dark-count 1.7e-6 pulse-rate 2e6
+	has '"reach":142.209}'
+	says 2 "'--length' is missing" qkdctl sim physics
+	says 2 "'--sifting 2'" physics 50 2e6 --sifting 2
+	says 2 'See' physics 50 2e6 --colour 5
+	says 2 "unknown word 'length'" qkdctl link list --length 5
+}
+
+test_sim_physics_is_applied() {
+	clean
+	add alpha a
+	physics 50 2e6 alpha | grep -qx 'rate 445.191'
+	qkdctl link show alpha | grep -q '^    sim rate 445 qber 33413 outage off '
+	json physics 20 2e6 alpha --json
+	has '"link":"alpha"'
+	qkdctl link show alpha | grep -q ' sim rate 1924 '
+	physics 140 2e6 alpha 2>"$dir/err"
+	grep -q "fewer than the simulator's least" "$dir/err"
+	qkdctl link show alpha | grep -q ' sim rate 256 '
+	physics 143 2e6 alpha 2>"$dir/err" | grep -qx 'bits-per-pulse 0'
+	grep -q 'no secret key comes out: alpha has an outage' "$dir/err"
+	qkdctl link show alpha | grep -q 'state down'
+	qkdctl link show alpha | grep -q ' sim rate 256 qber [0-9]* outage on '
+	physics 20 2e6 alpha | grep -q '^rate 1924'
+	qkdctl link show alpha | grep -q 'state up'
+	says 1 'no such link' physics 50 2e6 beta
+}
+
+link_is_gone() {
+	says 1 'no such link' qkdctl link show alpha
+}
+
+test_unplug() {
+	clean
+	add alpha a
+	[[ -z $(qkdctl sim set alpha unplug) ]]
+	wait_for 20 link_is_gone
+	wait_for 20 add alpha a
+	has_keys alpha || wait_for 20 has_keys alpha
 }
 
 test_key_get_takes_the_next() {
@@ -227,7 +352,7 @@ test_stats() {
 	qkdctl stats alpha >"$dir/text"
 	refuse grep -q beta "$dir/text"
 	for name in outbound_fresh inbound_fresh inbound_reserved waiters delivered dropped refused outbound_spent \
-		inbound_spent released expired purged unknown replayed; do
+		inbound_spent released expired purged unknown replayed lapsed mismatched over_quota limited; do
 		grep -Eqx "    $name [0-9]+" "$dir/text"
 	done
 	json qkdctl -j stats
@@ -283,6 +408,108 @@ test_monitor_as_json() {
 		echo "$line" >"$dir/json"
 		is_json "$dir/json"
 	done <"$dir/events"
+}
+
+# A record of the key $1 with outcome $2 is in the audit file.
+audited() {
+	grep -q "id $1 direction [a-z]* outcome $2 " "$dir/audit"
+}
+
+test_monitor_audit() {
+	local first second noted
+	clean
+	rm -f "$dir/audit"
+	start_monitor --audit "$dir/audit"
+	[[ $(stat -c %a "$dir/audit") == 600 ]]
+	refuse qkdctl monitor --audit "$dir/audit" 2>"$dir/second"
+	grep -q 'another qkdctl' "$dir/second"
+	add alpha a
+	wait_for 20 has_keys alpha
+	first=$(qkdctl key get alpha | id_of)
+	wait_for 20 audited "$first" 'taken uid 0 pid [0-9]* comm "qkdctl"'
+	qkdctl link delete alpha
+	wait_for 20 grep -q 'outcome wiped hash' "$dir/audit"
+	stop_monitor
+	qkdctl audit verify "$dir/audit" | tee "$dir/text"
+	grep -Eqx "$dir/audit: lines [0-9]+ records [0-9]+ missing 0 hash [0-9a-f]{64}" "$dir/text"
+	noted=$(sed 's/.* //' "$dir/text")
+
+	# Another run goes on with the same chain, in JSON.
+	start_monitor -j --audit "$dir/audit"
+	add alpha a
+	wait_for 20 has_keys alpha
+	second=$(qkdctl key get alpha | id_of)
+	wait_for 20 grep -q "\"id\":\"$second\",\"direction\":\"outbound\",\"outcome\":\"taken\"" "$dir/audit"
+	stop_monitor
+	json qkdctl -j audit verify "$dir/audit" hash "$noted"
+	has '"intact":true' '"missing":0' '"records":'
+	(($(grep -c 'recording begins' "$dir/audit") == 2))
+	# Each line in JSON is that.
+	grep '^{' "$dir/audit" | while IFS= read -r line; do
+		echo "$line" >"$dir/json"
+		is_json "$dir/json"
+	done
+}
+
+test_audit_verify_says_where_it_breaks() {
+	clean
+	rm -f "$dir/audit"
+	start_monitor --audit "$dir/audit"
+	add alpha a
+	wait_for 20 has_keys alpha
+	qkdctl link purge alpha
+	wait_for 20 grep -q 'outcome purged hash' "$dir/audit"
+	stop_monitor
+	qkdctl audit verify "$dir/audit"
+	sed '5s/purged/spared/; 5s/wiped/spared/' "$dir/audit" >"$dir/changed"
+	says 1 "$dir/changed: line 5: the chain breaks here" qkdctl audit verify "$dir/changed"
+	sed 7d "$dir/audit" >"$dir/changed"
+	says 1 "$dir/changed: line 7: the chain breaks here" qkdctl audit verify "$dir/changed"
+	head -n 3 "$dir/audit" >"$dir/changed"
+	qkdctl audit verify "$dir/changed"
+	says 1 'no line has the hash' qkdctl audit verify "$dir/changed" hash \
+		"$(tail -n 1 "$dir/audit" | sed 's/.* //')"
+	echo torn >>"$dir/changed"
+	says 1 'its last line' qkdctl monitor --audit "$dir/changed"
+	says 1 'No such file' qkdctl audit verify "$dir/nothing"
+	says 2 '64 hexadecimal digits' qkdctl audit verify "$dir/audit" hash 12
+	says 2 'the name of a file' qkdctl audit verify
+}
+
+# What nobody listened to leaves a hole that is told.
+test_audit_verify_tells_what_is_missing() {
+	clean
+	rm -f "$dir/audit"
+	add alpha a
+	wait_for 20 has_keys alpha
+	start_monitor --audit "$dir/audit"
+	qkdctl key get alpha
+	wait_for 20 grep -q 'outcome taken' "$dir/audit"
+	stop_monitor
+	qkdctl key get alpha
+	qkdctl key get alpha
+	start_monitor --audit "$dir/audit"
+	qkdctl key get alpha
+	wait_for 20 grep -q 'link alpha .* seq 4 ' "$dir/audit"
+	stop_monitor
+	qkdctl audit verify "$dir/audit" | tee "$dir/text"
+	grep -Eq 'link alpha serial [0-9]+: records 2 to 3 are missing' "$dir/text"
+	grep -q 'missing 2 ' "$dir/text"
+}
+
+test_monitor_audit_needs_a_capability() {
+	clean
+	says 1 'CAP_NET_ADMIN' unshare -U qkdctl monitor --audit "$dir/audit-of-nobody"
+	[[ ! -e $dir/audit-of-nobody ]]
+}
+
+# The programs that make connections are tested with it in selftests/e2e.
+test_session_without_any() {
+	clean
+	[[ -z $(qkdctl session) ]]
+	json qkdctl -j session
+	has '[]'
+	says 2 "'now'" qkdctl session now
 }
 
 test_link_add_refusals() {
@@ -357,8 +584,8 @@ test_help_and_version() {
 	qkdctl --version | grep -Eqx 'qkdctl [0-9.]+'
 	qkdctl help | grep -q '^Usage: qkdctl'
 	qkdctl --help | grep -q '^Usage: qkdctl'
-	for words in 'provider list' 'link add' 'link list' 'link show' 'link delete' 'link purge' 'key get' stats \
-		monitor; do
+	for words in 'provider list' 'link add' 'link list' 'link show' 'link set' 'link delete' 'link purge' 'sim set' 'sim physics' \
+		'key get' session 'audit verify' stats monitor; do
 		qkdctl help | grep -q " qkdctl $words"
 		# shellcheck disable=SC2086
 		qkdctl help $words | grep -q "^Usage: qkdctl $words"
@@ -379,6 +606,8 @@ test_others_may_only_look() {
 	as_nobody qkdctl link show alpha | grep -q '^alpha: '
 	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link delete alpha
 	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link purge alpha
+	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link set alpha ttl 1
+	says 1 'CAP_NET_ADMIN' as_nobody qkdctl sim set alpha rate 1000
 	says 1 'no permission for /dev/qkd' as_nobody qkdctl key get alpha
 	qkdctl link show alpha | grep -q '^alpha: '
 }

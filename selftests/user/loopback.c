@@ -84,13 +84,15 @@ static int keyring_commit(void *arg, const uint8_t *id, size_t id_len)
 	return ring->commit_answer;
 }
 
-static void keyring_release(void *arg, const uint8_t *id, size_t id_len)
+static void keyring_release(void *arg, const uint8_t *id, size_t id_len,
+			    enum qkdtls_psk_release why)
 {
 	struct keyring *ring = arg;
 
 	ring->misused |= !ring->held;
 	ring->held = false;
 	ring->released++;
+	ring->mismatched += why == QKDTLS_PSK_MISMATCH;
 }
 
 const struct qkdtls_psk_ops keyring_ops = {

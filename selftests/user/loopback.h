@@ -16,6 +16,7 @@ struct keyring {
 	unsigned int pending; /* so many times PENDING before anything else */
 	int commit_answer;
 	unsigned int taken, asked, found, committed, released;
+	unsigned int mismatched; /* of the released */
 	bool misused; /* commit or release of what was not found */
 	bool held;
 };

@@ -69,6 +69,30 @@ static void number_refuses_anything_else(void **state)
 	assert_int_equal(value, 7);
 }
 
+static void number_may_be_real(void **state)
+{
+	static const char *const malformed[] = {
+		"",  " 1", "1 ",  "+1",	 "-1",	"0x1", "1km",	"1.",	 ".5",
+		"e", "1e", "1e-", "1,5", "inf", "nan", "1.5.5", "1e1.5",
+	};
+	double value = 7;
+
+	assert_int_equal(number_parse_real("50", 0, 100, &value), 0);
+	assert_true(value == 50);
+	assert_int_equal(number_parse_real("0.25", 0, 1, &value), 0);
+	assert_true(value == 0.25);
+	assert_int_equal(number_parse_real("1.7e-6", 0, 1, &value), 0);
+	assert_true(value == 1.7e-6);
+	assert_int_equal(number_parse_real("1E+3", 1000, 1000, &value), 0);
+	assert_true(value == 1000);
+	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
+		assert_int_equal(number_parse_real(malformed[i], 0, 10, &value), -EINVAL);
+	assert_int_equal(number_parse_real("0.9", 1, 2, &value), -ERANGE);
+	assert_int_equal(number_parse_real("2.1", 1, 2, &value), -ERANGE);
+	assert_int_equal(number_parse_real("1e999", 1, 2, &value), -ERANGE);
+	assert_true(value == 1000);
+}
+
 static void hex_is_read_in_either_case(void **state)
 {
 	uint8_t out[4];
@@ -391,6 +415,7 @@ int main(void)
 		cmocka_unit_test(number_is_digits_in_range),
 		cmocka_unit_test(number_may_have_64_bits),
 		cmocka_unit_test(number_refuses_anything_else),
+		cmocka_unit_test(number_may_be_real),
 		cmocka_unit_test(hex_is_read_in_either_case),
 		cmocka_unit_test(hex_refuses_anything_else),
 		cmocka_unit_test(hex_leaves_nothing_of_what_it_refuses),

@@ -18,7 +18,8 @@
  * @alert: that it sends and the other end receives
  * @error: its qkdtls_to_errno()
  * @hybrid: needs ML-KEM
- * @released: keys found and put back
+ * @released: keys found and put back, of which
+ * @mismatched: since the binder was wrong
  */
 struct refusal {
 	const char *what;
@@ -27,7 +28,7 @@ struct refusal {
 	enum qkdtls_alert alert;
 	int error;
 	bool hybrid;
-	unsigned int released;
+	unsigned int released, mismatched;
 	void (*prepare)(struct loopback *lb);
 };
 
@@ -89,13 +90,13 @@ static const struct refusal refusals[] = {
 
 	/* Keys */
 	{ "other secret", .refuser = QKDTLS_SERVER, .alert = ALERT(DECRYPT_ERROR),
-	  .error = -EKEYREJECTED, .released = 1, .prepare = other_secret },
+	  .error = -EKEYREJECTED, .released = 1, .mismatched = 1, .prepare = other_secret },
 	{ "other secret, server prefers", .server = { PREFERS }, .refuser = QKDTLS_SERVER,
-	  .alert = ALERT(DECRYPT_ERROR), .error = -EKEYREJECTED, .released = 1,
+	  .alert = ALERT(DECRYPT_ERROR), .error = -EKEYREJECTED, .released = 1, .mismatched = 1,
 	  .prepare = other_secret },
 	{ "other secret, without certificate", .client = { .policy = QKDTLS_PSK_ONLY },
 	  .server = { .policy = QKDTLS_PSK_ONLY }, .refuser = QKDTLS_SERVER,
-	  .alert = ALERT(DECRYPT_ERROR), .error = -EKEYREJECTED, .released = 1,
+	  .alert = ALERT(DECRYPT_ERROR), .error = -EKEYREJECTED, .released = 1, .mismatched = 1,
 	  .prepare = other_secret },
 	{ "unknown key", .refuser = QKDTLS_SERVER, .alert = ALERT(DECRYPT_ERROR), .error = -ENOKEY,
 	  .prepare = unknown_key },
@@ -207,6 +208,7 @@ static void refuses(void **state)
 	assert_refused(&lb, refusal);
 	assert_told_later(&lb, refusal);
 	assert_int_equal(lb.ring[QKDTLS_SERVER].released, refusal->released);
+	assert_int_equal(lb.ring[QKDTLS_SERVER].mismatched, refusal->mismatched);
 	assert_int_equal(lb.ring[QKDTLS_SERVER].found,
 			 lb.ring[QKDTLS_SERVER].committed + lb.ring[QKDTLS_SERVER].released);
 	assert_false(lb.ring[QKDTLS_SERVER].misused);

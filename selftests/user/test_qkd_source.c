@@ -21,6 +21,7 @@ static struct {
 	uint8_t key_id[QKD_KEY_ID_LEN];
 	uint32_t key_len;
 	uint32_t timeout_ms;
+	uint32_t flags;
 	unsigned int calls;
 } device;
 
@@ -43,6 +44,7 @@ int ioctl(int fd, unsigned long request, ...)
 	}
 	if (request == QKD_IOC_COMMIT || request == QKD_IOC_RELEASE) {
 		memcpy(device.key_id, ((struct qkd_key_ref *)get)->key_id, QKD_KEY_ID_LEN);
+		device.flags = ((struct qkd_key_ref *)get)->flags;
 		return 0;
 	}
 	device.timeout_ms = get->timeout_ms;
@@ -140,7 +142,7 @@ static void no_deadline_is_no_waiting(void **state)
 
 static void unknown_and_reserved_keys_may_yet_come(void **state)
 {
-	static const int errors[] = { ENOKEY, EBUSY };
+	static const int errors[] = { ENOKEY, EBUSY, EDQUOT };
 
 	source.deadline_ms = now_ms() + 3600 * 1000;
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
@@ -197,8 +199,18 @@ static void commit_spends_and_release_puts_back(void **state)
 	assert_int_equal(qkdtls_qkd_ops.commit(&source, id, sizeof(id)), 0);
 	assert_int_equal(device.request, QKD_IOC_COMMIT);
 	assert_memory_equal(device.key_id, id, QKD_KEY_ID_LEN);
-	qkdtls_qkd_ops.release(&source, id, sizeof(id));
+	assert_int_equal(device.flags, 0);
+	qkdtls_qkd_ops.release(&source, id, sizeof(id), QKDTLS_PSK_UNUSED);
 	assert_int_equal(device.request, QKD_IOC_RELEASE);
+	assert_int_equal(device.flags, 0);
+}
+
+static void release_says_that_the_binder_was_wrong(void **state)
+{
+	qkdtls_qkd_ops.release(&source, id, sizeof(id), QKDTLS_PSK_MISMATCH);
+	assert_int_equal(device.request, QKD_IOC_RELEASE);
+	assert_memory_equal(device.key_id, id, QKD_KEY_ID_LEN);
+	assert_int_equal(device.flags, QKD_RELEASE_F_MISMATCH);
 }
 
 static void refused_commit_is_told(void **state)
@@ -223,6 +235,7 @@ int main(void)
 		cmocka_unit_test_setup(key_of_impossible_length_is_a_failure, setup),
 		cmocka_unit_test_setup(link_that_was_not_opened_answers_why, setup),
 		cmocka_unit_test_setup(commit_spends_and_release_puts_back, setup),
+		cmocka_unit_test_setup(release_says_that_the_binder_was_wrong, setup),
 		cmocka_unit_test_setup(refused_commit_is_told, setup),
 	};
 

@@ -68,16 +68,83 @@ static void link_add_takes_all_options_in_any_order(void **state)
 	struct link_add_args args;
 	struct line line;
 
-	assert_int_equal(link_add("x.y_z-9 low 3 ttl 0 capacity 65536 rate 256 seed-file s role b "
-				  "remote r local l provider sim",
-				  &line, &args, problem),
-			 0);
+	assert_int_equal(
+		link_add(
+			"x.y_z-9 low 3 ttl 0 lease 5 degrade-after 9 quota-rate 1048576 reserve 8 priority-gid 77 capacity 1048576 rate 256 seed-file s role b "
+			"remote r local l provider sim",
+			&line, &args, problem),
+		0);
 	assert_string_equal(args.request.name, "x.y_z-9");
 	assert_int_equal(args.request.role, QKD_ROLE_B);
 	assert_int_equal(*args.request.low, 3);
 	assert_int_equal(*args.request.ttl_s, 0);
-	assert_int_equal(*args.request.capacity, 65536);
+	assert_int_equal(*args.request.lease_s, 5);
+	assert_int_equal(*args.request.degrade_after, 9);
+	assert_int_equal(*args.request.quota_rate, 1048576);
+	assert_null(args.request.quota_burst);
+	assert_int_equal(*args.request.reserve, 8);
+	assert_int_equal(*args.request.priority_gid, 77);
+	assert_int_equal(*args.request.capacity, 1048576);
 	assert_int_equal(*args.request.sim_rate, 256);
+}
+
+static void link_set_takes_what_is_named(void **state)
+{
+	char problem[PROBLEM_LEN];
+	struct link_set_args args;
+	struct line line;
+
+	split(&line, "alpha low 3 lease 3600");
+	assert_int_equal(args_link_set(line.argc, line.argv, &args, problem), 0);
+	assert_int_equal(*args.change.lease_s, 3600);
+	assert_string_equal(args.change.name, "alpha");
+	assert_int_equal(*args.change.low, 3);
+	assert_null(args.change.ttl_s);
+	assert_int_equal(args.change.sim.given, 0);
+	split(&line, "alpha rate 256");
+	assert_int_equal(args_sim_set(line.argc, line.argv, &args, problem), 0);
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_RATE], 256);
+	assert_null(args.change.low);
+	assert_int_equal(args_link_set(line.argc, line.argv, &args, problem), -EINVAL);
+	split(&line, "alpha");
+	assert_int_equal(args_link_set(line.argc, line.argv, &args, problem), -EINVAL);
+	assert_int_equal(args_sim_set(line.argc, line.argv, &args, problem), -EINVAL);
+	assert_int_equal(args_sim_set(0, NULL, &args, problem), -EINVAL);
+}
+
+static void sim_set_takes_numbers_switches_and_words_alone(void **state)
+{
+	static const char *const wrong[][2] = {
+		{ "alpha outage yes", "on or off" },
+		{ "alpha outage", "nothing follows" },
+		{ "alpha outage on outage off", "twice" },
+		{ "alpha unplug on", "unknown word 'on'" },
+		{ "alpha unplug unplug", "twice" },
+		{ "alpha loss 1000001", "0 to 1000000" },
+		{ "alpha jitter 60001", "0 to 60000" },
+		{ "alpha qber 500001", "0 to 500000" },
+		{ "alpha seed x", "seed-file" },
+	};
+	char problem[PROBLEM_LEN];
+	struct link_set_args args;
+	struct line line;
+
+	split(&line, "alpha unplug outage on eavesdropper off jitter 60000 flip 0");
+	assert_int_equal(args_sim_set(line.argc, line.argv, &args, problem), 0);
+	assert_true(args.change.sim.given ==
+		    (1U << QKD_A_SIM_UNPLUG | 1U << QKD_A_SIM_OUTAGE |
+		     1U << QKD_A_SIM_EAVESDROPPER | 1U << QKD_A_SIM_JITTER | 1U << QKD_A_SIM_FLIP));
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_UNPLUG], 1);
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_OUTAGE], 1);
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_EAVESDROPPER], 0);
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_JITTER], 60000);
+	assert_int_equal(args.change.sim.value[QKD_A_SIM_FLIP], 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		split(&line, wrong[i][0]);
+		assert_int_equal(args_sim_set(line.argc, line.argv, &args, problem), -EINVAL);
+		if (!strstr(problem, wrong[i][1]))
+			fail_msg("'%s' said '%s'", wrong[i][0], problem);
+	}
 }
 
 static void link_add_says_what_is_wrong(void **state)
@@ -108,11 +175,17 @@ static void link_add_says_what_is_wrong(void **state)
 		{ GOOD " rate +1000", "256 to 100000000" },
 		{ GOOD " rate 1e6", "256 to 100000000" },
 		{ GOOD " rate _", "256 to 100000000" },
-		{ GOOD " capacity 0", "1 to 65536" },
-		{ GOOD " capacity 65537", "1 to 65536" },
+		{ GOOD " capacity 0", "1 to 1048576" },
+		{ GOOD " capacity 1048577", "1 to 1048576" },
 		{ GOOD " ttl -1", "0 to 604800" },
 		{ GOOD " ttl 604801", "0 to 604800" },
-		{ GOOD " low 65537", "0 to 65536" },
+		{ GOOD " low 1048577", "0 to 1048576" },
+		{ GOOD " lease 0", "1 to 3600" },
+		{ GOOD " lease 3601", "1 to 3600" },
+		{ GOOD " degrade-after -1", "0 to 4294967295" },
+		{ GOOD " quota-rate 1048577", "0 to 1048576" },
+		{ GOOD " quota-burst 1048577", "0 to 1048576" },
+		{ GOOD " priority-gid users", "0 to 4294967295" },
 		{ "alpha provider sim local l remote r role c seed-file s", "'role c'" },
 		{ "alpha provider sim local l remote r role ab seed-file s", "'role ab'" },
 		{ "alpha provider sim local l remote r role A seed-file s", "'role A'" },
@@ -230,6 +303,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(link_add_needs_no_options),
 		cmocka_unit_test(link_add_takes_all_options_in_any_order),
+		cmocka_unit_test(link_set_takes_what_is_named),
+		cmocka_unit_test(sim_set_takes_numbers_switches_and_words_alone),
 		cmocka_unit_test(link_add_says_what_is_wrong),
 		cmocka_unit_test(a_seed_is_refused_and_not_repeated),
 		cmocka_unit_test(key_get_takes_a_link_and_an_id),

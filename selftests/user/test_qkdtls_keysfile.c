@@ -188,7 +188,7 @@ static void released_key_can_be_found_again(void **state)
 	assert_int_equal(find(keys, ID_1, &psk), QKDTLS_PSK_FOUND);
 	assert_int_equal(find(keys, ID_1, &psk), QKDTLS_PSK_NONE);
 	assert_int_equal(keys_file_error(keys), -EBUSY);
-	keys_file_ops.release(keys, psk.id, psk.id_len);
+	keys_file_ops.release(keys, psk.id, psk.id_len, QKDTLS_PSK_UNUSED);
 	assert_int_equal(find(keys, ID_1, &psk), QKDTLS_PSK_FOUND);
 	assert_int_equal(psk.secret[0], 0x10);
 	keys_file_close(keys);
@@ -230,7 +230,7 @@ static void key_that_was_not_reserved_cannot_be_committed(void **state)
 	struct qkdtls_psk psk;
 
 	assert_int_equal(find(keys, ID_1, &psk), QKDTLS_PSK_FOUND);
-	keys_file_ops.release(keys, psk.id, psk.id_len);
+	keys_file_ops.release(keys, psk.id, psk.id_len, QKDTLS_PSK_UNUSED);
 	assert_int_equal(keys_file_ops.commit(keys, psk.id, psk.id_len), -ENOKEY);
 	keys_file_close(keys);
 }

@@ -182,9 +182,9 @@ static int slow_commit(void *arg, const uint8_t *id, size_t id_len)
 	return keyring_ops.commit(((struct slow_source *)arg)->ring, id, id_len);
 }
 
-static void slow_release(void *arg, const uint8_t *id, size_t id_len)
+static void slow_release(void *arg, const uint8_t *id, size_t id_len, enum qkdtls_psk_release why)
 {
-	keyring_ops.release(((struct slow_source *)arg)->ring, id, id_len);
+	keyring_ops.release(((struct slow_source *)arg)->ring, id, id_len, why);
 }
 
 static const struct qkdtls_psk_ops slow_ops = {

@@ -40,7 +40,7 @@ static int key_commit(void *arg, const uint8_t *id, size_t id_len)
 	return 0;
 }
 
-static void key_release(void *arg, const uint8_t *id, size_t id_len)
+static void key_release(void *arg, const uint8_t *id, size_t id_len, enum qkdtls_psk_release why)
 {
 }
 

@@ -105,9 +105,9 @@ int qkd_get_key_by_id(int fd, const uint8_t id[QKD_KEY_ID_LEN], unsigned int tim
 	return get(fd, QKD_IOC_GET_KEY_BY_ID, id, timeout_ms, key);
 }
 
-static int end_reservation(int fd, unsigned long request, const uint8_t *id)
+static int end_reservation(int fd, unsigned long request, const uint8_t *id, uint32_t flags)
 {
-	struct qkd_key_ref ref = { .size = sizeof(ref) };
+	struct qkd_key_ref ref = { .size = sizeof(ref), .flags = flags };
 
 	memcpy(ref.key_id, id, sizeof(ref.key_id));
 	return call(fd, request, &ref);
@@ -115,10 +115,23 @@ static int end_reservation(int fd, unsigned long request, const uint8_t *id)
 
 int qkd_commit(int fd, const uint8_t id[QKD_KEY_ID_LEN])
 {
-	return end_reservation(fd, QKD_IOC_COMMIT, id);
+	return end_reservation(fd, QKD_IOC_COMMIT, id, 0);
 }
 
-int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN])
+int qkd_commit_socket(int fd, const uint8_t id[QKD_KEY_ID_LEN], int socket, uint16_t suite)
 {
-	return end_reservation(fd, QKD_IOC_RELEASE, id);
+	struct qkd_key_ref ref = {
+		.size = sizeof(ref),
+		.flags = QKD_COMMIT_F_SOCKET,
+		.socket = socket,
+		.suite = suite,
+	};
+
+	memcpy(ref.key_id, id, sizeof(ref.key_id));
+	return call(fd, QKD_IOC_COMMIT, &ref);
+}
+
+int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN], uint32_t flags)
+{
+	return end_reservation(fd, QKD_IOC_RELEASE, id, flags);
 }

@@ -27,6 +27,14 @@ struct qkd_nl {
 int qkd_parse_provider(struct nlmsghdr *hdr, struct qkd_provider_info *info);
 int qkd_parse_link(struct nlmsghdr *hdr, struct qkd_link_info *info);
 int qkd_parse_event(struct nlmsghdr *hdr, struct qkd_event *event);
+int qkd_parse_session(struct nlmsghdr *hdr, struct qkd_session_info *info);
+/* Calls @cb for each record; what it returns ends it. Or -EPROTO, before any call. */
+int qkd_parse_audit(struct nlmsghdr *hdr, qkd_audit_cb cb, void *arg);
+
+/* sim.c: the nest QKD_A_LINK_CONFIG of provider "sim"; 0, -EPROTO or -EMSGSIZE */
+int qkd_sim_parse(struct nlattr *nest, struct qkd_sim_settings *sim);
+/* No nest if there is nothing to put. @seed_fd is -1 without one. */
+int qkd_sim_put(struct nl_msg *msg, int seed_fd, const struct qkd_sim_settings *sim);
 
 /* Called for each message of an answer; a negative errno makes the request fail with it. */
 typedef int (*qkd_nl_answer_cb)(struct nlmsghdr *hdr, void *arg);

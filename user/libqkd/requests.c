@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The family's commands: providers and links. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <netlink/attr.h>
@@ -88,6 +89,22 @@ int qkd_nl_link_list(struct qkd_nl *nl, qkd_link_cb cb, void *arg)
 	return ret;
 }
 
+static int parse_session(struct nlmsghdr *hdr, void *item)
+{
+	return qkd_parse_session(hdr, item);
+}
+
+int qkd_nl_session_list(struct qkd_nl *nl, qkd_session_cb cb, void *arg)
+{
+	struct list list = { .parse = parse_session, .item_size = sizeof(struct qkd_session_info) };
+	int ret = dump(nl, QKD_CMD_SESSION_GET, &list);
+
+	for (size_t i = 0; i < list.count && !ret; i++)
+		ret = cb((struct qkd_session_info *)list.items + i, arg);
+	free(list.items);
+	return ret;
+}
+
 /* A request about one link, @parse and @item as in qkd_nl_run(). */
 static int link_command(struct qkd_nl *nl, uint8_t cmd, int flags, const char *name,
 			qkd_nl_answer_cb parse, void *item)
@@ -124,56 +141,116 @@ int qkd_nl_link_purge(struct qkd_nl *nl, const char *name)
 	return link_command(nl, QKD_CMD_LINK_PURGE, NLM_F_ACK, name, NULL, NULL);
 }
 
+int qkd_nl_link_resync(struct qkd_nl *nl, const char *name, uint64_t block)
+{
+	struct nl_msg *msg = qkd_nl_request(nl, QKD_CMD_LINK_RESYNC, NLM_F_ACK);
+
+	if (!msg)
+		return -ENOMEM;
+	if (nla_put_string(msg, QKD_A_LINK_NAME, name) < 0 ||
+	    nla_put_u64(msg, QKD_A_LINK_BLOCK, block) < 0) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	return qkd_nl_run(nl, msg, NULL, NULL);
+}
+
 static int put_optional_u32(struct nl_msg *msg, int type, const uint32_t *value)
 {
 	return value ? nla_put_u32(msg, type, *value) : 0;
 }
 
-static int put_sim(struct nl_msg *msg, const struct qkd_link_request *request)
-{
-	struct nlattr *nest;
+/* Settings that both the adding and the changing of a link may name: where each has a pointer. */
+static const struct {
+	int attr;
+	size_t request, change;
+} settings[] = {
+	{ QKD_A_LINK_TTL, offsetof(struct qkd_link_request, ttl_s),
+	  offsetof(struct qkd_link_change, ttl_s) },
+	{ QKD_A_LINK_LOW, offsetof(struct qkd_link_request, low),
+	  offsetof(struct qkd_link_change, low) },
+	{ QKD_A_LINK_QBER_MAX, offsetof(struct qkd_link_request, qber_max),
+	  offsetof(struct qkd_link_change, qber_max) },
+	{ QKD_A_LINK_LEASE, offsetof(struct qkd_link_request, lease_s),
+	  offsetof(struct qkd_link_change, lease_s) },
+	{ QKD_A_LINK_DEGRADE_AFTER, offsetof(struct qkd_link_request, degrade_after),
+	  offsetof(struct qkd_link_change, degrade_after) },
+	{ QKD_A_LINK_QUOTA_RATE, offsetof(struct qkd_link_request, quota_rate),
+	  offsetof(struct qkd_link_change, quota_rate) },
+	{ QKD_A_LINK_QUOTA_BURST, offsetof(struct qkd_link_request, quota_burst),
+	  offsetof(struct qkd_link_change, quota_burst) },
+	{ QKD_A_LINK_RESERVE, offsetof(struct qkd_link_request, reserve),
+	  offsetof(struct qkd_link_change, reserve) },
+	{ QKD_A_LINK_PRIORITY_GID, offsetof(struct qkd_link_request, priority_gid),
+	  offsetof(struct qkd_link_change, priority_gid) },
+};
 
-	if (request->sim_seed_fd < 0 && !request->sim_rate)
-		return 0;
-	nest = nla_nest_start(msg, QKD_A_LINK_CONFIG | NLA_F_NESTED);
-	if (!nest)
-		return -EMSGSIZE;
-	if (request->sim_seed_fd >= 0 &&
-	    nla_put_s32(msg, QKD_A_SIM_SEED_FD, request->sim_seed_fd) < 0)
-		return -EMSGSIZE;
-	if (put_optional_u32(msg, QKD_A_SIM_RATE, request->sim_rate) < 0)
-		return -EMSGSIZE;
-	return nla_nest_end(msg, nest) < 0 ? -EMSGSIZE : 0;
+#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+static const uint32_t *pointer_at(const void *from, size_t at)
+{
+	return *(const uint32_t *const *)((const char *)from + at);
 }
 
 static int put_link(struct nl_msg *msg, const struct qkd_link_request *request)
 {
+	struct qkd_sim_settings sim = { 0 };
+
+	if (request->sim)
+		sim = *request->sim;
+
 	if (nla_put_string(msg, QKD_A_LINK_NAME, request->name) < 0 ||
 	    nla_put_string(msg, QKD_A_LINK_PROVIDER, request->provider) < 0 ||
 	    nla_put_string(msg, QKD_A_LINK_LOCAL_SAE, request->local_sae) < 0 ||
 	    nla_put_string(msg, QKD_A_LINK_REMOTE_SAE, request->remote_sae) < 0 ||
 	    nla_put_u8(msg, QKD_A_LINK_ROLE, request->role) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_CAPACITY, request->capacity) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_TTL, request->ttl_s) < 0 ||
-	    put_optional_u32(msg, QKD_A_LINK_LOW, request->low) < 0)
+	    put_optional_u32(msg, QKD_A_LINK_CAPACITY, request->capacity) < 0)
 		return -EMSGSIZE;
-	return put_sim(msg, request);
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (put_optional_u32(msg, settings[i].attr,
+				     pointer_at(request, settings[i].request)) < 0)
+			return -EMSGSIZE;
+	if (request->sim_rate)
+		qkd_sim_give(&sim, QKD_A_SIM_RATE, *request->sim_rate);
+	return qkd_sim_put(msg, request->sim_seed_fd, &sim);
+}
+
+static int put_change(struct nl_msg *msg, const struct qkd_link_change *change)
+{
+	if (nla_put_string(msg, QKD_A_LINK_NAME, change->name) < 0)
+		return -EMSGSIZE;
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (put_optional_u32(msg, settings[i].attr,
+				     pointer_at(change, settings[i].change)) < 0)
+			return -EMSGSIZE;
+	return qkd_sim_put(msg, -1, &change->sim);
+}
+
+/* Sends @msg if @put, which filled it, was well. */
+static int send_filled(struct qkd_nl *nl, struct nl_msg *msg, int put)
+{
+	if (!put)
+		return qkd_nl_run(nl, msg, NULL, NULL);
+	nlmsg_free(msg);
+	return put;
 }
 
 int qkd_nl_link_add(struct qkd_nl *nl, const struct qkd_link_request *request)
 {
 	struct nl_msg *msg;
-	int ret;
 
 	if (!request->name || !request->provider || !request->local_sae || !request->remote_sae)
 		return -EINVAL;
 	msg = qkd_nl_request(nl, QKD_CMD_LINK_NEW, NLM_F_ACK);
-	if (!msg)
-		return -ENOMEM;
-	ret = put_link(msg, request);
-	if (ret) {
-		nlmsg_free(msg);
-		return ret;
-	}
-	return qkd_nl_run(nl, msg, NULL, NULL);
+	return msg ? send_filled(nl, msg, put_link(msg, request)) : -ENOMEM;
+}
+
+int qkd_nl_link_set(struct qkd_nl *nl, const struct qkd_link_change *change)
+{
+	struct nl_msg *msg;
+
+	if (!change->name)
+		return -EINVAL;
+	msg = qkd_nl_request(nl, QKD_CMD_LINK_SET, NLM_F_ACK);
+	return msg ? send_filled(nl, msg, put_change(msg, change)) : -ENOMEM;
 }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/number.h"
 #include "qkdctl/args.h"
 
-static int refuse(char *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int refuse(char *problem, const char *format, ...)
+int refuse(char *problem, const char *format, ...)
 {
 	va_list list;
 
@@ -38,7 +37,7 @@ static int refuse_word(const char *word, char *problem)
 static struct word *find(struct word *words, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!strcmp(words[i].name, name))
+		if (words[i].name && !strcmp(words[i].name, name))
 			return &words[i];
 	return NULL;
 }
@@ -50,23 +49,38 @@ static int set_word(struct word *word, const char *text, char *problem)
 	if (word->is_number && number_parse(text, word->min, word->max, &word->number))
 		return refuse(problem, "'%s %s': a number from %u to %u is wanted", word->name,
 			      text, word->min, word->max);
+	if (word->is_switch && strcmp(text, "on") && strcmp(text, "off"))
+		return refuse(problem, "'%s %s': on or off is wanted", word->name, text);
+	if (word->is_switch)
+		word->number = !strcmp(text, "on");
 	word->text = text;
 	return 0;
 }
 
+/* How many of the words from @argv on were understood, or -EINVAL. */
+static int take_word(int argc, char **argv, struct word *words, size_t count, char *problem)
+{
+	struct word *word = find(words, count, argv[0]);
+
+	if (!word)
+		return refuse_word(argv[0], problem);
+	if (word->stands_alone) {
+		word->number = 1;
+		return set_word(word, argv[0], problem) ? -EINVAL : 1;
+	}
+	if (argc == 1)
+		return refuse(problem, "nothing follows '%s'", argv[0]);
+	return set_word(word, argv[1], problem) ? -EINVAL : 2;
+}
+
 int args_words(int argc, char **argv, struct word *words, size_t count, char *problem)
 {
-	for (int i = 0; i < argc; i += 2) {
-		struct word *word = find(words, count, argv[i]);
-		int ret;
+	for (int i = 0; i < argc;) {
+		int taken = take_word(argc - i, argv + i, words, count, problem);
 
-		if (!word)
-			return refuse_word(argv[i], problem);
-		if (i + 1 == argc)
-			return refuse(problem, "nothing follows '%s'", argv[i]);
-		ret = set_word(word, argv[i + 1], problem);
-		if (ret)
-			return ret;
+		if (taken < 0)
+			return taken;
+		i += taken;
 	}
 	return 0;
 }
@@ -97,6 +111,22 @@ int args_link(int argc, char **argv, const char **name, char *problem)
 		return refuse_word(argv[1], problem);
 	*name = argv[0];
 	return args_link_name(*name, problem);
+}
+
+int args_link_resync(int argc, char **argv, const char **name, uint64_t *block, char *problem)
+{
+	struct word word = { .name = "block" };
+
+	if (!argc)
+		return refuse(problem, "the name of a link is wanted");
+	*name = argv[0];
+	if (args_link_name(*name, problem) || args_words(argc - 1, argv + 1, &word, 1, problem))
+		return -EINVAL;
+	if (!word.text)
+		return refuse(problem, "'block' is missing");
+	if (number_parse_u64(word.text, 0, UINT64_MAX, block))
+		return refuse(problem, "'block %s': a block's number is wanted", word.text);
+	return 0;
 }
 
 static int check_sae(const char *word, const char *text, char *problem)
@@ -151,9 +181,50 @@ static const uint32_t *optional(const struct word *word, uint32_t *value)
 	return word->text ? value : NULL;
 }
 
+/* What link add and link set share, and where their requests point to it */
+static const struct setting {
+	const char *name;
+	uint32_t min, max;
+	size_t request, change;
+} link_settings[LINK_SETTINGS] = {
+	{ "ttl", 0, QKD_TTL_MAX, offsetof(struct qkd_link_request, ttl_s),
+	  offsetof(struct qkd_link_change, ttl_s) },
+	{ "low", 0, QKD_CAPACITY_MAX, offsetof(struct qkd_link_request, low),
+	  offsetof(struct qkd_link_change, low) },
+	{ "qber-max", 1, QKD_PPM, offsetof(struct qkd_link_request, qber_max),
+	  offsetof(struct qkd_link_change, qber_max) },
+	{ "lease", 1, QKD_LEASE_MAX, offsetof(struct qkd_link_request, lease_s),
+	  offsetof(struct qkd_link_change, lease_s) },
+	{ "degrade-after", 0, UINT32_MAX, offsetof(struct qkd_link_request, degrade_after),
+	  offsetof(struct qkd_link_change, degrade_after) },
+	{ "quota-rate", 0, QKD_QUOTA_RATE_MAX, offsetof(struct qkd_link_request, quota_rate),
+	  offsetof(struct qkd_link_change, quota_rate) },
+	{ "quota-burst", 0, QKD_QUOTA_BURST_MAX, offsetof(struct qkd_link_request, quota_burst),
+	  offsetof(struct qkd_link_change, quota_burst) },
+	{ "reserve", 0, QKD_CAPACITY_MAX, offsetof(struct qkd_link_request, reserve),
+	  offsetof(struct qkd_link_change, reserve) },
+	{ "priority-gid", 0, UINT32_MAX, offsetof(struct qkd_link_request, priority_gid),
+	  offsetof(struct qkd_link_change, priority_gid) },
+};
+
+static void setting_words(struct word *words)
+{
+	for (size_t i = 0; i < LINK_SETTINGS; i++)
+		words[i] = (struct word){ .name = link_settings[i].name,
+					  .is_number = true,
+					  .min = link_settings[i].min,
+					  .max = link_settings[i].max };
+}
+
+static void point(void *base, size_t at, const uint32_t *value)
+{
+	*(const uint32_t **)((char *)base + at) = value;
+}
+
 int args_link_add(int argc, char **argv, struct link_add_args *args, char *problem)
 {
-	enum { PROVIDER, LOCAL, REMOTE, ROLE, SEED_FILE, RATE, CAPACITY, TTL, LOW, WORDS };
+	enum { PROVIDER, LOCAL, REMOTE, ROLE, SEED_FILE, RATE, CAPACITY, SETTINGS };
+	enum { WORDS = SETTINGS + LINK_SETTINGS };
 	struct word words[WORDS] = {
 		[PROVIDER] = { .name = "provider" },
 		[LOCAL] = { .name = "local" },
@@ -162,11 +233,10 @@ int args_link_add(int argc, char **argv, struct link_add_args *args, char *probl
 		[SEED_FILE] = { .name = "seed-file" },
 		[RATE] = { "rate", NULL, true, QKD_SIM_RATE_MIN, QKD_SIM_RATE_MAX, 0 },
 		[CAPACITY] = { "capacity", NULL, true, 1, QKD_CAPACITY_MAX, 0 },
-		[TTL] = { "ttl", NULL, true, 0, QKD_TTL_MAX, 0 },
-		[LOW] = { "low", NULL, true, 0, QKD_CAPACITY_MAX, 0 },
 	};
 	struct qkd_link_request *request = &args->request;
 
+	setting_words(words + SETTINGS);
 	memset(args, 0, sizeof(*args));
 	request->sim_seed_fd = -1;
 	if (!argc)
@@ -187,10 +257,72 @@ int args_link_add(int argc, char **argv, struct link_add_args *args, char *probl
 	request->local_sae = words[LOCAL].text;
 	request->remote_sae = words[REMOTE].text;
 	request->capacity = optional(&words[CAPACITY], &args->capacity);
-	request->ttl_s = optional(&words[TTL], &args->ttl_s);
-	request->low = optional(&words[LOW], &args->low);
+	for (int i = 0; i < LINK_SETTINGS; i++)
+		point(request, link_settings[i].request,
+		      optional(&words[SETTINGS + i], &args->settings[i]));
 	request->sim_rate = optional(&words[RATE], &args->rate);
 	args->seed_file = words[SEED_FILE].text;
+	return 0;
+}
+
+/* LINK and at least one word and what follows it */
+static int change_words(int argc, char **argv, struct link_set_args *args, struct word *words,
+			size_t count, char *problem)
+{
+	memset(args, 0, sizeof(*args));
+	if (!argc)
+		return refuse(problem, "the name of a link is wanted");
+	args->change.name = argv[0];
+	if (args_link_name(argv[0], problem) ||
+	    args_words(argc - 1, argv + 1, words, count, problem))
+		return -EINVAL;
+	return argc > 1 ? 0 : refuse(problem, "what is to change?");
+}
+
+int args_link_set(int argc, char **argv, struct link_set_args *args, char *problem)
+{
+	struct word words[LINK_SETTINGS];
+
+	setting_words(words);
+	if (change_words(argc, argv, args, words, LINK_SETTINGS, problem))
+		return -EINVAL;
+	for (int i = 0; i < LINK_SETTINGS; i++)
+		point(&args->change, link_settings[i].change,
+		      optional(&words[i], &args->settings[i]));
+	return 0;
+}
+
+#define NUMBER(NAME, MIN, MAX)                                                \
+	{                                                                     \
+		.name = (NAME), .is_number = true, .min = (MIN), .max = (MAX) \
+	}
+#define SWITCH(NAME)                              \
+	{                                         \
+		.name = (NAME), .is_switch = true \
+	}
+
+int args_sim_set(int argc, char **argv, struct link_set_args *args, char *problem)
+{
+	/* By attribute, so the first has no word, and others may have none. */
+	struct word words[QKD_A_SIM_MAX + 1] = {
+		[QKD_A_SIM_RATE] = NUMBER("rate", QKD_SIM_RATE_MIN, QKD_SIM_RATE_MAX),
+		[QKD_A_SIM_QBER] = NUMBER("qber", 0, QKD_SIM_QBER_MAX),
+		[QKD_A_SIM_OUTAGE] = SWITCH("outage"),
+		[QKD_A_SIM_EAVESDROPPER] = SWITCH("eavesdropper"),
+		[QKD_A_SIM_JITTER] = NUMBER("jitter", 0, QKD_SIM_DELAY_MAX),
+		[QKD_A_SIM_FETCH_DELAY] = NUMBER("fetch-delay", 0, QKD_SIM_DELAY_MAX),
+		[QKD_A_SIM_LOSS] = NUMBER("loss", 0, QKD_PPM),
+		[QKD_A_SIM_DUPLICATE] = NUMBER("duplicate", 0, QKD_PPM),
+		[QKD_A_SIM_REORDER] = NUMBER("reorder", 0, QKD_PPM),
+		[QKD_A_SIM_FLIP] = NUMBER("flip", 0, QKD_PPM),
+		[QKD_A_SIM_UNPLUG] = { .name = "unplug", .stands_alone = true },
+	};
+
+	if (change_words(argc, argv, args, words, QKD_A_SIM_MAX + 1, problem))
+		return -EINVAL;
+	for (int i = 0; i <= QKD_A_SIM_MAX; i++)
+		if (words[i].text)
+			qkd_sim_give(&args->change.sim, i, words[i].number);
 	return 0;
 }
 

@@ -94,3 +94,22 @@ int cmd_link_purge(const struct options *options, int argc, char **argv)
 {
 	return on_link(options, argc, argv, purge);
 }
+
+int cmd_link_resync(const struct options *options, int argc, char **argv)
+{
+	char problem[PROBLEM_LEN];
+	const char *name;
+	struct qkd_nl *nl;
+	uint64_t block;
+	int ret;
+
+	if (args_link_resync(argc, argv, &name, &block, problem))
+		return fail_usage(problem);
+	ret = qkd_nl_open(&nl);
+	if (ret)
+		return fail(TRY_NETLINK, NULL, ret, NULL);
+	ret = qkd_nl_link_resync(nl, name, block);
+	ret = ret ? fail(TRY_LINK, name, ret, nl) : output_done(options->json, name, "resynced");
+	qkd_nl_close(nl);
+	return ret;
+}

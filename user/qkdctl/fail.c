@@ -18,7 +18,15 @@ static const struct reason {
 } reasons[] = {
 	{ TRY_NETLINK, EOPNOTSUPP, NO_MODULE },
 	{ TRY_NETLINK, EPROTONOSUPPORT, "this kernel has no generic netlink" },
+	{ TRY_SESSION_LIST, EOPNOTSUPP, "the kernel module qkd is too old for this" },
 	{ TRY_EVENTS, EOPNOTSUPP, NO_MODULE },
+	{ TRY_AUDIT, EOPNOTSUPP, "the kernel module qkd is not loaded or too old: modprobe qkd" },
+	{ TRY_AUDIT, EPERM, NO_CAPABILITY },
+	{ TRY_AUDIT_FILE, EBUSY, "another qkdctl appends to this file" },
+	{ TRY_AUDIT_FILE, EBADMSG,
+	  "its last line is not one of 'qkdctl monitor --audit', or was torn: 'qkdctl audit verify' "
+	  "says more; move it away to begin another" },
+	{ TRY_AUDIT_FILE, EINVAL, "is not a regular file" },
 	{ TRY_PROVIDER_LIST, EAGAIN, "providers come and go too fast to be listed: try again" },
 	{ TRY_LINK_LIST, EAGAIN, "links come and go too fast to be listed: try again" },
 	{ TRY_LINK, ENODEV, NO_LINK },
@@ -38,6 +46,8 @@ static const struct reason {
 	{ TRY_KEY, EAGAIN,
 	  "no outbound key is left: wait for the provider ('qkdctl stats' shows levels, 'qkdctl "
 	  "monitor' says when there are more)" },
+	{ TRY_KEY, EDQUOT,
+	  "this user has had as many keys as the link's quota allows: wait a little" },
 	{ TRY_KEY, EBUSY, "too many callers wait for a key of this link: try again" },
 	{ TRY_KEY, ENODEV, "the link was deleted" },
 	{ TRY_KEY_ID, ENOKEY,
@@ -46,7 +56,8 @@ static const struct reason {
 	{ TRY_KEY_ID, EKEYREVOKED, "this key was used or purged already: a key is used once" },
 	{ TRY_KEY_ID, EKEYEXPIRED, "this key grew older than the link's ttl" },
 	{ TRY_KEY_ID, EBUSY,
-	  "this key is reserved by another program, or too many wait: try again" },
+	  "this key is reserved by another program, too many wait, or too many unknown IDs were "
+	  "asked for: try again" },
 	{ TRY_KEY_ID, ENODEV, "the link was deleted" },
 };
 

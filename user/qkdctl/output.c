@@ -20,12 +20,24 @@ static const char *const stats_names[QKD_A_STATS_MAX + 1] = {
 	[QKD_A_STATS_PURGED] = "purged",
 	[QKD_A_STATS_UNKNOWN] = "unknown",
 	[QKD_A_STATS_REPLAYED] = "replayed",
+	[QKD_A_STATS_SESSIONS_DROPPED] = "sessions_dropped",
+	[QKD_A_STATS_LAPSED] = "lapsed",
+	[QKD_A_STATS_MISMATCHED] = "mismatched",
+	[QKD_A_STATS_OVER_QUOTA] = "over_quota",
+	[QKD_A_STATS_LIMITED] = "limited",
 };
 
 static const char *const event_names[] = {
-	[QKD_EVENT_UNSPEC] = "unknown",	     [QKD_EVENT_LINK_UP] = "link-up",
-	[QKD_EVENT_LINK_DOWN] = "link-down", [QKD_EVENT_LINK_GONE] = "link-gone",
-	[QKD_EVENT_KEY_LOW] = "key-low",     [QKD_EVENT_KEY_AVAILABLE] = "key-available",
+	[QKD_EVENT_UNSPEC] = "unknown",
+	[QKD_EVENT_LINK_UP] = "link-up",
+	[QKD_EVENT_LINK_DOWN] = "link-down",
+	[QKD_EVENT_LINK_GONE] = "link-gone",
+	[QKD_EVENT_KEY_LOW] = "key-low",
+	[QKD_EVENT_KEY_AVAILABLE] = "key-available",
+	[QKD_EVENT_QBER_ALARM] = "qber-alarm",
+	[QKD_EVENT_KEY_EMPTY] = "key-empty",
+	[QKD_EVENT_LINK_DEGRADED] = "link-degraded",
+	[QKD_EVENT_BINDER_FAILURES] = "binder-failures",
 };
 
 static const char *event_name(uint8_t type)
@@ -40,7 +52,14 @@ static const char *role_name(uint8_t role)
 
 static const char *state_name(uint8_t state)
 {
-	return state == QKD_LINK_UP ? "up" : "down";
+	switch (state) {
+	case QKD_LINK_UP:
+		return "up";
+	case QKD_LINK_DEGRADED:
+		return "degraded";
+	default:
+		return "down";
+	}
 }
 
 int output_end(void)
@@ -112,6 +131,49 @@ static struct json_object *stats_json(const struct qkd_link_stats *stats)
 	return doc;
 }
 
+static const char *const sim_names[QKD_A_SIM_MAX + 1] = {
+	[QKD_A_SIM_RATE] = "rate",	 [QKD_A_SIM_QBER] = "qber",
+	[QKD_A_SIM_OUTAGE] = "outage",	 [QKD_A_SIM_EAVESDROPPER] = "eavesdropper",
+	[QKD_A_SIM_JITTER] = "jitter",	 [QKD_A_SIM_FETCH_DELAY] = "fetch-delay",
+	[QKD_A_SIM_LOSS] = "loss",	 [QKD_A_SIM_DUPLICATE] = "duplicate",
+	[QKD_A_SIM_REORDER] = "reorder", [QKD_A_SIM_FLIP] = "flip",
+	[QKD_A_SIM_BLOCK] = "block",
+};
+
+static bool is_switch(int attr)
+{
+	return attr == QKD_A_SIM_OUTAGE || attr == QKD_A_SIM_EAVESDROPPER;
+}
+
+static struct json_object *sim_json(const struct qkd_sim_settings *sim)
+{
+	struct json_object *doc = json_object_new_object();
+
+	for (int i = 0; i <= QKD_A_SIM_MAX; i++) {
+		if (!sim_names[i] || !qkd_sim_has(sim, i))
+			continue;
+		if (is_switch(i))
+			add_bool(doc, sim_names[i], sim->value[i]);
+		else
+			add_number(doc, i == QKD_A_SIM_FETCH_DELAY ? "fetch_delay" : sim_names[i],
+				   sim->value[i]);
+	}
+	return doc;
+}
+
+static void print_sim(const struct qkd_sim_settings *sim)
+{
+	printf("\n    sim");
+	for (int i = 0; i <= QKD_A_SIM_MAX; i++) {
+		if (!sim_names[i] || !qkd_sim_has(sim, i))
+			continue;
+		if (is_switch(i))
+			printf(" %s %s", sim_names[i], sim->value[i] ? "on" : "off");
+		else
+			printf(" %s %" PRIu64, sim_names[i], sim->value[i]);
+	}
+}
+
 struct json_object *output_link_json(const struct qkd_link_info *info)
 {
 	struct json_object *doc = json_object_new_object();
@@ -127,8 +189,20 @@ struct json_object *output_link_json(const struct qkd_link_info *info)
 	add_number(doc, "capacity", info->capacity);
 	add_number(doc, "ttl", info->ttl_s);
 	add_number(doc, "low", info->low);
-	if (info->has_sim)
-		add_number(doc, "rate", info->sim_rate);
+	add_number(doc, "lease", info->lease_s);
+	add_number(doc, "degrade_after", info->degrade_after);
+	add_number(doc, "quota_rate", info->quota_rate);
+	add_number(doc, "quota_burst", info->quota_burst);
+	add_number(doc, "reserve", info->reserve);
+	if (info->priority_gid != QKD_GID_NONE)
+		add_number(doc, "priority_gid", info->priority_gid);
+	add_number(doc, "qber_max", info->qber_max);
+	if (info->qber != QKD_UNKNOWN)
+		add_number(doc, "qber", info->qber);
+	if (info->rate != QKD_UNKNOWN)
+		add_number(doc, "rate", info->rate);
+	if (info->sim.given)
+		json_object_object_add(doc, "sim", sim_json(&info->sim));
 	json_object_object_add(doc, "stats", stats_json(&info->stats));
 	return doc;
 }
@@ -141,10 +215,21 @@ void output_link(const struct qkd_link_info *info)
 	       info->flags & QKD_LINK_F_SIMULATED ? " simulated" : "");
 	printf("    local %s remote %s role %s\n", info->local_sae, info->remote_sae,
 	       role_name(info->role));
-	printf("    key-length %" PRIu32 " capacity %" PRIu32 " ttl %" PRIu32 " low %" PRIu32,
-	       info->key_len, info->capacity, info->ttl_s, info->low);
-	if (info->has_sim)
-		printf(" rate %" PRIu32, info->sim_rate);
+	printf("    key-length %" PRIu32 " capacity %" PRIu32 " ttl %" PRIu32 " low %" PRIu32
+	       " lease %" PRIu32,
+	       info->key_len, info->capacity, info->ttl_s, info->low, info->lease_s);
+	printf("\n    qber-max %" PRIu32, info->qber_max);
+	if (info->qber != QKD_UNKNOWN)
+		printf(" qber %" PRIu32, info->qber);
+	if (info->rate != QKD_UNKNOWN)
+		printf(" rate %" PRIu32, info->rate);
+	if (info->sim.given)
+		print_sim(&info->sim);
+	printf("\n    degrade-after %" PRIu32 " quota-rate %" PRIu32 " quota-burst %" PRIu32
+	       " reserve %" PRIu32,
+	       info->degrade_after, info->quota_rate, info->quota_burst, info->reserve);
+	if (info->priority_gid != QKD_GID_NONE)
+		printf(" priority-gid %" PRIu32, info->priority_gid);
 	printf("\n    outbound %" PRIu64 " inbound %" PRIu64 " reserved %" PRIu64 "\n",
 	       level[QKD_A_STATS_OUTBOUND_FRESH], level[QKD_A_STATS_INBOUND_FRESH],
 	       level[QKD_A_STATS_INBOUND_RESERVED]);
@@ -174,6 +259,8 @@ struct json_object *output_event_json(const struct qkd_event *event)
 	add_number(doc, "type", event->type);
 	add_text(doc, "link", event->link);
 	add_number(doc, "outbound", event->outbound);
+	if (event->has_stats)
+		json_object_object_add(doc, "stats", stats_json(&event->stats));
 	return doc;
 }
 

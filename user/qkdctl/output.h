@@ -25,6 +25,9 @@ void output_link(const struct qkd_link_info *info);
 struct json_object *output_stats_json(const struct qkd_link_info *info);
 void output_stats(const struct qkd_link_info *info);
 
+struct json_object *output_session_json(const struct qkd_session_info *info);
+void output_session(const struct qkd_session_info *info);
+
 struct json_object *output_event_json(const struct qkd_event *event);
 void output_event(const struct qkd_event *event);
 

@@ -30,9 +30,15 @@ int cmd_link_add(const struct options *options, int argc, char **argv);
 int cmd_link_list(const struct options *options, int argc, char **argv);
 int cmd_link_show(const struct options *options, int argc, char **argv);
 int cmd_link_delete(const struct options *options, int argc, char **argv);
+int cmd_link_resync(const struct options *options, int argc, char **argv);
 int cmd_link_purge(const struct options *options, int argc, char **argv);
+int cmd_link_set(const struct options *options, int argc, char **argv);
+int cmd_sim_physics(const struct options *options, int argc, char **argv);
+int cmd_sim_set(const struct options *options, int argc, char **argv);
 int cmd_key_get(const struct options *options, int argc, char **argv);
 int cmd_stats(const struct options *options, int argc, char **argv);
+int cmd_session(const struct options *options, int argc, char **argv);
+int cmd_audit_verify(const struct options *options, int argc, char **argv);
 int cmd_monitor(const struct options *options, int argc, char **argv);
 
 /* bare.c: for a command that takes no words. @run gets an open handle; an exit status. */
@@ -49,10 +55,14 @@ enum attempt {
 	TRY_DEVICE,
 	TRY_KEY,
 	TRY_KEY_ID,
+	TRY_SESSION_LIST,
 	TRY_EVENTS,
+	TRY_AUDIT,
+	TRY_AUDIT_FILE,
+	TRY_FILE,
 };
 
-/* @error is a negative errno, @name a link's name or key's ID or NULL, @nl NULL where no netlink. */
+/* @error is a negative errno, @name a link's name, key's ID, a path or NULL, @nl NULL where no netlink. */
 int fail(enum attempt attempt, const char *name, int error, const struct qkd_nl *nl);
 /* EXIT_USAGE, having said @problem about the words of a command */
 int fail_usage(const char *problem);

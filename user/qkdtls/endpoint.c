@@ -251,6 +251,18 @@ struct qkdtls_conn *endpoint_connection(struct endpoint *endpoint, uint64_t key_
 	return qkdtls_conn_new(endpoint->config, endpoint->options->role, endpoint->ops, arg);
 }
 
+void endpoint_tell(const struct endpoint *endpoint, const struct qkdtls_info *info, int fd)
+{
+	int ret;
+
+	if (endpoint->link.fd < 0 || !info->psk || info->psk_id_len != QKD_KEY_ID_LEN)
+		return;
+	ret = qkd_commit_socket(endpoint->link.fd, info->psk_id, fd, info->suite);
+	/* A peer that is gone again, or a link, leaves nothing to show. */
+	if (ret && ret != -ENOTCONN && ret != -ENODEV)
+		log_warning("qkdctl session will not show this connection: %s", strerror(-ret));
+}
+
 void endpoint_release(struct endpoint *endpoint)
 {
 	if (endpoint->link.fd >= 0)
@@ -277,6 +289,8 @@ const char *endpoint_key_problem(const struct endpoint *endpoint)
 		return "the key that the peer named is too old";
 	case EBUSY:
 		return "the key that the peer named is reserved by another handshake";
+	case EDQUOT:
+		return "this user has had as many keys as the link's quota allows";
 	default:
 		return endpoint->keys ? strerror(error) : link_problem(error);
 	}

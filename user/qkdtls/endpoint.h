@@ -42,6 +42,9 @@ void endpoint_close(struct endpoint *endpoint);
 struct qkdtls_conn *endpoint_connection(struct endpoint *endpoint, uint64_t key_deadline_ms);
 void endpoint_release(struct endpoint *endpoint);
 
+/* Tells the kernel, for qkdctl session, that the handshake on the socket @fd was made with a key of its link. */
+void endpoint_tell(const struct endpoint *endpoint, const struct qkdtls_info *info, int fd);
+
 /* What the source of keys had to say last, as "no key is left", or NULL */
 const char *endpoint_key_problem(const struct endpoint *endpoint);
 

@@ -292,13 +292,17 @@ static int keys_find(void *arg, const uint8_t *id, size_t id_len, struct qkdtls_
 	return psk_set(psk, &key->key);
 }
 
-static void keys_release(void *arg, const uint8_t *id, size_t id_len)
+static void put_back(struct keys_file *keys, const uint8_t *id, size_t id_len)
 {
-	struct keys_file *keys = arg;
 	struct file_key *key = id_len == QKD_KEY_ID_LEN ? key_find(keys, id) : NULL;
 
 	if (key)
 		key->reserved = false;
+}
+
+static void keys_release(void *arg, const uint8_t *id, size_t id_len, enum qkdtls_psk_release why)
+{
+	put_back(arg, id, id_len);
 }
 
 static int keys_commit(void *arg, const uint8_t *id, size_t id_len)
@@ -314,7 +318,7 @@ static int keys_commit(void *arg, const uint8_t *id, size_t id_len)
 	keys->error = ret;
 	if (ret) {
 		/* Nobody else will: whoever failed to spend it does not put it back as well. */
-		keys_release(arg, id, id_len);
+		put_back(keys, id, id_len);
 		return ret;
 	}
 	/* Another process may have spent it between our reservation and now. */

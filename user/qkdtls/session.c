@@ -200,6 +200,7 @@ enum session_result session_run(struct endpoint *endpoint, int fd, int stop_fd)
 	} else {
 		report_negotiated(qkdtls_info(s.io.conn), endpoint->options->policy, s.address,
 				  !endpoint->psk);
+		endpoint_tell(endpoint, qkdtls_info(s.io.conn), fd);
 		result = copy(&s);
 	}
 	qkdtls_conn_free(s.io.conn);

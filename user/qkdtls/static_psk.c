@@ -82,7 +82,7 @@ static int static_commit(void *arg, const uint8_t *id, size_t id_len)
 	return 0;
 }
 
-static void static_release(void *arg, const uint8_t *id, size_t id_len)
+static void static_release(void *arg, const uint8_t *id, size_t id_len, enum qkdtls_psk_release why)
 {
 }
 

@@ -296,6 +296,8 @@ static void established(struct connection *connection)
 	}
 	connection->key_io = sd_event_source_disable_unref(connection->key_io);
 	connection->key_retry = sd_event_source_disable_unref(connection->key_retry);
+	keys_tell(&connection->keys, qkdtls_info(connection->handshake.conn),
+		  connection->fd[PUMP_TLS]);
 	keys_close(&connection->keys);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "qkdtlsd/keys.h"
 
 static const char *open_problem(int error)
@@ -75,6 +76,8 @@ static const char *key_problem(int error)
 		return "the peer named a key that is too old";
 	case EBUSY:
 		return "the key is in use by another connection, or too many wait for keys";
+	case EDQUOT:
+		return "this user has had as many keys as the link's quota allows";
 	case ENODEV:
 		return "the link has gone";
 	case EACCES:
@@ -87,6 +90,21 @@ static const char *key_problem(int error)
 void keys_describe(const struct keys *keys, char *text, size_t size)
 {
 	snprintf(text, size, "%s", keys->problem ? keys->problem : key_problem(keys->qkd.error));
+}
+
+void keys_tell(const struct keys *keys, const struct qkdtls_info *info, int fd)
+{
+	static bool warned;
+	int ret;
+
+	if (!info->psk || info->psk_id_len != QKD_KEY_ID_LEN)
+		return;
+	ret = qkd_commit_socket(keys->qkd.fd, info->psk_id, fd, info->suite);
+	/* A peer that is gone again, or a link, leaves nothing to show. */
+	if (!ret || ret == -ENOTCONN || ret == -ENODEV || warned)
+		return;
+	log_warning("qkdctl session will not show every connection: %s", strerror(-ret));
+	warned = true;
 }
 
 void keys_close(struct keys *keys)

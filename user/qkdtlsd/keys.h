@@ -39,6 +39,9 @@ void keys_open(struct keys *keys, const struct service_config *service, uint64_t
 /* No key comes from here any more: @problem, a constant, says why. */
 void keys_refuse(struct keys *keys, const char *problem);
 
+/* Tells the kernel, for qkdctl session, that the handshake on the socket @fd was made with the key that @info names. */
+void keys_tell(const struct keys *keys, const struct qkdtls_info *info, int fd);
+
 /* Why a connection got no key: a sentence */
 void keys_describe(const struct keys *keys, char *text, size_t size);
 

@@ -36,7 +36,7 @@ void qkdtls_handshake_free(struct qkdtls_conn *conn)
 
 	if (!hs)
 		return;
-	qkdtls_psk_release(conn);
+	qkdtls_psk_release(conn, QKDTLS_PSK_UNUSED);
 	conn->hs = NULL;
 	for (size_t i = 0; i < hs->offer_count; i++)
 		qkdtls_schedule_free(hs->offers[i].schedule);

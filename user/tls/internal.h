@@ -493,7 +493,7 @@ int qkdtls_psk_chosen(struct qkdtls_conn *conn, bool none, uint16_t index);
 bool qkdtls_psk_match(struct qkdtls_conn *conn, enum qkdtls_hash hash);
 /* Find, check, commit. QKDTLS_PENDING */
 int qkdtls_psk_accept(struct qkdtls_conn *conn);
-void qkdtls_psk_release(struct qkdtls_conn *conn);
+void qkdtls_psk_release(struct qkdtls_conn *conn, enum qkdtls_psk_release why);
 
 /* ---- keys.c ---- */
 

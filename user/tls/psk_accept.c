@@ -68,7 +68,7 @@ bool qkdtls_psk_match(struct qkdtls_conn *conn, enum qkdtls_hash hash)
 	return hs->candidate_count;
 }
 
-void qkdtls_psk_release(struct qkdtls_conn *conn)
+void qkdtls_psk_release(struct qkdtls_conn *conn, enum qkdtls_psk_release why)
 {
 	const struct qkdtls_candidate *held = conn->hs ? conn->hs->held : NULL;
 
@@ -76,7 +76,7 @@ void qkdtls_psk_release(struct qkdtls_conn *conn)
 		return;
 	conn->hs->held = NULL;
 	conn->psk_ops->release(conn->psk_arg, held->external_id.pos,
-			       qkdtls_cursor_left(&held->external_id));
+			       qkdtls_cursor_left(&held->external_id), why);
 }
 
 static int psk_find_one(struct qkdtls_conn *conn, const struct qkdtls_candidate *candidate)
@@ -95,7 +95,7 @@ static int psk_find_one(struct qkdtls_conn *conn, const struct qkdtls_candidate 
 	memcpy(hs->psk.id, candidate->external_id.pos, len);
 	hs->psk.id_len = len;
 	if (!qkdtls_psk_well_formed(&hs->psk)) {
-		qkdtls_psk_release(conn);
+		qkdtls_psk_release(conn, QKDTLS_PSK_UNUSED);
 		return -EINVAL;
 	}
 	return QKDTLS_PSK_FOUND;
@@ -203,7 +203,7 @@ int qkdtls_psk_accept(struct qkdtls_conn *conn)
 	ret = psk_check_binder(conn, conn->hs->held->identity, conn->hs->held->binder);
 	if (!ret)
 		return psk_commit(conn);
-	qkdtls_psk_release(conn);
+	qkdtls_psk_release(conn, ret == -EBADMSG ? QKDTLS_PSK_MISMATCH : QKDTLS_PSK_UNUSED);
 	if (ret == -EBADMSG)
 		return qkdtls_fail_errno(conn, QKDTLS_ALERT_DECRYPT_ERROR, -EKEYREJECTED,
 					 "wrong PSK binder");

@@ -25,6 +25,7 @@ static int refused(struct qkdtls_qkd *qkd, int ret)
 	case -ETIMEDOUT:
 	case -ENOKEY: /* the two ends need not get a key at the same moment */
 	case -EBUSY: /* reserved by a handshake that may yet give it back */
+	case -EDQUOT: /* poll() says when there may be more */
 	case -EINTR:
 		return may_wait(qkd) ? QKDTLS_PSK_PENDING : QKDTLS_PSK_NONE;
 	case -EKEYREVOKED:
@@ -78,10 +79,11 @@ static int qkd_spend(void *arg, const uint8_t *id, size_t id_len)
 	return ret;
 }
 
-static void qkd_put_back(void *arg, const uint8_t *id, size_t id_len)
+static void qkd_put_back(void *arg, const uint8_t *id, size_t id_len, enum qkdtls_psk_release why)
 {
+	const uint32_t flags = why == QKDTLS_PSK_MISMATCH ? QKD_RELEASE_F_MISMATCH : 0;
 	struct qkdtls_qkd *qkd = arg;
-	int ret = id_len == QKD_KEY_ID_LEN ? qkd_release(qkd->fd, id) : -EINVAL;
+	int ret = id_len == QKD_KEY_ID_LEN ? qkd_release(qkd->fd, id, flags) : -EINVAL;
 
 	/* The reservation is over in any case; closing the file would have ended it too. */
 	if (ret)

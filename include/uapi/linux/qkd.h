@@ -15,12 +15,18 @@
  *   outbound	QKD_IOC_GET_KEY takes the next one (the TLS client's side). Taking it spends it.
  *   inbound	QKD_IOC_GET_KEY_BY_ID looks one up by the ID that the peer sent (the TLS server's
  *		side) and *reserves* it for this file. QKD_IOC_COMMIT spends it; QKD_IOC_RELEASE,
- *		closing the file, or the death of the process puts it back. What
- *		QKD_IOC_GET_KEY_BY_ID copied out must be wiped by the caller after either.
+ *		closing the file, or the death of the process puts it back, and so does the end of
+ *		the reservation's lease, a setting of the link (QKD_A_LINK_LEASE, 60 seconds unless
+ *		set). What QKD_IOC_GET_KEY_BY_ID copied out must be wiped by the caller after any.
+ *
+ * A key may be used only once QKD_IOC_COMMIT has answered 0: until then it may have gone back, and
+ * another file may hold or have spent it. What needs no more than the key's bytes to find out whether
+ * the peer has the same, as a TLS binder, is done before; nothing else is. A holder that does not
+ * commit in time gets ENOKEY and must not use the key.
  *
  * read() on a file returns whole struct qkd_record of outbound keys, spent by being read; a buffer
  * too short for one answers EMSGSIZE and takes nothing. read() waits unless O_NONBLOCK is set.
- * poll() says EPOLLIN while an outbound key is there, EPOLLERR on a file for which no link can be
+ * poll() says EPOLLIN while an outbound key is there that the caller could take, EPOLLERR on a file for which no link can be
  * chosen. A key whose copy to the caller's memory fails (EFAULT) is spent if it was outbound, since
  * part of it may have been seen, and put back if it was inbound.
  *
@@ -51,9 +57,14 @@
 #define QKD_ROLE_A		0	/* even blocks outbound, odd inbound */
 #define QKD_ROLE_B		1	/* odd blocks outbound, even inbound */
 
+/* A key's direction at this end */
+#define QKD_DIR_OUTBOUND	0	/* taken here, by the TLS client */
+#define QKD_DIR_INBOUND		1	/* looked up here, by the TLS server */
+
 /* Link states */
 #define QKD_LINK_UP		0	/* the provider delivers */
 #define QKD_LINK_DOWN		1	/* the provider says that no keys come */
+#define QKD_LINK_DEGRADED	2	/* it delivers, but the last keys did not match the peer's */
 
 /* Link flags */
 #define QKD_LINK_F_SIMULATED	(1U << 0)	/* keys come from a simulator: no secrecy */
@@ -80,7 +91,7 @@ struct qkd_bind {
  * @link: its name
  * @provider: its provider's name
  * @role: QKD_ROLE_*
- * @state: QKD_LINK_UP or QKD_LINK_DOWN
+ * @state: QKD_LINK_UP, QKD_LINK_DOWN or QKD_LINK_DEGRADED
  * @key_len: bytes of material of the keys it carries
  * @capacity: most keys kept per direction
  * @low: an event is raised when fewer outbound keys than this are left
@@ -111,6 +122,14 @@ struct qkd_info {
 	char remote_sae[QKD_SAE_ID_LEN_MAX + 1];
 };
 
+/*
+ * Who may take outbound keys, and how fast, are settings of the link (QKD_A_LINK_QUOTA_RATE, _QUOTA_BURST,
+ * _RESERVE, _PRIORITY_GID). They look at who calls, not at who opened the file: at his real user ID, his
+ * groups, and whether he has CAP_NET_ADMIN in the user namespace of the link's network namespace. To who
+ * has no priority the last _RESERVE keys are not there: EAGAIN, or waiting, and no EPOLLIN. To who is over
+ * his quota poll() says nothing until he may take one again, and wakes him then.
+ */
+
 /**
  * struct qkd_key_get - QKD_IOC_GET_KEY and QKD_IOC_GET_KEY_BY_ID
  * @size: sizeof(struct qkd_key_get)
@@ -124,11 +143,14 @@ struct qkd_info {
  * QKD_IOC_GET_KEY:
  *   EAGAIN	no key now and no waiting asked for
  *   ETIMEDOUT	none came in time
+ *   EDQUOT	the caller's user has had as many as the link's quota allows him; at once, whatever the
+ *		timeout, and from read() too
  * QKD_IOC_GET_KEY_BY_ID:
  *   ENOKEY	no inbound key has this ID (nor came in time, where waiting was asked for)
  *   EKEYREVOKED	it was spent (or withdrawn) already
  *   EKEYEXPIRED	it was here and grew older than the link's ttl
- *   EBUSY	it is reserved by a file now
+ *   EBUSY	it is reserved by a file now; or too many IDs that no key has were asked for of late, and
+ *		it is not here
  * Both:
  *   EBUSY	too many waiters on this link
  */
@@ -141,21 +163,46 @@ struct qkd_key_get {
 	__u8 key[QKD_KEY_LEN_MAX];
 };
 
+/* Flags of QKD_IOC_COMMIT */
+#define QKD_COMMIT_F_SOCKET	(1U << 0)	/* @socket and @suite say where the key went */
+
+/* Flags of QKD_IOC_RELEASE */
+#define QKD_RELEASE_F_MISMATCH	(1U << 1)	/* the peer's binder was wrong under this key */
+
 /**
  * struct qkd_key_ref - QKD_IOC_COMMIT and QKD_IOC_RELEASE: end a reservation of this file
- * @size: sizeof(struct qkd_key_ref)
- * @flags: must be 0
+ * @size: sizeof(struct qkd_key_ref), or 24: up to @key_id
+ * @flags: QKD_IOC_COMMIT: 0 or QKD_COMMIT_F_SOCKET. QKD_IOC_RELEASE: 0 or QKD_RELEASE_F_MISMATCH
  * @key_id: the reserved key
+ * @socket: with QKD_COMMIT_F_SOCKET: a connected TCP socket of this process; else must be 0
+ * @suite: with QKD_COMMIT_F_SOCKET: the TLS cipher suite, 1..0xffff; else must be 0
  *
- * Both: ENOKEY, this file has no reservation of that ID (another file's is none of its business).
+ * Both: ENOKEY, this file has no reservation of that ID, or has it no more, its lease being over
+ * (another file's is none of its business).
  * QKD_IOC_COMMIT, beside: EKEYEXPIRED or EKEYREVOKED, the key was withdrawn (purge) meanwhile and
  * is not to be used. Either way the reservation is over. The link's ttl does not run out on a
- * reserved key; one put back later than that is expired.
+ * reserved key; one put back later than that is expired. Neither lengthens a lease, nor does asking
+ * for the key again, which answers EBUSY to its own holder too.
+ *
+ * QKD_RELEASE_F_MISMATCH says that what the peer proved its knowledge of the key with, as a TLS binder,
+ * was wrong, and nothing else: no timeout, no connection that broke off. It is how a link finds out that
+ * its two ends hold different bytes under one ID: so many in a row (QKD_A_LINK_DEGRADE_AFTER) make it
+ * QKD_LINK_DEGRADED until a key is committed, many in a short time raise an event.
+ *
+ * With QKD_COMMIT_F_SOCKET the connection that the key went into is shown by QKD_CMD_SESSION_GET
+ * until it is closed. That may be told with the commit or, once for each key, after it; and, once,
+ * of an outbound key that this file has taken: the file remembers the last 8 keys that it has
+ * spent. Of a namespace 4096 connections are remembered; the oldest is forgotten first. Errors,
+ * after which nothing has changed: EBADF, no open file; ENOTSOCK, no socket; EINVAL, no TCP socket,
+ * one of another namespace than the file's, or the suite; ENOTCONN, not connected; ENOMEM; ENOKEY,
+ * beside the above, if the file does not remember that it has spent the key.
  */
 struct qkd_key_ref {
 	__u32 size;
 	__u32 flags;
 	__u8 key_id[QKD_KEY_ID_LEN];
+	__s32 socket;
+	__u32 suite;
 };
 
 /**

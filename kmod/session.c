@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which connection was made with which key, as the programs that made them say. A session keeps its
+ * socket, and with it the namespace, so one that is closed is forgotten soon: by work, and whenever
+ * somebody looks.
+ */
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <linux/sock_diag.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
+
+#include "qkd.h"
+
+#define SESSIONS_MAX   4096 /* of one namespace */
+#define PRUNE_INTERVAL (5 * HZ)
+
+/* Const once it is in its namespace's list, which owns it. */
+struct qkd_session {
+	struct list_head node;
+	struct sock *sk;
+	u64 serial;
+	u64 since; /* boot-time clock, ns */
+	u16 suite;
+	u8 dir;
+	u8 id[QKD_KEY_ID_LEN];
+	char link[QKD_LINK_NAME_LEN];
+	struct sockaddr_storage local;
+	struct sockaddr_storage remote;
+};
+
+/* @dir: the key's direction, which goes with its ID. */
+void qkd_spent_note(struct qkd_spent *spent, const u8 *id, enum qkd_direction dir)
+{
+	spin_lock(&spent->lock);
+	memcpy(spent->keys[spent->next].id, id, QKD_KEY_ID_LEN);
+	spent->keys[spent->next].dir = dir;
+	spent->keys[spent->next].set = true;
+	spent->next = (spent->next + 1) % QKD_SPENT_MAX;
+	spin_unlock(&spent->lock);
+}
+
+/* A key is for one connection. Return: its direction, or -ENOKEY: not noted, or asked for already. */
+static int take_spent(struct qkd_spent *spent, const u8 *id)
+{
+	int dir = -ENOKEY;
+	int i;
+
+	spin_lock(&spent->lock);
+	for (i = 0; i < QKD_SPENT_MAX; i++) {
+		if (spent->keys[i].set && !memcmp(spent->keys[i].id, id, QKD_KEY_ID_LEN)) {
+			spent->keys[i].set = false;
+			dir = spent->keys[i].dir;
+			break;
+		}
+	}
+	spin_unlock(&spent->lock);
+	return dir;
+}
+
+static void session_free(struct qkd_session *session)
+{
+	sock_put(session->sk);
+	kfree(session);
+}
+
+/* A connected TCP socket of this namespace: 0, -EINVAL, -ENOTCONN. */
+static int read_socket(struct qkd_session *session, struct socket *sock, const struct net *net)
+{
+	int len;
+
+	if (!net_eq(sock_net(sock->sk), net) || !sk_is_tcp(sock->sk))
+		return -EINVAL;
+	len = kernel_getpeername(sock, (struct sockaddr *)&session->remote);
+	if (len >= 0)
+		len = kernel_getsockname(sock, (struct sockaddr *)&session->local);
+	return len < 0 ? len : 0;
+}
+
+/*
+ * A session that is not in a list yet. ERR_PTR: -EBADF, -ENOTSOCK, -EINVAL, -ENOTCONN (the socket),
+ * -EINVAL (the suite), -ENOMEM.
+ */
+static struct qkd_session *session_new(const struct qkd_link *link, const struct qkd_key_ref *ref)
+{
+	struct qkd_session *session;
+	struct socket *sock;
+	int err;
+
+	if (!ref->suite || ref->suite > U16_MAX)
+		return ERR_PTR(-EINVAL);
+	sock = sockfd_lookup(ref->socket, &err);
+	if (!sock)
+		return ERR_PTR(err);
+	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	err = session ? read_socket(session, sock, link->net->net) : -ENOMEM;
+	if (err) {
+		kfree(session);
+		session = ERR_PTR(err);
+	} else {
+		session->sk = sock->sk;
+		sock_hold(session->sk);
+		session->suite = ref->suite;
+		memcpy(session->id, ref->key_id, sizeof(session->id));
+		strscpy(session->link, link->name, sizeof(session->link));
+		session->since = ktime_get_boottime_ns();
+	}
+	sockfd_put(sock);
+	return session;
+}
+
+static void forget(struct qkd_sessions *sessions, struct qkd_session *session)
+{
+	list_del(&session->node);
+	sessions->count--;
+	session_free(session);
+}
+
+static bool is_closed(const struct sock *sk)
+{
+	return sock_flag(sk, SOCK_DEAD) || READ_ONCE(sk->sk_state) == TCP_CLOSE;
+}
+
+static void prune(struct qkd_sessions *sessions)
+{
+	struct qkd_session *session, *next;
+
+	lockdep_assert_held(&sessions->lock);
+	list_for_each_entry_safe(session, next, &sessions->list, node) {
+		if (is_closed(session->sk))
+			forget(sessions, session);
+	}
+}
+
+static void prune_work(struct work_struct *work)
+{
+	struct qkd_sessions *sessions =
+		container_of(to_delayed_work(work), struct qkd_sessions, work);
+
+	mutex_lock(&sessions->lock);
+	prune(sessions);
+	if (sessions->count)
+		schedule_delayed_work(&sessions->work, PRUNE_INTERVAL);
+	mutex_unlock(&sessions->lock);
+}
+
+/* Takes the session over; the oldest makes room. Return: whether one had to. */
+static bool add(struct qkd_sessions *sessions, struct qkd_session *session, enum qkd_direction dir)
+{
+	bool dropped = false;
+
+	session->dir = dir;
+	mutex_lock(&sessions->lock);
+	if (sessions->ended) {
+		session_free(session);
+		goto out;
+	}
+	if (sessions->count >= SESSIONS_MAX)
+		prune(sessions);
+	if (sessions->count >= SESSIONS_MAX) {
+		forget(sessions, list_first_entry(&sessions->list, struct qkd_session, node));
+		dropped = true;
+	}
+	session->serial = ++sessions->last_serial;
+	list_add_tail(&session->node, &sessions->list);
+	sessions->count++;
+	schedule_delayed_work(&sessions->work, PRUNE_INTERVAL);
+out:
+	mutex_unlock(&sessions->lock);
+	return dropped;
+}
+
+/*
+ * Commits a key that @holder has reserved, or takes one that @spent says it has spent, and notes the
+ * socket that it goes into. The socket is looked at first: -EBADF, -ENOTSOCK, -ENOTCONN, -EINVAL,
+ * -ENOMEM, and nothing has changed. Else what qkd_link_commit() answers.
+ */
+int qkd_session_commit(struct qkd_link *link, struct qkd_holder *holder, struct qkd_spent *spent,
+		       const struct qkd_key_ref *ref)
+{
+	struct qkd_session *session = session_new(link, ref);
+	int dir;
+
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	dir = qkd_link_commit(link, holder, ref->key_id) ?: QKD_INBOUND;
+	if (dir == -ENOKEY)
+		dir = take_spent(spent, ref->key_id);
+	if (dir < 0) {
+		session_free(session);
+		return dir;
+	}
+	if (add(&link->net->sessions, session, dir))
+		qkd_link_count(link, QKD_A_STATS_SESSIONS_DROPPED);
+	return 0;
+}
+
+void qkd_sessions_init(struct qkd_sessions *sessions)
+{
+	mutex_init(&sessions->lock);
+	INIT_LIST_HEAD(&sessions->list);
+	INIT_DELAYED_WORK(&sessions->work, prune_work);
+}
+
+/* The namespace ends, or this module: files that are still open add no more. */
+void qkd_sessions_end(struct qkd_sessions *sessions)
+{
+	struct qkd_session *session, *next;
+
+	mutex_lock(&sessions->lock);
+	sessions->ended = true;
+	list_for_each_entry_safe(session, next, &sessions->list, node)
+		forget(sessions, session);
+	mutex_unlock(&sessions->lock);
+	cancel_delayed_work_sync(&sessions->work);
+}
+
+/* One end of a connection, of either family: @attr its address, the next one its port. */
+static int put_end(struct sk_buff *skb, int attr, const struct sockaddr_storage *end)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)end;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)end;
+
+	if (end->ss_family == AF_INET6)
+		return nla_put(skb, attr, sizeof(in6->sin6_addr), &in6->sin6_addr)
+			       ?: nla_put_u16(skb, attr + 1, ntohs(in6->sin6_port));
+	return nla_put(skb, attr, sizeof(in->sin_addr), &in->sin_addr)
+		       ?: nla_put_u16(skb, attr + 1, ntohs(in->sin_port));
+}
+
+static int put_session(struct sk_buff *skb, const struct qkd_session *session)
+{
+	u32 cookie[2];
+	u64 age = div_u64(ktime_get_boottime_ns() - session->since, NSEC_PER_MSEC);
+
+	BUILD_BUG_ON(QKD_A_SESSION_LOCAL_PORT != QKD_A_SESSION_LOCAL_ADDR + 1);
+	BUILD_BUG_ON(QKD_A_SESSION_REMOTE_PORT != QKD_A_SESSION_REMOTE_ADDR + 1);
+	sock_diag_save_cookie(session->sk, cookie);
+	return nla_put_string(skb, QKD_A_SESSION_LINK, session->link) ?:
+	       nla_put(skb, QKD_A_SESSION_ID, sizeof(session->id), session->id) ?:
+	       nla_put_u8(skb, QKD_A_SESSION_DIRECTION, session->dir) ?:
+	       nla_put_u16(skb, QKD_A_SESSION_SUITE, session->suite) ?:
+	       nla_put_u64_64bit(skb, QKD_A_SESSION_AGE, age, QKD_A_SESSION_PAD) ?:
+	       nla_put_u64_64bit(skb, QKD_A_SESSION_COOKIE, (u64)cookie[1] << 32 | cookie[0],
+				 QKD_A_SESSION_PAD) ?:
+	       put_end(skb, QKD_A_SESSION_LOCAL_ADDR, &session->local) ?:
+	       put_end(skb, QKD_A_SESSION_REMOTE_ADDR, &session->remote);
+}
+
+static int dump_one(struct sk_buff *skb, struct netlink_callback *cb,
+		    const struct qkd_session *session)
+{
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &qkd_family,
+				NLM_F_MULTI, QKD_CMD_SESSION_GET);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	if (put_session(skb, session)) {
+		genlmsg_cancel(skb, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, hdr);
+	return 0;
+}
+
+/* Sessions come and go all the time, so no dump is called inconsistent because of that. */
+int qkd_netlink_session_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct qkd_sessions *sessions = &qkd_net_of(sock_net(skb->sk))->sessions;
+	u64 *last = (u64 *)cb->ctx;
+	struct qkd_session *session;
+	int err = 0;
+
+	mutex_lock(&sessions->lock);
+	prune(sessions);
+	list_for_each_entry(session, &sessions->list, node) {
+		if (session->serial <= *last)
+			continue;
+		err = dump_one(skb, cb, session);
+		if (err)
+			break;
+		*last = session->serial;
+	}
+	mutex_unlock(&sessions->lock);
+	return skb->len ?: err;
+}
