@@ -156,6 +156,7 @@ TEST_F(lab, above_the_abort_threshold_no_keys_come)
 {
 	struct qkd_link_info info;
 	struct qkd_key_get get;
+	unsigned int ups;
 
 	ASSERT_EQ(0, sim_set(self->a.nl, QKD_A_SIM_QBER, QKD_SIM_QBER_ABORT + 1));
 	drain(&self->a);
@@ -167,8 +168,9 @@ TEST_F(lab, above_the_abort_threshold_no_keys_come)
 	EXPECT_EQ(0, info.rate);
 	ASSERT_SOON(seen(self, QKD_EVENT_LINK_DOWN) == 1);
 	ASSERT_SOON(seen(self, QKD_EVENT_QBER_ALARM) == 1);
+	ups = seen(self, QKD_EVENT_LINK_UP); /* the link's coming, which may have been seen */
 	ASSERT_EQ(0, sim_set(self->a.nl, QKD_A_SIM_QBER, QKD_SIM_QBER_ABORT));
-	ASSERT_SOON(seen(self, QKD_EVENT_LINK_UP) == 1);
+	ASSERT_SOON(seen(self, QKD_EVENT_LINK_UP) == ups + 1);
 	EXPECT_EQ(0, get_key(self->a.fd, DEADLINE_MS, &get));
 }
 
@@ -178,9 +180,11 @@ TEST_F(lab, in_an_outage_nothing_comes_and_nothing_is_measured)
 {
 	struct qkd_link_info info;
 	struct qkd_key_get get;
+	unsigned int ups;
 
 	ASSERT_EQ(0, sim_set(self->a.nl, QKD_A_SIM_OUTAGE, 1));
 	ASSERT_SOON(seen(self, QKD_EVENT_LINK_DOWN) == 1);
+	ups = seen(self, QKD_EVENT_LINK_UP); /* the link's coming, which may have been seen */
 	drain(&self->a);
 	EXPECT_TRUE(stands_still(&self->a));
 	ASSERT_EQ(0, qkd_nl_link_get(self->a.nl, LINK, &info));
@@ -190,7 +194,7 @@ TEST_F(lab, in_an_outage_nothing_comes_and_nothing_is_measured)
 	EXPECT_EQ(1, info.sim.value[QKD_A_SIM_OUTAGE]);
 	EXPECT_EQ(0, seen(self, QKD_EVENT_QBER_ALARM));
 	ASSERT_EQ(0, sim_set(self->a.nl, QKD_A_SIM_OUTAGE, 0));
-	ASSERT_SOON(seen(self, QKD_EVENT_LINK_UP) == 1);
+	ASSERT_SOON(seen(self, QKD_EVENT_LINK_UP) == ups + 1);
 	EXPECT_EQ(0, get_key(self->a.fd, DEADLINE_MS, &get));
 }
 
@@ -259,7 +263,10 @@ TEST_F(lab, values_out_of_range_are_refused)
 	EXPECT_EQ(-ERANGE, set_qber_max(self->a.nl, 0));
 	EXPECT_EQ(-ERANGE, set_qber_max(self->a.nl, QKD_PPM + 1));
 	ASSERT_EQ(0, qkd_nl_link_get(self->a.nl, LINK, &after));
-	EXPECT_EQ(0, memcmp(&before.sim, &after.sim, sizeof(after.sim)));
+	EXPECT_EQ(before.sim.given, after.sim.given);
+	for (int i = 0; i <= QKD_A_SIM_MAX; i++)
+		if (i != QKD_A_SIM_BLOCK) /* goes on by itself */
+			EXPECT_EQ(before.sim.value[i], after.sim.value[i]);
 	EXPECT_EQ(before.qber_max, after.qber_max);
 }
 
