@@ -14,13 +14,13 @@
 #	kmod-6.12   kernel self-tests in a virtual machine with Debian's kernel of that series
 #	e2e-6.12    the same for two sites, and the unit tests that need the kernel's TLS
 #	kmod-6.1, kmod-7.3, e2e-7.3
-#
-# and, only when asked for (make check-debug):
-#
-#	kmod-debug  kernel self-tests with a kernel that looks for misuse of memory and locks
+#	debug       keys, providers, faults, torture and fuzzers in a kernel that looks for misuse of memory and locks
 #	            (tools/testbed/debug-kernel, whose build, if it is not in the cache, begins with the first part)
-#	debug       chosen ones of them
-#	e2e-debug   two sites with that kernel
+#
+# and, only when asked for:
+#
+#	kmod-debug  all kernel self-tests with that kernel (make check-debug)
+#	e2e-debug   two sites with it
 #	torture-SERIES  selftests/kmod/torture for $TORTURE_TIME seconds (default 60; make torture)
 #
 # Parts that need a virtual machine run beside those that do not, and each is shown when it has ended. A part in which
@@ -161,18 +161,21 @@ kmod_programs() {
 part_kmod() {
 	local -a programs
 
-	mapfile -t programs < <(kmod_programs selftests/kmod/test_*.c torture fuzz_ioctl fuzz_netlink)
+	mapfile -t programs < <(kmod_programs selftests/kmod/test_*.c)
+	# What only finds much where the kernel looks for misuse, and sees what the fuzzers reach
 	if [[ $1 == debug ]]; then
-		mapfile -t -O "${#programs[@]}" programs < <(kmod_programs selftests/kmod/debug/test_*.c)
+		mapfile -t -O "${#programs[@]}" programs \
+			< <(kmod_programs selftests/kmod/debug/test_*.c torture fuzz_ioctl fuzz_netlink)
 	fi
 	in_guest "$1" "kmod-$1" "${programs[@]}" "$top"/selftests/kmod/test_*.sh
 }
 
-# What finds most in little time: the life of keys, providers, faults, torture.
+# What finds most in little time: the life of keys, providers, faults, torture, fuzzers.
 part_debug() {
 	local -a programs
 
-	mapfile -t programs < <(kmod_programs test_key test_provider debug/test_faults torture)
+	mapfile -t programs \
+		< <(kmod_programs test_key test_provider debug/test_faults torture fuzz_ioctl fuzz_netlink)
 	in_guest debug debug "${programs[@]}"
 }
 
@@ -238,7 +241,7 @@ run_lane() {
 mkdir -p "$logs"
 parts=("$@")
 ((${#parts[@]})) || parts=(static unit fuzz unit-host ct prove kmod-6.12 e2e-6.12 kmod-6.1 kmod-7.3
-	e2e-7.3)
+	e2e-7.3 debug)
 # The debug kernel takes long: idle processor time of the parts before goes into it. Who needs it waits for it.
 if [[ " ${parts[*]} " == *debug* ]]; then
 	"$bed/debug-kernel" >"$logs/debug-kernel.log" 2>&1 &
