@@ -67,10 +67,10 @@ series_field() {
 		die "no kernel series $1 in tools/testbed/series"
 }
 
-# place_of SERIES: where the modules of a series are built, host or root. The debug kernel is this machine's own.
+# place_of SERIES: where the modules of a series are built, host or root. Debug kernels are this machine's own.
 place_of() {
 	case $1 in
-	debug) echo host ;;
+	debug | race) echo host ;;
 	*) series_field "$1" 3 ;;
 	esac
 }
@@ -98,13 +98,14 @@ release_of() {
 headers_of() {
 	local line headers
 
-	if [[ $1 == debug ]]; then
-		line=$("$TESTBED/debug-kernel")
+	case $1 in
+	debug | race)
+		line=$("$TESTBED/debug-kernel" "$1")
 		read -r _ _ _ headers _ <<<"$line"
 		printf '%s\n' "$headers"
-	else
-		printf '/usr/src/linux-headers-%s\n' "$(release_of "$1")"
-	fi
+		;;
+	*) printf '/usr/src/linux-headers-%s\n' "$(release_of "$1")" ;;
+	esac
 }
 
 # in_place_of SERIES CMD...: run CMD where the series is built.
