@@ -23,9 +23,9 @@
 #	e2e-debug   two sites with it
 #	torture-SERIES  selftests/kmod/torture for $TORTURE_TIME seconds (default 60; make torture)
 #
-# Parts that need a virtual machine run beside those that do not, and each is shown when it has ended. A part in which
-# nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N skipped"; the exit status is 0 only
-# if nothing failed and something passed.
+# Parts that need a virtual machine run beside those that do not, two of them when all others are over; each is shown
+# when it has ended. A part in which nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N
+# skipped"; the exit status is 0 only if nothing failed and something passed.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -106,10 +106,12 @@ part_ct() {
 
 part_prove() { judge "$logs/prove.tap" tap_program prove "$bed/enter" selftests/prove/run -o "$top/build/prove"; }
 
-# The programs of the guest, built for its user space.
-build_for_guest() {
-	local log=$logs/guest.build.log source
+# The programs of the guest, built for its user space; by one part at a time.
+build_for_guest() (
+	log=$logs/guest.build.log
 
+	exec {lock}>"$logs/guest.lock"
+	flock "$lock"
 	source=$("$bed/ksource")
 	{
 		"$bed/enter" make -j2 -C user O="$top/build/guest" all "${ktls_tests[@]}" &&
@@ -117,9 +119,9 @@ build_for_guest() {
 				KSELFTEST="$source/tools/testing/selftests"
 	} >"$log" 2>&1 || {
 		tail -n 40 "$log"
-		return 1
+		exit 1
 	}
-}
+)
 
 # in_guest SERIES NAME FILE...: run these tests of selftests/ or build/guest/kmod in a virtual machine.
 in_guest() {
@@ -226,11 +228,12 @@ count() {
 	failed=$((failed + 1))
 }
 
-# The parts of one lane, one behind the other; a line "PART SECONDS" for each on standard output.
-run_lane() {
+# Runs, of these parts, those that the other worker has not begun; a line "PART SECONDS" for each on standard output.
+work_on() {
 	local part begin
 
 	for part; do
+		mkdir "$claims/$part" 2>/dev/null || continue
 		begin=$SECONDS
 		run_part "$part" >"$logs/$part.out" 2>&1 || :
 		printf '%s %d\n' "$part" "$((SECONDS - begin))"
@@ -246,14 +249,20 @@ parts=("$@")
 if [[ " ${parts[*]} " == *debug* ]]; then
 	"$bed/debug-kernel" >"$logs/debug-kernel.log" 2>&1 &
 fi
-# A machine in QEMU waits half of its time, and only one runs at once: what needs none runs beside it.
-native=() machines=()
+# A machine in QEMU waits half of its time: what needs none runs beside it, and behind that the last ones that do.
+native=() machines=() machines_last_first=()
 for part in "${parts[@]}"; do
 	case $part in
-	kmod-* | e2e-* | debug | torture-*) machines+=("$part") ;;
+	kmod-* | e2e-* | debug | torture-*)
+		machines+=("$part")
+		machines_last_first=("$part" ${machines_last_first[0]+"${machines_last_first[@]}"})
+		;;
 	*) native+=("$part") ;;
 	esac
 done
+claims=$logs/claims
+rm -rf "$claims"
+mkdir "$claims"
 declare -A ended=()
 while read -r part seconds; do
 	printf '== %s\n' "$part"
@@ -262,8 +271,8 @@ while read -r part seconds; do
 	printf -- '-- %s: %d s\n' "$part" "$seconds"
 	ended[$part]=1
 done < <(
-	run_lane ${native[0]+"${native[@]}"} &
-	run_lane ${machines[0]+"${machines[@]}"} &
+	work_on ${native[0]+"${native[@]}"} ${machines_last_first[0]+"${machines_last_first[@]}"} &
+	work_on ${machines[0]+"${machines[@]}"} &
 	wait
 )
 for part in "${parts[@]}"; do

@@ -38,6 +38,21 @@ hold() {
 	flock "$fd"
 }
 
+# hold_one_of NAME N: take one of N such locks until the calling shell ends.
+hold_one_of() {
+	local fd i=0
+
+	while :; do
+		exec {fd}>"$QKD_CACHE/.lock-$1-$i"
+		# Not for ever: another one may be free earlier.
+		if flock -w 1 "$fd"; then
+			return
+		fi
+		exec {fd}>&-
+		i=$(((i + 1) % $2))
+	done
+}
+
 # quietly LOG CMD...: run CMD with its output in LOG; show the end of the log when it fails.
 quietly() {
 	local log=$1 rc=0
