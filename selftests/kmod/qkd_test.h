@@ -91,7 +91,8 @@ static inline bool exited_with_0(int status)
 struct link_spec {
 	const char *name;
 	uint8_t role;
-	char seed;
+	char seed; /* SEED_LEN times this */
+	int seed_fd; /* or what this file has, if it is no 0 */
 	uint32_t rate, capacity, ttl_s, low, lease_s;
 	const struct qkd_sim_settings *sim;
 };
@@ -124,7 +125,8 @@ static inline int add_link(struct qkd_nl *nl, const struct link_spec *spec)
 		.ttl_s = spec->ttl_s ? &spec->ttl_s : NULL,
 		.low = spec->low ? &spec->low : NULL,
 		.lease_s = spec->lease_s ? &spec->lease_s : NULL,
-		.sim_seed_fd = memory_file(spec->seed, SEED_LEN),
+		.sim_seed_fd =
+			spec->seed_fd ? dup(spec->seed_fd) : memory_file(spec->seed, SEED_LEN),
 		.sim_rate = &rate,
 		.sim = spec->sim,
 	};

@@ -3,8 +3,9 @@
  * No key stays in memory when it is of no more use: all of the machine's memory is searched for it.
  *
  * What a link is going to hold is learnt from a teacher, a link of the same seed: a key that one holds is
- * what the other had. This program keeps it masked, so that the search does not find the searcher. Each
- * test searches twice, first while the key is there: a search that cannot find it then proves nothing.
+ * what the other had. This program keeps it masked, so that the search does not find the searcher, and has
+ * a seed of its own for each test: other programs leave keys of theirs in memory when they end. Each test
+ * searches twice, first while the key is there: a search that cannot find it then proves nothing.
  */
 #include <elf.h>
 #include <stdio.h>
@@ -140,15 +141,33 @@ static int search(const struct secrets *secrets)
 
 FIXTURE(wiped)
 {
+	int seed; /* a file */
 	struct secrets *secrets;
 	uint8_t ids[KEYS][QKD_KEY_ID_LEN];
 	struct end end;
 };
 
+static int random_seed(void)
+{
+	int fd = memory_file(0, SEED_LEN);
+	uint8_t seed[SEED_LEN];
+
+	if (fd >= 0 && (syscall(SYS_getrandom, seed, sizeof(seed), 0) != sizeof(seed) ||
+			pwrite(fd, seed, sizeof(seed), 0) != sizeof(seed))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /* The first outbound keys of role a, which are the first inbound ones of role b, with their IDs */
 static int learn_keys(FIXTURE_DATA(wiped) * self)
 {
-	const struct link_spec spec = { .name = LINK, .role = QKD_ROLE_A, .seed = 's' };
+	const struct link_spec spec = {
+		.name = LINK,
+		.role = QKD_ROLE_A,
+		.seed_fd = self->seed,
+	};
 	struct qkd_key_get get;
 	struct end teacher;
 	int ret = end_open(&teacher, &spec);
@@ -166,6 +185,8 @@ static int learn_keys(FIXTURE_DATA(wiped) * self)
 
 FIXTURE_SETUP(wiped)
 {
+	self->seed = random_seed();
+	ASSERT_LE(0, self->seed);
 	self->secrets = secrets_new();
 	ASSERT_NE(NULL, self->secrets);
 	ASSERT_EQ(0, learn_keys(self));
@@ -174,12 +195,13 @@ FIXTURE_SETUP(wiped)
 FIXTURE_TEARDOWN(wiped)
 {
 	munmap(self->secrets, sizeof(*self->secrets));
+	close(self->seed);
 }
 
 /* Makes an end that holds the keys, outbound for role a, inbound for role b. */
 static int hold(FIXTURE_DATA(wiped) * self, uint8_t role)
 {
-	const struct link_spec spec = { .name = LINK, .role = role, .seed = 's' };
+	const struct link_spec spec = { .name = LINK, .role = role, .seed_fd = self->seed };
 	const int stat =
 		role == QKD_ROLE_A ? QKD_A_STATS_OUTBOUND_FRESH : QKD_A_STATS_INBOUND_FRESH;
 	const int64_t deadline = now_ms() + DEADLINE_MS;
