@@ -416,6 +416,145 @@ TEST_F(provider, unplugged_while_a_link_closes)
 	ASSERT_EQ(0, order("register"));
 }
 
+/* Of a device: devm_qkd_provider_register() */
+
+/* Has the driver core bind or unbind the puppet's device, as an administrator may. */
+static int tell_driver(const char *what)
+{
+	static const char device[] = "qkd_puppet";
+	char path[128];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/sys/bus/platform/drivers/qkd_puppet/%s", what);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, device, strlen(device)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static bool is_bound(void)
+{
+	return !access("/sys/bus/platform/drivers/qkd_puppet/qkd_puppet", F_OK);
+}
+
+/* The device's provider instead of the one that is of no device, with a link and one who waits for its second key. */
+static pid_t plug_and_wait(FIXTURE_DATA(provider) * self)
+{
+	struct qkd_key_get get;
+	pid_t pid;
+
+	if (order("unregister") || order("plug") || !is_bound() || add_puppet(self->nl, LINK, 0))
+		return -1;
+	close(self->fd);
+	self->fd = qkd_open(LINK, 0);
+	if (!skip_own(self))
+		return -1;
+	pid = fork();
+	if (!pid)
+		_exit(-get_key(self->fd, DEADLINE_MS, &get));
+	return pid;
+}
+
+/* All its links have ended, those who waited have been told, and nobody finds it. */
+static bool is_gone(FIXTURE_DATA(provider) * self, pid_t waiter)
+{
+	const int status = await(waiter);
+	struct qkd_link_info info;
+
+	return WIFEXITED(status) && WEXITSTATUS(status) == ENODEV && poll_now(self->fd) & POLLHUP &&
+	       answer("parting") == ENODEV && answer("left") == 0 &&
+	       qkd_nl_link_get(self->nl, LINK, &info) == -ENODEV &&
+	       add_puppet(self->nl, LINK, 0) == -ENODEV;
+}
+
+TEST_F(provider, of_a_device_goes_when_it_is_unbound)
+{
+	struct qkd_key_get get;
+	pid_t pid;
+	int fd;
+
+	pid = plug_and_wait(self);
+	ASSERT_LT(0, pid);
+	ASSERT_SOON(stat_now(self, QKD_A_STATS_WAITERS) == 1);
+	ASSERT_EQ(0, tell_driver("unbind"));
+	EXPECT_TRUE(is_gone(self, pid));
+	EXPECT_EQ(-ENODEV, tell_driver("unbind"));
+	/* It comes back with the device, empty. */
+	ASSERT_EQ(0, tell_driver("bind"));
+	EXPECT_EQ(-EEXIST, order("register"));
+	ASSERT_EQ(0, add_puppet(self->nl, LINK, 0));
+	fd = qkd_open(LINK, 0);
+	EXPECT_EQ(0, get_key(fd, 0, &get));
+	EXPECT_EQ(-EAGAIN, get_key(fd, 0, &get));
+	close(fd);
+	EXPECT_EQ(0, order("unplug"));
+}
+
+TEST_F(provider, of_a_device_goes_with_it)
+{
+	pid_t pid;
+
+	pid = plug_and_wait(self);
+	ASSERT_LT(0, pid);
+	ASSERT_SOON(stat_now(self, QKD_A_STATS_WAITERS) == 1);
+	ASSERT_EQ(0, order("unplug"));
+	EXPECT_TRUE(is_gone(self, pid));
+	/* Its name is free for one that is of no device. */
+	EXPECT_EQ(0, order("register"));
+	EXPECT_EQ(0, add_puppet(self->nl, LINK, 0));
+}
+
+/* The module goes, and with it the driver, while the device is bound. */
+TEST_F(provider, of_a_device_goes_with_its_driver)
+{
+	ASSERT_EQ(0, order("unregister"));
+	ASSERT_EQ(0, order("plug"));
+	ASSERT_EQ(0, add_puppet(self->nl, "beta", 0));
+	ASSERT_EQ(0, unload("qkd_puppet"));
+	EXPECT_EQ(-ENODEV, add_puppet(self->nl, "gamma", 0));
+	ASSERT_EQ(0, load_module("qkd_puppet", NULL));
+	EXPECT_EQ(0, add_puppet(self->nl, "beta", 0));
+}
+
+/* Probing fails, and who had the name before notices nothing. */
+TEST_F(provider, of_a_device_does_not_take_anothers_name)
+{
+	const uint64_t delivered = stat_now(self, QKD_A_STATS_DELIVERED);
+
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(-EEXIST, order("plug"));
+		EXPECT_FALSE(is_bound());
+		/* What the driver had before has been given back; the link is the other's. */
+		EXPECT_EQ(1, answer("left"));
+		EXPECT_EQ(0, order("unplug"));
+	}
+	ASSERT_TRUE(skip_own(self));
+	EXPECT_EQ(0, deliver("out", "task", 1, 1));
+	EXPECT_TRUE(next_is(self, 1));
+	EXPECT_EQ(delivered + 1, stat_now(self, QKD_A_STATS_DELIVERED));
+}
+
+/* Something fails after it has been registered: the driver core takes it back. */
+TEST_F(provider, of_a_device_that_cannot_be_probed_is_none)
+{
+	ASSERT_EQ(0, order("unregister"));
+	ASSERT_EQ(0, order("probe %d", EIO));
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(-EIO, order("plug"));
+		EXPECT_FALSE(is_bound());
+		EXPECT_EQ(0, answer("left"));
+		EXPECT_EQ(-ENODEV, add_puppet(self->nl, LINK, 0));
+		EXPECT_EQ(0, order("unplug"));
+	}
+	ASSERT_EQ(0, order("probe 0"));
+	ASSERT_EQ(0, order("plug"));
+	EXPECT_EQ(0, add_puppet(self->nl, LINK, 0));
+	EXPECT_EQ(0, order("unplug"));
+	EXPECT_EQ(0, order("register"));
+}
+
 /* At any moment: somebody takes, looks up and adds links all the time. */
 static int use_puppet(void)
 {

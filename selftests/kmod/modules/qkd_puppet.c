@@ -15,9 +15,15 @@
  *	open ERRNO
  *		What link_open answers, 0 for success.
  *	unregister, register
+ *	plug, unplug
+ *		The device "qkd_puppet" comes, and its driver of that name registers the provider as the device's; the
+ *		device goes. "plug" answers as the driver's probe did; the device is there in any case.
+ *	probe ERRNO
+ *		What probe answers once it has registered, 0 for success.
  *
  * Each link delivers a key, all 0xee, as it opens, with the ID 0xee..., and tries to deliver one as it closes: "parting"
- * tells what the core answered to the last such try. "opened" counts the calls of link_open.
+ * tells what the core answered to the last such try. "opened" counts the calls of link_open. "left" tells how many links
+ * were open when the device gave back what it had before its provider.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -27,6 +33,7 @@
 #include <linux/irq_work.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -63,8 +70,10 @@ static struct order order;
 
 static u32 slow_open, slow_close, slow_fetch;
 static u32 open_error;
+static u32 probe_error;
 static u32 accepted;
 static u32 parting;
+static u32 left;
 static atomic_t opened = ATOMIC_INIT(0);
 static enum { FETCH_NONE, FETCH_DELIVER, FETCH_OTHER, FETCH_ERROR } fetch_mode;
 
@@ -301,13 +310,13 @@ static int do_fetch(const char *args)
 	return 0;
 }
 
-static int do_open(const char *args)
+static int do_error(const char *args, u32 *which)
 {
 	u32 error;
 
 	if (kstrtou32(args, 10, &error))
 		return -EBADMSG;
-	WRITE_ONCE(open_error, error);
+	WRITE_ONCE(*which, error);
 	return 0;
 }
 
@@ -326,6 +335,72 @@ static int do_unregister(void)
 	return 0;
 }
 
+/* The same provider as a device's, which it goes with. */
+
+static struct platform_device *device; /* covered by provider_lock */
+static int probed; /* what probe answered last */
+
+/* What a driver would have taken before it registered: no callback may run any more when it is given back. */
+static void give_back(void *unused)
+{
+	const struct puppet *puppet;
+
+	mutex_lock(&puppets_lock);
+	left = 0;
+	list_for_each_entry(puppet, &puppets, node)
+		left++;
+	mutex_unlock(&puppets_lock);
+}
+
+static int probe(struct device *dev)
+{
+	int err;
+
+	left = U32_MAX;
+	err = devm_add_action_or_reset(dev, give_back, NULL);
+	if (!err)
+		err = PTR_ERR_OR_ZERO(devm_qkd_provider_register(dev, &puppet_ops));
+	return err ?: -(int)READ_ONCE(probe_error);
+}
+
+static int puppet_probe(struct platform_device *pdev)
+{
+	int err = probe(&pdev->dev);
+
+	WRITE_ONCE(probed, err);
+	return err;
+}
+
+static struct platform_driver puppet_driver = {
+	.probe = puppet_probe,
+	.driver = {
+		.name = "qkd_puppet",
+		.probe_type = PROBE_FORCE_SYNCHRONOUS,
+	},
+};
+
+static int do_plug(void)
+{
+	struct platform_device *pdev;
+
+	if (device)
+		return -EBUSY;
+	/* The driver core keeps for itself why a device got no driver. */
+	WRITE_ONCE(probed, -ENXIO);
+	pdev = platform_device_register_simple("qkd_puppet", PLATFORM_DEVID_NONE, NULL, 0);
+	if (IS_ERR(pdev))
+		return PTR_ERR(pdev);
+	device = pdev;
+	return READ_ONCE(probed);
+}
+
+static int do_unplug(void)
+{
+	platform_device_unregister(device);
+	device = NULL;
+	return 0;
+}
+
 static int do_order(char *line)
 {
 	char *word = strsep(&line, " ");
@@ -334,6 +409,10 @@ static int do_order(char *line)
 		return do_register();
 	if (!strcmp(word, "unregister"))
 		return do_unregister();
+	if (!strcmp(word, "plug"))
+		return do_plug();
+	if (!strcmp(word, "unplug"))
+		return do_unplug();
 	if (!line)
 		return -EBADMSG;
 	if (!strcmp(word, "deliver"))
@@ -345,7 +424,9 @@ static int do_order(char *line)
 	if (!strcmp(word, "fetch"))
 		return do_fetch(line);
 	if (!strcmp(word, "open"))
-		return do_open(line);
+		return do_error(line, &open_error);
+	if (!strcmp(word, "probe"))
+		return do_error(line, &probe_error);
 	return -EBADMSG;
 }
 
@@ -377,10 +458,16 @@ static int __init puppet_init(void)
 
 	if (err)
 		return err;
+	err = platform_driver_register(&puppet_driver);
+	if (err) {
+		do_unregister();
+		return err;
+	}
 	dir = debugfs_create_dir("qkd_puppet", NULL);
 	debugfs_create_file("do", 0200, dir, NULL, &do_fops);
 	debugfs_create_u32("accepted", 0400, dir, &accepted);
 	debugfs_create_u32("parting", 0400, dir, &parting);
+	debugfs_create_u32("left", 0400, dir, &left);
 	debugfs_create_atomic_t("opened", 0400, dir, &opened);
 	return 0;
 }
@@ -388,6 +475,8 @@ static int __init puppet_init(void)
 static void __exit puppet_exit(void)
 {
 	debugfs_remove(dir);
+	do_unplug();
+	platform_driver_unregister(&puppet_driver);
 	do_unregister();
 	tasklet_kill(&softirq_tasklet);
 	irq_work_sync(&hardirq_work);
