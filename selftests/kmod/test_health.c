@@ -79,7 +79,17 @@ static int state(FIXTURE_DATA(health) * self)
 struct heard {
 	unsigned int count[QKD_EVENT_BINDER_FAILURES + 1];
 	uint8_t last_state;
+	char states[16]; /* in their order: U, D, G for degraded */
 };
+
+static void note_state(struct heard *heard, uint8_t type, char letter)
+{
+	const size_t n = strlen(heard->states);
+
+	heard->last_state = type;
+	if (n + 1 < sizeof(heard->states))
+		heard->states[n] = letter;
+}
 
 static int note(const struct qkd_event *event, void *arg)
 {
@@ -88,9 +98,12 @@ static int note(const struct qkd_event *event, void *arg)
 	if (event->type > QKD_EVENT_BINDER_FAILURES)
 		return -EINVAL;
 	heard->count[event->type]++;
-	if (event->type == QKD_EVENT_LINK_UP || event->type == QKD_EVENT_LINK_DOWN ||
-	    event->type == QKD_EVENT_LINK_DEGRADED)
-		heard->last_state = event->type;
+	if (event->type == QKD_EVENT_LINK_UP)
+		note_state(heard, event->type, 'U');
+	else if (event->type == QKD_EVENT_LINK_DOWN)
+		note_state(heard, event->type, 'D');
+	else if (event->type == QKD_EVENT_LINK_DEGRADED)
+		note_state(heard, event->type, 'G');
 	return 0;
 }
 
@@ -117,6 +130,88 @@ TEST_F(health, failures_in_a_row_degrade_and_a_match_restores)
 	EXPECT_EQ(0, heard.count[QKD_EVENT_LINK_DOWN]);
 	EXPECT_EQ(0, heard.count[QKD_EVENT_BINDER_FAILURES]);
 	EXPECT_EQ(AFTER, stat_of(self->b.nl, LINK, QKD_A_STATS_MISMATCHED));
+}
+
+/* A provider that does not deliver is worse than keys that do not match. */
+
+/* Are these the states there have been? */
+static bool states_are(FIXTURE_DATA(health) * self, struct heard *heard, const char *states)
+{
+	return !qkd_nl_event_read(self->events, note, heard) && !strcmp(heard->states, states);
+}
+
+/* The fibre of this end is cut, or whole again; keys that have come stay. */
+static int cut(FIXTURE_DATA(health) * self, uint32_t outage)
+{
+	struct qkd_link_change change = { .name = LINK };
+
+	qkd_sim_give(&change.sim, QKD_A_SIM_OUTAGE, outage);
+	return qkd_nl_link_set(self->b.nl, &change);
+}
+
+/* This end holds all that is used while nothing comes. */
+static bool has_some(FIXTURE_DATA(health) * self)
+{
+	return stat_of(self->b.nl, LINK, QKD_A_STATS_INBOUND_FRESH) > 4 * AFTER;
+}
+
+TEST_F(health, a_degraded_link_that_is_down_is_down_until_it_comes_up_degraded)
+{
+	struct heard heard = { .last_state = 0 };
+
+	ASSERT_EQ(0, fail(self, AFTER));
+	ASSERT_SOON(states_are(self, &heard, "UG"));
+	ASSERT_SOON(has_some(self));
+	ASSERT_EQ(0, cut(self, 1));
+	EXPECT_EQ(QKD_LINK_DOWN, state(self));
+	ASSERT_SOON(states_are(self, &heard, "UGD"));
+	/* One more failure does not make it any better. */
+	ASSERT_EQ(0, fail(self, 1));
+	EXPECT_EQ(QKD_LINK_DOWN, state(self));
+	ASSERT_EQ(0, cut(self, 0));
+	EXPECT_EQ(QKD_LINK_DEGRADED, state(self));
+	ASSERT_SOON(states_are(self, &heard, "UGDG"));
+	ASSERT_EQ(0, use(self, true, 0));
+	EXPECT_EQ(QKD_LINK_UP, state(self));
+	ASSERT_SOON(states_are(self, &heard, "UGDGU"));
+}
+
+TEST_F(health, failures_while_it_is_down_degrade_it_when_it_comes_up)
+{
+	struct heard heard = { .last_state = 0 };
+
+	ASSERT_SOON(has_some(self));
+	ASSERT_EQ(0, cut(self, 1));
+	ASSERT_SOON(states_are(self, &heard, "UD"));
+	ASSERT_EQ(0, fail(self, AFTER));
+	EXPECT_EQ(QKD_LINK_DOWN, state(self));
+	ASSERT_EQ(0, cut(self, 0));
+	EXPECT_EQ(QKD_LINK_DEGRADED, state(self));
+	ASSERT_SOON(states_are(self, &heard, "UDG"));
+}
+
+/* Neither a match nor another limit says that keys come again. */
+TEST_F(health, what_mends_a_link_that_is_down_shows_when_it_comes_up)
+{
+	const uint32_t never = 0, after = AFTER;
+	struct qkd_link_change change = { .name = LINK, .degrade_after = &never };
+	struct heard heard = { .last_state = 0 };
+
+	ASSERT_EQ(0, fail(self, AFTER));
+	ASSERT_SOON(states_are(self, &heard, "UG"));
+	ASSERT_SOON(has_some(self));
+	ASSERT_EQ(0, cut(self, 1));
+	ASSERT_SOON(states_are(self, &heard, "UGD"));
+	ASSERT_EQ(0, qkd_nl_link_set(self->b.nl, &change));
+	EXPECT_EQ(QKD_LINK_DOWN, state(self));
+	change.degrade_after = &after;
+	ASSERT_EQ(0, qkd_nl_link_set(self->b.nl, &change));
+	EXPECT_EQ(QKD_LINK_DOWN, state(self));
+	ASSERT_EQ(0, use(self, true, 0));
+	EXPECT_EQ(QKD_LINK_DOWN, state(self));
+	ASSERT_EQ(0, cut(self, 0));
+	EXPECT_EQ(QKD_LINK_UP, state(self));
+	ASSERT_SOON(states_are(self, &heard, "UGDU"));
 }
 
 TEST_F(health, a_match_between_starts_the_row_anew)
