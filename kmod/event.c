@@ -4,8 +4,9 @@
  *
  * A state is told at once, and replaces one that has not been told yet. A level is told at once too if
  * the last was told some time ago, else when that time is over: a level that flaps is told of once in a
- * while, all it has crossed since then, and where it is last. So no low level is lost, the last word is
- * the true one, and however fast keys come and go there are few events.
+ * while, all it has fallen to since then, and where it is last. So no low level is lost, the last word is
+ * the true one, and however fast keys come and go there are few events. Plenty that was over before it was
+ * told is not: who was told last that there is none has not been told wrong.
  */
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
