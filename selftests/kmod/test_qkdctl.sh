@@ -608,8 +608,29 @@ test_others_may_only_look() {
 	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link purge alpha
 	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link set alpha ttl 1
 	says 1 'CAP_NET_ADMIN' as_nobody qkdctl sim set alpha rate 1000
-	says 1 'no permission for /dev/qkd' as_nobody qkdctl key get alpha
 	qkdctl link show alpha | grep -q '^alpha: '
+}
+
+# Gives the device to group $1, with its usual rights, until the test ends: whoever tested before may have left it to any.
+device_of_group() {
+	local rights
+	rights=$(stat -c '%a %g' /dev/qkd)
+	# shellcheck disable=SC2064
+	trap "chmod ${rights% *} /dev/qkd; chgrp ${rights#* } /dev/qkd" EXIT
+	chgrp "$1" /dev/qkd
+	chmod 660 /dev/qkd
+}
+
+test_keys_are_for_the_group_of_the_device() {
+	clean
+	add alpha a
+	wait_for 20 has_keys alpha
+	device_of_group root
+	says 1 'no permission for /dev/qkd' as_nobody qkdctl key get alpha
+	chgrp nogroup /dev/qkd
+	as_nobody qkdctl key get alpha
+	# Keys, and no more than that
+	says 1 'CAP_NET_ADMIN' as_nobody qkdctl link purge alpha
 }
 
 test_output_that_cannot_be_written_is_a_failure() {
