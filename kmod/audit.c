@@ -51,7 +51,8 @@ static void fill(struct qkd_audit_record *rec, const struct qkd_link *link,
 		return;
 	rec->uid = current_euid();
 	rec->pid = actor_pid(link);
-	get_task_comm(rec->comm, current);
+	/* Not get_task_comm(): up to 6.12 it takes a lock that is not for hard interrupts, as the link's is. */
+	strscpy(rec->comm, current->comm, sizeof(rec->comm));
 }
 
 static void trace(const struct qkd_link *link, const struct qkd_key *key,
