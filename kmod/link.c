@@ -428,12 +428,14 @@ int qkd_link_create(struct qkd_net *qn, struct qkd_provider *provider,
 	if (err)
 		goto err_put;
 
+	qkd_link_get(link); /* once it is published somebody else may end it */
 	err = open_with_config(link, attrs, extack);
 	if (!err)
 		err = publish(link);
 	trace_link_add(link, err);
 	if (err)
 		withdraw_and_end(link);
+	qkd_link_put(link);
 	return err;
 
 err_put:
