@@ -24,7 +24,9 @@
 	__print_symbolic(outcome, { QKD_AUDIT_EXPIRED, "expired" }, { QKD_AUDIT_PURGED, "purged" }, \
 			 { QKD_AUDIT_WIPED, "wiped" }, { QKD_AUDIT_LAPSED, "lapsed" })
 
-#define show_state(state) __print_symbolic(state, { QKD_LINK_UP, "up" }, { QKD_LINK_DOWN, "down" })
+#define show_state(state) \
+	__print_symbolic(state, { QKD_LINK_UP, "up" }, { QKD_LINK_DOWN, "down" }, \
+			 { QKD_LINK_DEGRADED, "degraded" })
 
 /* What was done about a key, and what came of it; the ID is zero where none is known. */
 DECLARE_EVENT_CLASS(qkd_key,

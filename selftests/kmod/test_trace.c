@@ -123,6 +123,30 @@ TEST_F(trace, tells_of_reservations_and_their_ends)
 	end_close(&b);
 }
 
+TEST_F(trace, names_each_state_of_a_link)
+{
+	const uint32_t once = 1;
+	struct qkd_link_change change = { .name = LINK, .degrade_after = &once };
+	uint8_t id[QKD_KEY_ID_LEN];
+	struct qkd_key_get get;
+	struct end b;
+
+	ASSERT_EQ(0, qkd_nl_link_set(self->end.nl, &change));
+	ASSERT_EQ(0, inbound_id(&b, id));
+	ASSERT_EQ(0, get_by_id(self->end.fd, id, DEADLINE_MS, &get));
+	ASSERT_EQ(0, qkd_release(self->end.fd, id, QKD_RELEASE_F_MISMATCH));
+	EXPECT_TRUE(traced(self, "link_state", "link=" LINK " state=degraded"));
+	qkd_sim_give(&change.sim, QKD_A_SIM_OUTAGE, 1);
+	ASSERT_EQ(0, qkd_nl_link_set(self->end.nl, &change));
+	EXPECT_TRUE(traced(self, "link_state", "link=" LINK " state=down"));
+	qkd_sim_give(&change.sim, QKD_A_SIM_OUTAGE, 0);
+	ASSERT_EQ(0, qkd_nl_link_set(self->end.nl, &change));
+	ASSERT_EQ(0, get_by_id(self->end.fd, id, DEADLINE_MS, &get));
+	ASSERT_EQ(0, commit(self->end.fd, id));
+	EXPECT_TRUE(traced(self, "link_state", "link=" LINK " state=up"));
+	end_close(&b);
+}
+
 TEST_F(trace, tells_of_refusals)
 {
 	const uint8_t id[QKD_KEY_ID_LEN] = { 1, 2, 3 };
