@@ -110,7 +110,7 @@ static void wake_in(struct qkd_link *link, u64 now, u64 delay)
 static void apply_settings(struct qkd_link *link, const struct qkd_link_settings *settings)
 {
 	link->settings = *settings;
-	link->store.ttl_ns = (u64)settings->ttl_s * NSEC_PER_SEC;
+	qkd_store_set_ttl(&link->store, (u64)settings->ttl_s * NSEC_PER_SEC);
 	link->store.lease_ns = (u64)settings->lease_s * NSEC_PER_SEC;
 	link->priority_gid = make_kgid(link->user_ns, settings->priority_gid);
 	qkd_quota_set(&link->quota, settings->quota_rate, settings->quota_burst);

@@ -457,6 +457,7 @@ int qkd_store_release(struct qkd_store *store, const u8 *id, struct qkd_holder *
 bool qkd_store_release_all(struct qkd_store *store, struct qkd_holder *holder, unsigned int budget,
 			   struct list_head *gone);
 void qkd_store_new_generation(struct qkd_store *store, enum qkd_direction dir);
+void qkd_store_set_ttl(struct qkd_store *store, u64 ttl_ns);
 bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_head *gone);
 void qkd_store_evict(struct qkd_store *store, unsigned int want, unsigned int budget,
 		     struct list_head *gone);

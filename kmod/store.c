@@ -200,14 +200,27 @@ u64 qkd_store_next_end(struct qkd_store *store)
 }
 
 /*
- * Withdraws every key of a direction; qkd_store_reap() then wipes them, those in limbo too, whom it
- * sends back there.
+ * For qkd_store_reap() to look at anew, which sends back whom it has to. All of them are older than what
+ * is in the queue, and of no later generation, so its order holds.
  */
+static void empty_limbo(struct qkd_store *store)
+{
+	list_splice_init(&store->limbo, &store->fifo[QKD_INBOUND]);
+}
+
+/* Withdraws every key of a direction; qkd_store_reap() then wipes them, those in limbo too. */
 void qkd_store_new_generation(struct qkd_store *store, enum qkd_direction dir)
 {
 	store->generation[dir]++;
 	if (dir == QKD_INBOUND)
-		list_splice_init(&store->limbo, &store->fifo[QKD_INBOUND]);
+		empty_limbo(store);
+}
+
+/* With a longer time, keys in limbo may no longer be too old: once they are put back they age again. */
+void qkd_store_set_ttl(struct qkd_store *store, u64 ttl_ns)
+{
+	store->ttl_ns = ttl_ns;
+	empty_limbo(store);
 }
 
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir)

@@ -177,6 +177,24 @@ static void old_keys_expire_unless_reserved(struct scene *s)
 	CHECK(s->store.stats[QKD_A_STATS_EXPIRED] == 3);
 }
 
+/* Held past its time, and put back when there is more time: it is as if it had never been too old. */
+static void keys_age_again_that_a_longer_time_spares(struct scene *s)
+{
+	CHECK(!add(s, QKD_INBOUND, 1) && !add(s, QKD_INBOUND, 2) && !reserve(s, &s->one, 1));
+	make_old(s);
+	CHECK(!qkd_store_reap(&s->store, BUDGET, &s->gone));
+	CHECK(s->store.stats[QKD_A_STATS_EXPIRED] == 1);
+	qkd_store_set_ttl(&s->store, 60 * NSEC_PER_SEC);
+	CHECK(!qkd_store_reap(&s->store, BUDGET, &s->gone));
+	CHECK(!add(s, QKD_INBOUND, 3));
+	CHECK(!release(s, &s->one, 1) && s->store.stats[QKD_A_STATS_EXPIRED] == 1);
+	CHECK(qkd_store_next_end(&s->store));
+	qkd_store_set_ttl(&s->store, NSEC_PER_SEC);
+	CHECK(!qkd_store_reap(&s->store, BUDGET, &s->gone));
+	CHECK(s->store.stats[QKD_A_STATS_EXPIRED] == 2 && reserve(s, &s->one, 1) == -EKEYEXPIRED);
+	CHECK(!reserve(s, &s->one, 3));
+}
+
 static void a_purge_withdraws_all_there_is(struct scene *s)
 {
 	struct qkd_key *key;
@@ -231,6 +249,7 @@ static void (*const tests[])(struct scene *s) = {
 	capacity_is_by_direction,
 	eviction_spares_what_is_reserved,
 	old_keys_expire_unless_reserved,
+	keys_age_again_that_a_longer_time_spares,
 	a_purge_withdraws_all_there_is,
 	a_holder_that_goes_gives_all_back,
 	ids_are_remembered_for_long_but_not_for_ever,

@@ -602,4 +602,25 @@ TEST_F(age, does_not_end_a_reservation)
 	EXPECT_EQ(-EKEYEXPIRED, get_by_id(self->b.fd, out[1].key_id, 0, &in));
 }
 
+static int set_ttl(const struct end *end, uint32_t ttl_s)
+{
+	const struct qkd_link_change change = { .name = LINK, .ttl_s = &ttl_s };
+
+	return qkd_nl_link_set(end->nl, &change);
+}
+
+TEST_F(age, made_longer_still_ends_a_key_that_was_held_past_the_old_one)
+{
+	struct qkd_key_get out, in;
+
+	ASSERT_EQ(0, get_key(self->a.fd, DEADLINE_MS, &out));
+	ASSERT_EQ(0, get_by_id(self->b.fd, out.key_id, DEADLINE_MS, &in));
+	ASSERT_SOON(expired(&self->b) >= 32);
+	ASSERT_EQ(0, set_ttl(&self->b, QKD_TTL_MAX));
+	ASSERT_EQ(0, release(self->b.fd, out.key_id));
+	EXPECT_LT(0, stat_of(self->b.nl, LINK, QKD_A_STATS_INBOUND_FRESH));
+	ASSERT_EQ(0, set_ttl(&self->b, 1));
+	ASSERT_SOON(!stat_of(self->b.nl, LINK, QKD_A_STATS_INBOUND_FRESH));
+}
+
 TEST_HARNESS_MAIN
