@@ -76,8 +76,8 @@ static const struct nla_policy link_set_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 
-/* A dump of sessions has them all: no attribute chooses. */
-static const struct nla_policy session_policy[1];
+/* A dump of sessions has them all: no attribute chooses. Without a highest one, any would be let pass. */
+static const struct nla_policy session_policy[QKD_A_SESSION_PAD + 1];
 
 static const struct nla_policy link_resync_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_NAME] = { .type = NLA_NUL_STRING, .len = QKD_LINK_NAME_LEN - 1 },
@@ -103,6 +103,7 @@ static const struct genl_ops ops[] = {
 		.cmd = QKD_CMD_SESSION_GET,
 		.dumpit = qkd_netlink_session_dump,
 		.policy = session_policy,
+		.maxattr = QKD_A_SESSION_PAD,
 	},
 	{
 		.cmd = QKD_CMD_LINK_NEW,

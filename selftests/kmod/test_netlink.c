@@ -479,6 +479,32 @@ TEST_F(netlink, unknown_commands_and_attributes_are_refused)
 	EXPECT_EQ(-EINVAL, transact(self));
 }
 
+/* What would choose among them must not be taken as if it had chosen. */
+TEST_F(netlink, dumps_take_no_attribute)
+{
+	static const struct {
+		uint8_t cmd;
+		uint16_t attr;
+	} all[] = {
+		{ QKD_CMD_PROVIDER_GET, QKD_A_PROVIDER_NAME },
+		{ QKD_CMD_LINK_GET, QKD_A_LINK_NAME },
+		{ QKD_CMD_SESSION_GET, QKD_A_SESSION_PAD },
+		{ QKD_CMD_SESSION_GET, QKD_A_SESSION_LINK },
+		{ QKD_CMD_SESSION_GET, 100 },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		EXPECT_EQ(0, dump(self, all[i].cmd));
+		start(self, all[i].cmd);
+		put_text(self, all[i].attr, LINK);
+		self->request.hdr.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+		EXPECT_EQ(-EINVAL, transact(self))
+		{
+			TH_LOG("command %d, attribute %d", all[i].cmd, all[i].attr);
+		}
+	}
+}
+
 TEST_F(netlink, the_reserved_header_field_must_be_zero)
 {
 	start(self, QKD_CMD_LINK_GET);
