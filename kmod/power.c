@@ -24,10 +24,12 @@ static int on_sleep(struct notifier_block *nb, unsigned long event, void *data)
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
 	case PM_SUSPEND_PREPARE:
+	case PM_RESTORE_PREPARE: /* a hibernated kernel is about to take over, but not all of the memory */
 		wipe_all();
 		break;
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:
+	case PM_POST_RESTORE:
 		qkd_flow_shut(false);
 		break;
 	}
