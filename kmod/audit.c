@@ -199,7 +199,7 @@ int qkd_audit_init(struct qkd_link *link)
 	return 0;
 }
 
-/* The link is dead, its store empty: what is still to be told is told now. May be called again. */
+/* The link is dead, its store empty: what is still to be told is told now. */
 void qkd_audit_end(struct qkd_link *link)
 {
 	cancel_work_sync(&link->audit.work);

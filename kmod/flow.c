@@ -151,7 +151,7 @@ void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *sett
 	wake_up_interruptible_poll(&link->outbound_wq, EPOLLIN | EPOLLRDNORM);
 }
 
-/* The link is dead from here on: waiters and files are told, keys wiped. May be called again. */
+/* The link is dead from here on: waiters and files are told, keys wiped. */
 void qkd_flow_end(struct qkd_link *link)
 {
 	LIST_HEAD(gone);
@@ -164,6 +164,7 @@ void qkd_flow_end(struct qkd_link *link)
 		spin_unlock_irq(&link->lock);
 		qkd_key_free_list(&gone);
 		qkd_audit_flush(link);
+		cond_resched();
 	} while (more);
 	wake_up_all(&link->outbound_wq);
 	wake_up_all(&link->inbound_wq);

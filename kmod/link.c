@@ -352,13 +352,12 @@ int qkd_link_resync(struct qkd_link *link, u64 block, struct netlink_ext_ack *ex
 	return err;
 }
 
-/* Ends a link that has been withdrawn. May sleep; when it returns no callback of the link runs. */
+/* Ends a link that is dead. May sleep; when it returns no callback of the link runs. */
 static void end_link(struct qkd_link *link)
 {
 	struct qkd_net *qn = qkd_net_get(link->net);
 	struct qkd_levels last;
 
-	qkd_flow_end(link);
 	close_link(link);
 	cancel_delayed_work_sync(&link->reap_work);
 	cancel_delayed_work_sync(&link->wake_work);
@@ -374,10 +373,13 @@ static void end_link(struct qkd_link *link)
 	qkd_net_put(qn);
 }
 
+/* Ends links that have been withdrawn. No key waits for a provider that takes its time to close another link. */
 void qkd_link_close_list(struct list_head *doomed)
 {
 	struct qkd_link *link, *next;
 
+	list_for_each_entry(link, doomed, provider_node)
+		qkd_flow_end(link);
 	list_for_each_entry_safe(link, next, doomed, provider_node) {
 		list_del_init(&link->provider_node);
 		end_link(link);

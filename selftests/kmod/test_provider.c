@@ -416,6 +416,32 @@ TEST_F(provider, unplugged_while_a_link_closes)
 	ASSERT_EQ(0, order("register"));
 }
 
+/* Which of two is closed first is not said: neither waits for the other. */
+TEST_F(provider, unplugged_ends_all_links_before_it_closes_any)
+{
+	int64_t begun;
+	pid_t pid;
+	int fd;
+
+	ASSERT_EQ(0, add_puppet(self->nl, "beta", 0));
+	fd = qkd_open("beta", 0);
+	ASSERT_LE(0, fd);
+	ASSERT_TRUE(poll_now(fd) & POLLIN);
+	ASSERT_EQ(0, order("slow close 3000"));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	begun = now_ms();
+	if (!pid)
+		_exit(-order("unregister"));
+	ASSERT_SOON(poll_now(self->fd) & POLLHUP);
+	ASSERT_SOON(poll_now(fd) & POLLHUP);
+	EXPECT_GT(begun + 3000, now_ms());
+	EXPECT_EQ(0, await(pid));
+	close(fd);
+	ASSERT_EQ(0, order("slow close 0"));
+	ASSERT_EQ(0, order("register"));
+}
+
 /* Of a device: devm_qkd_provider_register() */
 
 /* Has the driver core bind or unbind the puppet's device, as an administrator may. */
