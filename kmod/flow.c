@@ -296,23 +296,23 @@ static void fill_record(struct qkd_record *rec, const struct qkd_key *key)
 	qkd_key_copy(key, rec->key);
 }
 
-static int enter_wait(struct qkd_link *link)
+static int enter_wait(struct qkd_link *link, enum qkd_direction dir)
 {
 	int err = 0;
 
 	spin_lock_irq(&link->lock);
-	if (link->waiters >= QKD_WAITERS_MAX)
+	if (link->waiters[dir] >= QKD_WAITERS_MAX)
 		err = -EBUSY;
 	else
-		link->waiters++;
+		link->waiters[dir]++;
 	spin_unlock_irq(&link->lock);
 	return err;
 }
 
-static void leave_wait(struct qkd_link *link)
+static void leave_wait(struct qkd_link *link, enum qkd_direction dir)
 {
 	spin_lock_irq(&link->lock);
-	link->waiters--;
+	link->waiters[dir]--;
 	spin_unlock_irq(&link->lock);
 }
 
@@ -420,12 +420,12 @@ static int take_or_wait(struct qkd_link *link, long timeout, struct qkd_record *
 	}
 	if (err != -EAGAIN || !timeout)
 		return err;
-	err = enter_wait(link);
+	err = enter_wait(link, QKD_OUTBOUND);
 	if (err)
 		return err;
 	left = wait_event_interruptible_timeout(
 		link->outbound_wq, (err = take_now(link, &taker, rec)) != -EAGAIN, timeout);
-	leave_wait(link);
+	leave_wait(link, QKD_OUTBOUND);
 	if (err != -EAGAIN)
 		return err;
 	return left < 0 ? -EINTR : -ETIMEDOUT;
@@ -514,7 +514,7 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
 
 	err = charge_lookup(link);
 	if (!err)
-		err = enter_wait(link);
+		err = enter_wait(link, QKD_INBOUND);
 	if (err)
 		return err;
 	fetched = qkd_link_fetch(link, id);
@@ -524,7 +524,7 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
 	 */
 	left = wait_event_interruptible_timeout(
 		*wq, (err = reserve_now(link, holder, id, rec)) != -ENOENT, fetched ? 0 : timeout);
-	leave_wait(link);
+	leave_wait(link, QKD_INBOUND);
 	return err == -ENOENT && left < 0 ? -EINTR : err;
 }
 
@@ -646,7 +646,7 @@ static void read_levels(const struct qkd_link *link, struct qkd_levels *levels)
 	levels->outbound_fresh = store->count[QKD_OUTBOUND];
 	levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;
 	levels->inbound_reserved = store->reserved;
-	levels->waiters = link->waiters;
+	levels->waiters = link->waiters[QKD_OUTBOUND] + link->waiters[QKD_INBOUND];
 	memcpy(levels->stats, store->stats, sizeof(levels->stats));
 }
 

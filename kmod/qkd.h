@@ -28,7 +28,7 @@
 
 #define QKD_LINKS_MAX	    64 /* links of one namespace */
 #define QKD_GUEST_LINKS_MAX 64 /* links of all namespaces that other user namespaces own */
-#define QKD_WAITERS_MAX	    256 /* callers waiting for keys of one link */
+#define QKD_WAITERS_MAX	    256 /* callers waiting for keys of one direction of a link */
 
 /**
  * enum qkd_key_state - where a key that the store holds is in its life
@@ -302,7 +302,7 @@ struct qkd_link {
 	enum qkd_level level_told;
 	unsigned long level_told_at; /* jiffies */
 	u32 level_left[QKD_LEVELS]; /* keys there were when each was reached last */
-	unsigned int waiters;
+	unsigned int waiters[2]; /* by direction: strangers' look-ups must not keep takers out */
 	u64 reap_at; /* boot-time clock, ns, that @reap_work is armed for; 0 for none */
 	u64 wake_at; /* the same for @wake_work */
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a provider may do wrong, or at a bad moment: a clear error or a counted drop, and no key lost or doubled. */
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 
@@ -343,6 +344,50 @@ TEST_F(provider, a_slow_fetch_holds_up_nobody_else)
 }
 
 /* Closing waits for a fetch that is under way, and whoever waited is told. */
+struct stranger {
+	int fd;
+	uint8_t id[QKD_KEY_ID_LEN];
+	pthread_t thread;
+	int ret;
+};
+
+static void *ask_for_what_never_comes(void *arg)
+{
+	struct stranger *stranger = arg;
+	struct qkd_key_get get;
+
+	stranger->ret = get_by_id(stranger->fd, stranger->id, QKD_TIMEOUT_MS_MAX, &get);
+	return NULL;
+}
+
+/* A peer may name any ID, and have this end wait for it: that is no reason not to wait for one's own key. */
+TEST_F_TIMEOUT(provider, strangers_ids_keep_nobody_from_waiting_for_a_key, 120)
+{
+	static struct stranger strangers[256];
+	struct qkd_key_get get;
+	pthread_attr_t small;
+
+	ASSERT_TRUE(skip_own(self));
+	ASSERT_EQ(0, order("fetch none"));
+	ASSERT_EQ(0, pthread_attr_init(&small));
+	ASSERT_EQ(0, pthread_attr_setstacksize(&small, 65536));
+	for (unsigned int i = 0; i < 256; i++) {
+		strangers[i].fd = self->fd;
+		id_bytes(1000 + i, strangers[i].id);
+		ASSERT_EQ(0, pthread_create(&strangers[i].thread, &small, ask_for_what_never_comes,
+					    &strangers[i]));
+	}
+	ASSERT_SOON(stat_now(self, QKD_A_STATS_WAITERS) == 256);
+	id_bytes(1, get.key_id);
+	EXPECT_EQ(-EBUSY, get_by_id(self->fd, get.key_id, SHORT_MS, &get));
+	EXPECT_EQ(-ETIMEDOUT, get_key(self->fd, SHORT_MS, &get));
+	ASSERT_EQ(0, qkd_nl_link_delete(self->nl, LINK));
+	for (int i = 0; i < 256; i++) {
+		ASSERT_EQ(0, pthread_join(strangers[i].thread, NULL));
+		EXPECT_EQ(-ENODEV, strangers[i].ret);
+	}
+}
+
 TEST_F(provider, a_link_goes_during_a_slow_fetch)
 {
 	int status;

@@ -152,7 +152,7 @@ struct qkd_info {
  *   EBUSY	it is reserved by a file now; or too many IDs that no key has were asked for of late, and
  *		it is not here
  * Both:
- *   EBUSY	too many waiters on this link
+ *   EBUSY	too many waiters for keys of this direction of the link
  */
 struct qkd_key_get {
 	__u32 size;
