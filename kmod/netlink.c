@@ -280,6 +280,21 @@ static int check_capacity(const struct sk_buff *skb, struct genl_info *info, u32
 	return -EPERM;
 }
 
+/*
+ * A provider asks what rights its caller has. Whoever has the machine's must have opened the socket too: else
+ * anybody could open one and borrow the rights of a program that he has write to it.
+ */
+static int check_opener(const struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *config = info->attrs[QKD_A_LINK_CONFIG];
+
+	if (!config || !ns_capable_noaudit(&init_user_ns, CAP_NET_ADMIN) ||
+	    netlink_capable(skb, CAP_NET_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, config, "somebody with fewer rights opened the socket");
+	return -EPERM;
+}
+
 int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct qkd_link_params params;
@@ -303,6 +318,8 @@ int qkd_netlink_link_new(struct sk_buff *skb, struct genl_info *info)
 	err = qkd_link_params_check(&params, genl_info_net(info)->user_ns, attrs, info->extack);
 	if (!err)
 		err = check_capacity(skb, info, params.capacity);
+	if (!err)
+		err = check_opener(skb, info);
 	if (err)
 		return err;
 
@@ -351,6 +368,9 @@ int qkd_netlink_link_set(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "nothing to change");
 		return -EINVAL;
 	}
+	err = check_opener(skb, info);
+	if (err)
+		return err;
 	link = named_link(info);
 	if (IS_ERR(link))
 		return PTR_ERR(link);

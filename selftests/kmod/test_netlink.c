@@ -5,6 +5,7 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
@@ -630,6 +631,44 @@ TEST_F(netlink, administration_is_for_administrators)
 	EXPECT_EQ(0, link_command(self, QKD_CMD_LINK_GET, LINK));
 	EXPECT_EQ(0, dump(self, QKD_CMD_LINK_GET));
 	EXPECT_EQ(0, dump(self, QKD_CMD_PROVIDER_GET));
+}
+
+/* A netlink socket that was opened in a user namespace, and the network namespace that goes with it */
+static int socket_of_somebody_else(void)
+{
+	int report[2], theirs = -1, fd, pidfd;
+	pid_t pid;
+
+	if (pipe(report))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		fd = unshare(CLONE_NEWUSER | CLONE_NEWNET) ? -1 : raw_socket();
+		if (write(report[1], &fd, sizeof(fd)) == sizeof(fd))
+			pause();
+		_exit(0);
+	}
+	if (read(report[0], &theirs, sizeof(theirs)) != sizeof(theirs))
+		theirs = -1;
+	pidfd = syscall(SYS_pidfd_open, pid, 0);
+	fd = syscall(SYS_pidfd_getfd, pidfd, theirs, 0);
+	close(pidfd);
+	kill(pid, SIGKILL);
+	await(pid);
+	return fd;
+}
+
+/* As if a program with more rights had been made to write to the socket */
+TEST_F(netlink, who_opens_a_socket_borrows_no_rights_of_who_writes_to_it)
+{
+	close(self->fd);
+	self->fd = socket_of_somebody_else();
+	ASSERT_LE(0, self->fd);
+	start_link_new(self, QKD_A_LINK_CONFIG);
+	put_config(self, self->seed, QKD_SIM_RATE_MAX);
+	EXPECT_EQ(-EPERM, transact(self));
+	EXPECT_NE('\0', self->text[0]);
+	EXPECT_EQ(-ENODEV, link_command(self, QKD_CMD_LINK_GET, LINK));
 }
 
 /* Whoever owns the namespace administrates it: in his own user namespace that is anybody. */

@@ -30,7 +30,8 @@
  *   errors:		EEXIST, the name is taken; ENODEV, no such provider; EINVAL, with text;
  *			EPERM, its keys are not simulated, or its rate is above QKD_SIM_RATE_DEFAULT or its
  *			capacity above QKD_CAPACITY_USER_MAX, and the caller is not the machine's
- *			administrator (CAP_NET_ADMIN in the initial user namespace); ENOMEM, its memory of
+ *			administrator (CAP_NET_ADMIN in the initial user namespace), or it has a _CONFIG and
+ *			the caller is, but who opened the socket was not; ENOMEM, its memory of
  *			IDs, which the caller's memory group is charged for; ENOSPC, too many links in this namespace, or in all those together
  *			that belong to other user namespaces than the initial one; what the provider says
  *
