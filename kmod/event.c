@@ -184,8 +184,8 @@ static unsigned int take_words(struct qkd_link *link, struct word *words)
 	unsigned int type, n = 0;
 
 	spin_lock_irq(&link->lock);
-	for_each_set_bit(type, &link->events, BITS_PER_LONG) n =
-		add_word(words, n, type, link->store.count[QKD_OUTBOUND]);
+	for_each_set_bit(type, &link->events, BITS_PER_LONG)
+		n = add_word(words, n, type, link->store.count[QKD_OUTBOUND]);
 	link->events = 0;
 	if (link->announced && !link->dead)
 		n = add_levels(link, words, n);
