@@ -80,13 +80,18 @@ static enum qkd_level level_of(const struct qkd_link *link)
 	return link->level;
 }
 
+/* Jiffies until a level may be told. They may have come round since the last was, which is not to delay it. */
+static unsigned long level_delay(const struct qkd_link *link)
+{
+	const unsigned long now = jiffies, next = link->level_told_at + LEVEL_INTERVAL;
+
+	return time_in_range_open(now, link->level_told_at, next) ? next - now : 0;
+}
+
 static void tell_levels_in_time(struct qkd_link *link)
 {
-	unsigned long next = link->level_told_at + LEVEL_INTERVAL;
-	unsigned long delay = time_before(jiffies, next) ? next - jiffies : 0;
-
 	if (link->announced && !link->dead)
-		queue_delayed_work(link->provider->wq, &link->event_work, delay);
+		queue_delayed_work(link->provider->wq, &link->event_work, level_delay(link));
 }
 
 /* With the link's lock held, when outbound keys may have come or gone. */
@@ -157,7 +162,7 @@ static unsigned int add_levels(struct qkd_link *link, struct word *words, unsign
 {
 	enum qkd_level last = link->level_told;
 
-	if (time_before(jiffies, link->level_told_at + LEVEL_INTERVAL)) {
+	if (level_delay(link)) {
 		if (link->level_worst != last || link->level != last)
 			tell_levels_in_time(link);
 		return n;
