@@ -179,8 +179,8 @@ struct qkd_key_get {
  *
  * Both: ENOKEY, this file has no reservation of that ID, or has it no more, its lease being over
  * (another file's is none of its business).
- * QKD_IOC_COMMIT, beside: EKEYEXPIRED or EKEYREVOKED, the key was withdrawn (purge) meanwhile and
- * is not to be used. Either way the reservation is over. The link's ttl does not run out on a
+ * QKD_IOC_COMMIT, beside: EKEYREVOKED, the key was withdrawn (purge) meanwhile and is not to be
+ * used. The reservation is over then. The link's ttl does not run out on a
  * reserved key; one put back later than that is expired. Neither lengthens a lease, nor does asking
  * for the key again, which answers EBUSY to its own holder too.
  *
