@@ -10,11 +10,13 @@ void qkd_sim_flight_init(struct qkd_sim_flight *flight)
 	INIT_LIST_HEAD(&flight->blocks);
 }
 
+/* May be filled again. */
 void qkd_sim_flight_exit(struct qkd_sim_flight *flight)
 {
 	qkd_sim_flight_unhold(flight);
 	while (flight->count)
 		qkd_sim_flight_drop_first(flight);
+	flight->last_due = 0;
 }
 
 /* None overtakes another, however early it is due. */

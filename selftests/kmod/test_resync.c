@@ -114,6 +114,28 @@ TEST_F(resync, may_be_done_at_one_end_after_the_other)
 	EXPECT_EQ(0, stat_of(self->a.nl, LINK, QKD_A_STATS_REFUSED));
 }
 
+static int set_jitter(const struct end *end, uint32_t ms)
+{
+	struct qkd_link_change change = { .name = LINK };
+
+	qkd_sim_give(&change.sim, QKD_A_SIM_JITTER, ms);
+	return qkd_nl_link_set(end->nl, &change);
+}
+
+/* What was late before is given up, and nothing has to wait for it any more. */
+TEST_F(resync, does_not_wait_for_what_was_late)
+{
+	const uint64_t last = block_of(&self->a);
+
+	ASSERT_EQ(0, set_jitter(&self->a, QKD_SIM_DELAY_MAX));
+	ASSERT_EQ(0, qkd_nl_link_purge(self->a.nl, LINK));
+	ASSERT_SOON(block_of(&self->a) >= last + CAPACITY);
+	ASSERT_EQ(0, set_jitter(&self->a, 0));
+	ASSERT_EQ(0, qkd_nl_link_resync(self->a.nl, LINK, agree(&self->a, &self->b)));
+	ASSERT_SOON(stat_of(self->a.nl, LINK, QKD_A_STATS_OUTBOUND_FRESH) == CAPACITY);
+	ASSERT_SOON(stat_of(self->a.nl, LINK, QKD_A_STATS_INBOUND_FRESH) == CAPACITY);
+}
+
 TEST_F(resync, never_goes_back)
 {
 	const uint64_t block = block_of(&self->a);
