@@ -37,13 +37,6 @@ static bool is_sae(const char *sae)
 	return true;
 }
 
-static int refuse(struct nlattr **attrs, unsigned int attr, struct netlink_ext_ack *extack)
-{
-	if (attrs)
-		NL_SET_BAD_ATTR(extack, attrs[attr]);
-	return -EINVAL;
-}
-
 /* -EINVAL, with the reason in @extack; @attrs are the request's, NULL without one. */
 int qkd_link_params_check(const struct qkd_link_params *params, struct user_namespace *user_ns,
 			  struct nlattr **attrs, struct netlink_ext_ack *extack)
@@ -52,27 +45,27 @@ int qkd_link_params_check(const struct qkd_link_params *params, struct user_name
 
 	if (!is_name(params->name)) {
 		NL_SET_ERR_MSG(extack, "a link's name is 1 to 31 of A-Z a-z 0-9 . _ -");
-		return refuse(attrs, QKD_A_LINK_NAME, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_NAME, extack);
 	}
 	if (!is_sae(params->local_sae)) {
 		NL_SET_ERR_MSG(extack, "a SAE ID is 1 to 255 printable ASCII characters");
-		return refuse(attrs, QKD_A_LINK_LOCAL_SAE, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_LOCAL_SAE, extack);
 	}
 	if (!is_sae(params->remote_sae)) {
 		NL_SET_ERR_MSG(extack, "a SAE ID is 1 to 255 printable ASCII characters");
-		return refuse(attrs, QKD_A_LINK_REMOTE_SAE, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_REMOTE_SAE, extack);
 	}
 	if (!strcmp(params->local_sae, params->remote_sae)) {
 		NL_SET_ERR_MSG(extack, "the two ends need different SAE IDs");
-		return refuse(attrs, QKD_A_LINK_REMOTE_SAE, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_REMOTE_SAE, extack);
 	}
 	if (params->role > QKD_ROLE_B) {
 		NL_SET_ERR_MSG(extack, "no such role");
-		return refuse(attrs, QKD_A_LINK_ROLE, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_ROLE, extack);
 	}
 	if (params->capacity > QKD_CAPACITY_MAX) {
 		NL_SET_ERR_MSG(extack, "capacity out of range");
-		return refuse(attrs, QKD_A_LINK_CAPACITY, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_CAPACITY, extack);
 	}
 	qkd_settings_init(&settings, params);
 	qkd_settings_apply(&settings, attrs);

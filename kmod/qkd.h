@@ -374,6 +374,7 @@ int qkd_link_fill_config(struct qkd_link *link, struct sk_buff *skb);
 void qkd_settings_init(struct qkd_link_settings *settings, const struct qkd_link_params *params);
 void qkd_settings_apply(struct qkd_link_settings *settings, struct nlattr **attrs);
 bool qkd_settings_named(struct nlattr **attrs);
+int qkd_settings_refuse(struct nlattr **attrs, unsigned int attr, struct netlink_ext_ack *extack);
 int qkd_settings_check(const struct qkd_link_settings *settings, u32 capacity,
 		       struct user_namespace *user_ns, struct nlattr **attrs,
 		       struct netlink_ext_ack *extack);

@@ -67,7 +67,8 @@ bool qkd_settings_named(struct nlattr **attrs)
 	return false;
 }
 
-static int refuse(struct nlattr **attrs, unsigned int attr, struct netlink_ext_ack *extack)
+/* -EINVAL, and @attr of a request is what it is about; @attrs is NULL without one. */
+int qkd_settings_refuse(struct nlattr **attrs, unsigned int attr, struct netlink_ext_ack *extack)
 {
 	if (attrs)
 		NL_SET_BAD_ATTR(extack, attrs[attr]);
@@ -84,24 +85,24 @@ int qkd_settings_check(const struct qkd_link_settings *settings, u32 capacity,
 {
 	if (settings->ttl_s > QKD_TTL_MAX) {
 		NL_SET_ERR_MSG(extack, "ttl out of range");
-		return refuse(attrs, QKD_A_LINK_TTL, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_TTL, extack);
 	}
 	if (settings->low > capacity) {
 		NL_SET_ERR_MSG(extack, "low is above the capacity");
-		return refuse(attrs, QKD_A_LINK_LOW, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_LOW, extack);
 	}
 	if (settings->qber_max > QKD_PPM) {
 		NL_SET_ERR_MSG(extack, "qber-max out of range");
-		return refuse(attrs, QKD_A_LINK_QBER_MAX, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_QBER_MAX, extack);
 	}
 	if (settings->reserve > capacity) {
 		NL_SET_ERR_MSG(extack, "the reserve is above the capacity");
-		return refuse(attrs, QKD_A_LINK_RESERVE, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_RESERVE, extack);
 	}
 	if (settings->priority_gid != QKD_GID_NONE &&
 	    !gid_valid(make_kgid(user_ns, settings->priority_gid))) {
 		NL_SET_ERR_MSG(extack, "no such group in the namespace's user namespace");
-		return refuse(attrs, QKD_A_LINK_PRIORITY_GID, extack);
+		return qkd_settings_refuse(attrs, QKD_A_LINK_PRIORITY_GID, extack);
 	}
 	return 0;
 }
