@@ -9,12 +9,15 @@
  * told is not: who was told last that there is none has not been told wrong.
  */
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/minmax.h>
 
 #include "qkd.h"
 #include "trace.h"
 
 #define LEVEL_INTERVAL HZ
+#define EXPIRED_BULK   16 /* keys */
+#define EXPIRED_TIME   (10 * NSEC_PER_SEC)
 
 #define STATE_EVENTS \
 	(BIT(QKD_EVENT_LINK_UP) | BIT(QKD_EVENT_LINK_DOWN) | BIT(QKD_EVENT_LINK_DEGRADED))
@@ -88,17 +91,34 @@ static unsigned long level_delay(const struct qkd_link *link)
 	return time_in_range_open(now, link->level_told_at, next) ? next - now : 0;
 }
 
+/* Keys that nobody takes are told of in bulk, and now and then. */
+static void tell_expired(struct qkd_link *link)
+{
+	u64 expired = link->store.stats[QKD_A_STATS_EXPIRED];
+	u64 now;
+
+	if (expired - link->expired_told < EXPIRED_BULK)
+		return;
+	now = ktime_get_coarse_boottime_ns();
+	if (link->expired_told && now - link->expired_told_at < EXPIRED_TIME)
+		return;
+	link->expired_told = expired;
+	link->expired_told_at = now;
+	qkd_event_raise(link, QKD_EVENT_KEYS_EXPIRED);
+}
+
 static void tell_levels_in_time(struct qkd_link *link)
 {
 	if (link->announced && !link->dead)
 		queue_delayed_work(link->provider->wq, &link->event_work, level_delay(link));
 }
 
-/* With the link's lock held, when outbound keys may have come or gone. */
+/* With the link's lock held, when outbound keys may have come or gone, or any have grown too old. */
 void qkd_event_level(struct qkd_link *link)
 {
 	enum qkd_level level = level_of(link);
 
+	tell_expired(link);
 	if (level == link->level)
 		return;
 	/* Who falls from plenty to nothing was low on the way. */
@@ -225,6 +245,14 @@ void qkd_event_announce(struct qkd_link *link)
 	spin_lock_irq(&link->lock);
 	link->announced = true;
 	raise_state(link);
+	spin_unlock_irq(&link->lock);
+}
+
+/* With no lock of the link's held. */
+void qkd_event_provider_gone(struct qkd_link *link)
+{
+	spin_lock_irq(&link->lock);
+	qkd_event_raise(link, QKD_EVENT_PROVIDER_GONE);
 	spin_unlock_irq(&link->lock);
 }
 

@@ -149,8 +149,10 @@ void qkd_provider_unregister(struct qkd_provider *provider)
 	list_del(&provider->node);
 	generation++;
 	list_for_each_entry_safe(link, next, &provider->links, provider_node) {
-		if (link->published)
-			qkd_link_withdraw_locked(link, &doomed);
+		if (!link->published)
+			continue;
+		qkd_event_provider_gone(link);
+		qkd_link_withdraw_locked(link, &doomed);
 	}
 	mutex_unlock(&qkd_registry);
 

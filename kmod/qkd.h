@@ -302,6 +302,8 @@ struct qkd_link {
 	enum qkd_level level_told;
 	unsigned long level_told_at; /* jiffies */
 	u32 level_left[QKD_LEVELS]; /* keys there were when each was reached last */
+	u64 expired_told; /* keys that had expired when it was told */
+	u64 expired_told_at; /* boot-time clock, ns */
 	unsigned int waiters[2]; /* by direction: strangers' look-ups must not keep takers out */
 	u64 reap_at; /* boot-time clock, ns, that @reap_work is armed for; 0 for none */
 	u64 wake_at; /* the same for @wake_work */
@@ -404,6 +406,7 @@ void qkd_event_end(struct qkd_link *link, struct qkd_levels *last);
 void qkd_event_raise(struct qkd_link *link, enum qkd_event_type type);
 void qkd_event_state(struct qkd_link *link, u32 state);
 void qkd_event_level(struct qkd_link *link);
+void qkd_event_provider_gone(struct qkd_link *link);
 void qkd_event_qber(struct qkd_link *link);
 
 /* quota.c */

@@ -77,7 +77,7 @@ static int state(FIXTURE_DATA(health) * self)
 
 /* Events by type, since the start */
 struct heard {
-	unsigned int count[QKD_EVENT_BINDER_FAILURES + 1];
+	unsigned int count[QKD_EVENT_MAX + 1];
 	uint8_t last_state;
 	char states[16]; /* in their order: U, D, G for degraded */
 };
@@ -95,7 +95,7 @@ static int note(const struct qkd_event *event, void *arg)
 {
 	struct heard *heard = arg;
 
-	if (event->type > QKD_EVENT_BINDER_FAILURES)
+	if (event->type > QKD_EVENT_MAX)
 		return -EINVAL;
 	heard->count[event->type]++;
 	if (event->type == QKD_EVENT_LINK_UP)

@@ -192,13 +192,14 @@ TEST_F(link, statistics_add_up)
 
 /* Events */
 
-#define EVENTS (QKD_EVENT_BINDER_FAILURES + 1)
+#define EVENTS (QKD_EVENT_MAX + 1)
 
 struct seen {
 	const char *link;
 	unsigned int count[EVENTS];
 	uint32_t outbound[EVENTS];
 	bool strange;
+	bool provider_first; /* its end came before the link's */
 	struct qkd_link_info last; /* the closing account, if any came */
 };
 
@@ -210,6 +211,8 @@ static int note_event(const struct qkd_event *event, void *arg)
 		seen->strange = true;
 		return 0;
 	}
+	if (event->type == QKD_EVENT_LINK_GONE)
+		seen->provider_first = seen->count[QKD_EVENT_PROVIDER_GONE];
 	seen->count[event->type]++;
 	seen->outbound[event->type] = event->outbound;
 	if (event->has_stats)
@@ -318,6 +321,48 @@ TEST_F(link, a_higher_low_raises_its_event)
 	ASSERT_SOON(saw(events, &seen, QKD_EVENT_KEY_LOW));
 	EXPECT_FALSE(seen.strange);
 	qkd_nl_close(events);
+}
+
+TEST_F(link, keys_that_nobody_takes_are_told_of_in_bulk)
+{
+	const struct link_spec spec = { .name = LINK, .role = QKD_ROLE_A, .seed = 's', .ttl_s = 1 };
+	struct seen seen = { .link = LINK };
+	struct qkd_nl *events;
+	uint64_t expired;
+
+	ASSERT_EQ(0, qkd_nl_open(&events));
+	ASSERT_EQ(0, qkd_nl_event_subscribe(events));
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	ASSERT_SOON(saw(events, &seen, QKD_EVENT_KEYS_EXPIRED));
+	expired = stat_of(self->nl, LINK, QKD_A_STATS_EXPIRED);
+	EXPECT_LE(16, expired);
+	/* Many more at once, within ten seconds, are not told of again. */
+	ASSERT_SOON(stat_of(self->nl, LINK, QKD_A_STATS_EXPIRED) > expired + 32);
+	ASSERT_EQ(0, qkd_nl_link_delete(self->nl, LINK));
+	ASSERT_SOON(saw(events, &seen, QKD_EVENT_LINK_GONE));
+	EXPECT_EQ(1, seen.count[QKD_EVENT_KEYS_EXPIRED]);
+	EXPECT_EQ(0, seen.count[QKD_EVENT_PROVIDER_GONE]);
+	qkd_nl_close(events);
+}
+
+TEST_F(link, a_provider_that_goes_is_told_of_before_its_links)
+{
+	const struct link_spec spec = { .name = LINK, .role = QKD_ROLE_A, .seed = 's' };
+	struct qkd_link_change change = { .name = LINK };
+	struct seen seen = { .link = LINK };
+	struct qkd_nl *events;
+
+	ASSERT_EQ(0, qkd_nl_open(&events));
+	ASSERT_EQ(0, qkd_nl_event_subscribe(events));
+	ASSERT_EQ(0, add_link(self->nl, &spec));
+	qkd_sim_give(&change.sim, QKD_A_SIM_UNPLUG, 1);
+	ASSERT_EQ(0, qkd_nl_link_set(self->nl, &change));
+	ASSERT_SOON(saw(events, &seen, QKD_EVENT_LINK_GONE));
+	EXPECT_EQ(1, seen.count[QKD_EVENT_PROVIDER_GONE]);
+	EXPECT_TRUE(seen.provider_first);
+	EXPECT_FALSE(seen.strange);
+	qkd_nl_close(events);
+	ASSERT_SOON(!add_link(self->nl, &spec)); /* it has been plugged in again */
 }
 
 TEST_F(link, events_stay_in_their_namespace)

@@ -122,7 +122,7 @@ static const struct command {
 	  "that the line with this hash is there: note the last one now and then elsewhere.\n" },
 	{ "monitor", NULL, cmd_monitor, "[--audit FILE]", "print events until interrupted",
 	  "One line each: link-up, link-down, link-degraded, link-gone, key-low, key-empty,\n"
-	  "key-available, qber-alarm, binder-failures.\n"
+	  "key-available, keys-expired, qber-alarm, binder-failures, provider-gone.\n"
 	  "With --audit what becomes of each key is appended to FILE, hash-chained.\n" },
 };
 

@@ -38,6 +38,8 @@ static const char *const event_names[] = {
 	[QKD_EVENT_KEY_EMPTY] = "key-empty",
 	[QKD_EVENT_LINK_DEGRADED] = "link-degraded",
 	[QKD_EVENT_BINDER_FAILURES] = "binder-failures",
+	[QKD_EVENT_KEYS_EXPIRED] = "keys-expired",
+	[QKD_EVENT_PROVIDER_GONE] = "provider-gone",
 };
 
 static const char *event_name(uint8_t type)

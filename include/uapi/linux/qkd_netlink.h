@@ -218,7 +218,11 @@ enum qkd_event_type {
 	QKD_EVENT_KEY_EMPTY,		/* no outbound key is left */
 	QKD_EVENT_LINK_DEGRADED,	/* its keys do not match the peer's, several on end */
 	QKD_EVENT_BINDER_FAILURES,	/* many binders failed within 10 seconds; said once in that time */
+	QKD_EVENT_KEYS_EXPIRED,		/* 16 keys or more grew too old since it was said last, 10 seconds ago or longer */
+	QKD_EVENT_PROVIDER_GONE,	/* unplugged or unloaded; LINK_GONE follows */
+	__QKD_EVENT_MAX,
 };
+#define QKD_EVENT_MAX (__QKD_EVENT_MAX - 1)
 
 enum qkd_a_event {
 	QKD_A_EVENT_UNSPEC,
