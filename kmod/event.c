@@ -72,7 +72,7 @@ static u32 high_water(const struct qkd_link *link)
 /* Between the marks a level stays what it was: that is what keeps it from flapping. */
 static enum qkd_level level_of(const struct qkd_link *link)
 {
-	u32 left = link->store.count[QKD_OUTBOUND];
+	u32 left = qkd_store_outbound(&link->store);
 
 	if (!left)
 		return QKD_LEVEL_EMPTY;
@@ -125,7 +125,7 @@ void qkd_event_level(struct qkd_link *link)
 	if (level == QKD_LEVEL_EMPTY && link->level == QKD_LEVEL_PLENTY)
 		link->level_left[QKD_LEVEL_LOW] = 0;
 	link->level = level;
-	link->level_left[level] = link->store.count[QKD_OUTBOUND];
+	link->level_left[level] = qkd_store_outbound(&link->store);
 	link->level_worst = max(link->level_worst, level);
 	tell_levels_in_time(link);
 }
@@ -210,7 +210,7 @@ static unsigned int take_words(struct qkd_link *link, struct word *words)
 
 	spin_lock_irq(&link->lock);
 	for_each_set_bit(type, &link->events, BITS_PER_LONG)
-		n = add_word(words, n, type, link->store.count[QKD_OUTBOUND]);
+		n = add_word(words, n, type, qkd_store_outbound(&link->store));
 	link->events = 0;
 	if (link->announced && !link->dead)
 		n = add_levels(link, words, n);

@@ -358,7 +358,7 @@ static struct qkd_bucket *look_at_quota(struct qkd_link *link, const struct take
 /* Is there an outbound key for him? */
 static bool has_key(struct qkd_link *link, struct taker *taker)
 {
-	u32 left = link->store.count[QKD_OUTBOUND];
+	u32 left = qkd_store_outbound(&link->store);
 
 	taker->kept_back = left && left <= link->settings.reserve && !taker->priority;
 	return left && !taker->kept_back;
@@ -611,6 +611,7 @@ void qkd_link_discard(struct qkd_link *link, enum qkd_direction dir)
 {
 	spin_lock_irq(&link->lock);
 	qkd_store_new_generation(&link->store, dir);
+	qkd_event_level(link);
 	spin_unlock_irq(&link->lock);
 	while (reap_some(link))
 		cond_resched();
@@ -623,6 +624,7 @@ void qkd_link_purge(struct qkd_link *link)
 	spin_lock_irq(&link->lock);
 	qkd_store_new_generation(&link->store, QKD_OUTBOUND);
 	qkd_store_new_generation(&link->store, QKD_INBOUND);
+	qkd_event_level(link);
 	spin_unlock_irq(&link->lock);
 	while (reap_some(link))
 		cond_resched();
@@ -643,7 +645,7 @@ static void read_levels(const struct qkd_link *link, struct qkd_levels *levels)
 	levels->settings = link->settings;
 	levels->report = link->report;
 	levels->state = link->state;
-	levels->outbound_fresh = store->count[QKD_OUTBOUND];
+	levels->outbound_fresh = qkd_store_outbound(store);
 	levels->inbound_fresh = store->count[QKD_INBOUND] - store->reserved;
 	levels->inbound_reserved = store->reserved;
 	levels->waiters = link->waiters[QKD_OUTBOUND] + link->waiters[QKD_INBOUND];

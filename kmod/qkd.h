@@ -131,6 +131,7 @@ struct qkd_store {
 	struct list_head spares; /* memory that spent keys have left */
 	u32 spare_count;
 	u32 count[2]; /* by direction, all that the tables hold */
+	u32 withdrawn; /* outbound ones of them that a purge has withdrawn and that are yet to be wiped */
 	u32 reserved; /* inbound keys reserved or withdrawn */
 	u64 stats[QKD_A_STATS_MAX + 1];
 };
@@ -467,6 +468,7 @@ void qkd_store_evict(struct qkd_store *store, unsigned int want, unsigned int bu
 		     struct list_head *gone);
 bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_head *gone);
 bool qkd_store_is_settled(const struct qkd_store *store);
+u32 qkd_store_outbound(const struct qkd_store *store);
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir);
 u64 qkd_store_next_end(struct qkd_store *store);
 

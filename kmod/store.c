@@ -50,20 +50,22 @@ static void end_hold(struct qkd_store *store, struct qkd_key *key)
 	key->holder = NULL;
 }
 
+static bool is_withdrawn(const struct qkd_store *store, const struct qkd_key *key)
+{
+	return key->generation != store->generation[key->dir];
+}
+
 /* A key leaves for good, and its ID is remembered. */
 static void retire(struct qkd_store *store, struct qkd_key *key, enum qkd_fate fate,
 		   struct list_head *gone)
 {
 	qkd_ids_retire(&store->ids, key, fate);
 	store->count[key->dir]--;
+	if (key->dir == QKD_OUTBOUND && is_withdrawn(store, key))
+		store->withdrawn--;
 	if (key->state != QKD_KEY_FRESH)
 		end_hold(store, key);
 	list_move_tail(&key->node, gone);
-}
-
-static bool is_withdrawn(const struct qkd_store *store, const struct qkd_key *key)
-{
-	return key->generation != store->generation[key->dir];
 }
 
 /* The clock is not looked at where no key grows too old and none is reserved. */
@@ -212,7 +214,9 @@ static void empty_limbo(struct qkd_store *store)
 void qkd_store_new_generation(struct qkd_store *store, enum qkd_direction dir)
 {
 	store->generation[dir]++;
-	if (dir == QKD_INBOUND)
+	if (dir == QKD_OUTBOUND)
+		store->withdrawn = store->count[QKD_OUTBOUND];
+	else
 		empty_limbo(store);
 }
 
@@ -221,6 +225,12 @@ void qkd_store_set_ttl(struct qkd_store *store, u64 ttl_ns)
 {
 	store->ttl_ns = ttl_ns;
 	empty_limbo(store);
+}
+
+/* Outbound keys that may be taken: those that a purge has withdrawn are none, even before they are wiped. */
+u32 qkd_store_outbound(const struct qkd_store *store)
+{
+	return store->count[QKD_OUTBOUND] - store->withdrawn;
 }
 
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir)

@@ -202,18 +202,25 @@ static void a_purge_withdraws_all_there_is(struct scene *s)
 	CHECK(!add(s, QKD_OUTBOUND, 1) && !add(s, QKD_INBOUND, 2) && !add(s, QKD_INBOUND, 3) &&
 	      !add(s, QKD_INBOUND, 4));
 	CHECK(!reserve(s, &s->one, 2) && !reserve(s, &s->one, 3));
+	CHECK(qkd_store_outbound(&s->store) == 1);
 	qkd_store_new_generation(&s->store, QKD_OUTBOUND);
 	qkd_store_new_generation(&s->store, QKD_INBOUND);
-	CHECK(!add(s, QKD_INBOUND, 5));
+	CHECK(!qkd_store_outbound(&s->store));
+	CHECK(!add(s, QKD_INBOUND, 5) && !add(s, QKD_OUTBOUND, 6));
+	CHECK(qkd_store_outbound(&s->store) == 1);
+	/* A second purge before the first has been seen to */
+	qkd_store_new_generation(&s->store, QKD_OUTBOUND);
+	CHECK(!qkd_store_outbound(&s->store) && !add(s, QKD_OUTBOUND, 7));
 	CHECK(!qkd_store_reap(&s->store, BUDGET, &s->gone));
+	CHECK(qkd_store_outbound(&s->store) == 1 && take(s) == 7);
 	/* Whoever holds one is told; its bytes are gone already. */
-	CHECK(s->store.reserved == 2 && s->store.stats[QKD_A_STATS_PURGED] == 4);
+	CHECK(s->store.reserved == 2 && s->store.stats[QKD_A_STATS_PURGED] == 5);
 	list_for_each_entry(key, &s->one.keys, held)
 		CHECK(key->state == QKD_KEY_WITHDRAWN &&
 		      !memchr_inv(key->material, 0, QKD_KEY_LEN_MIN));
 	CHECK(commit(s, &s->one, 2) == -EKEYREVOKED && !release(s, &s->one, 3));
 	CHECK(reserve(s, &s->one, 3) == -EKEYREVOKED && reserve(s, &s->one, 4) == -EKEYREVOKED);
-	CHECK(!s->store.reserved && s->store.stats[QKD_A_STATS_PURGED] == 4);
+	CHECK(!s->store.reserved && s->store.stats[QKD_A_STATS_PURGED] == 5);
 	CHECK(take(s) == -EAGAIN && !reserve(s, &s->one, 5));
 }
 
