@@ -177,18 +177,24 @@ shows_session() {
 	[[ $(in_place "$1" qkdctl session | grep -c "link $2 $3 suite TLS_") == 1 ]]
 }
 
+shows_none() { [[ -z $(in_place "$1" qkdctl session) ]]; }
+
+# The transfer waits for its reader, who waits for the gate, however slow the machine is.
 test_both_daemons_show_the_connection_while_it_lasts() {
-	local key
+	local key gate=$E2E_DIR/gate
 	fresh_both
-	e2e_fetch "$E2E_GENEVA" medium --limit-rate 512k -o /dev/null &
+	mkfifo "$gate"
+	{ e2e_fetch "$E2E_GENEVA" bulk | { read -r _ <"$gate" && cat >/dev/null; }; } &
 	wait_for 20 shows_session "$E2E_GENEVA" "$E2E_ZURICH" outbound
 	wait_for 20 shows_session "$E2E_ZURICH" "$E2E_GENEVA" inbound
 	key=$(in_place "$E2E_GENEVA" qkdctl session | cut -d : -f 1)
 	[[ $(in_place "$E2E_ZURICH" qkdctl session | cut -d : -f 1) == "$key" ]]
+	echo >"$gate"
 	wait $!
 	e2e_expect client 'end=closed outcome=qkd'
 	[[ $(key_of client) == "$key" ]]
-	[[ -z $(in_place "$E2E_GENEVA" qkdctl session) ]]
+	wait_for 20 shows_none "$E2E_GENEVA"
+	wait_for 20 shows_none "$E2E_ZURICH"
 }
 
 test_many_connections_at_once() {
