@@ -71,6 +71,27 @@ int qkd_commit(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
 int qkd_commit_socket(int fd, const uint8_t id[QKD_KEY_ID_LEN], int socket, uint16_t suite);
 int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN], uint32_t flags); /* QKD_RELEASE_F_* */
 
+/* Feeds: this process as the provider of a link of provider "feed"; <linux/qkd.h> has the whole contract */
+
+/* QKD_IOC_OPEN_FEED on @fd, from qkd_open(). Returns another descriptor. @flags: 0 or QKD_FEED_F_NONBLOCK. */
+int qkd_feed_open(int fd, unsigned int flags);
+
+/* Up to @max requests. Returns how many, 0 when the link has gone and that has been said. */
+int qkd_feed_read(int feed, struct qkd_feed_request *requests, size_t max);
+
+/*
+ * A key of @len bytes. @direction: QKD_DIR_*. -EINVAL, -EEXIST, -ENOSPC, -ENOENT, -ENOMEM, -ENODEV. The caller wipes
+ * his own.
+ */
+int qkd_feed_key(int feed, uint8_t direction, const uint8_t id[QKD_KEY_ID_LEN], const uint8_t *key,
+		 size_t len);
+
+/* The inbound key @id will not come. @err: ENOKEY or EACCES. -EINVAL, -ENOENT (nobody wants it), -ENODEV. */
+int qkd_feed_refuse(int feed, const uint8_t id[QKD_KEY_ID_LEN], int err);
+
+/* @state: QKD_LINK_UP or QKD_LINK_DOWN. @qber in parts per million, @rate in bits per second, or QKD_UNKNOWN. */
+int qkd_feed_report(int feed, uint32_t state, uint32_t qber, uint32_t rate);
+
 /* Netlink */
 
 struct qkd_nl;

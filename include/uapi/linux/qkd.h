@@ -151,6 +151,7 @@ struct qkd_info {
  *   EKEYEXPIRED	it was here and grew older than the link's ttl
  *   EBUSY	it is reserved by a file now; or too many IDs that no key has were asked for of late, and
  *		it is not here
+ *   EACCES	its provider was refused it: another SAE's key, as a KME sees it
  * Both:
  *   EBUSY	too many waiters for keys of this direction of the link
  */
@@ -219,6 +220,150 @@ struct qkd_record {
 	__u8 key[QKD_KEY_LEN_MAX];
 };
 
+/*
+ * Feeds: a process as a link's provider.
+ *
+ * A link of provider "feed" gets its keys from a process, which opens /dev/qkd, binds the file to the link and has
+ * QKD_IOC_OPEN_FEED answer with another descriptor, the feed: it reads there what is wanted, and writes keys and what
+ * it knows of the equipment. Keys are 32 bytes. Nothing needs to be said twice to who is slow: what is wanted waits
+ * in the kernel, at most one request for outbound keys and one for each ID, and a key is in the link when write() has
+ * taken its message. Documentation/feed.md shows how to write one.
+ *
+ * While no feed is open the link is QKD_LINK_DOWN, and it stays so until the feed reports QKD_LINK_UP. When the feed is
+ * closed, or its process dies, the link goes down. Keys that it has delivered stay, and who waits goes on waiting,
+ * until his time is over: all that is still wanted is asked of the next feed.
+ */
+
+/* Flags of QKD_IOC_OPEN_FEED */
+#define QKD_FEED_F_NONBLOCK	(1U << 0)	/* as O_NONBLOCK, which fcntl() may change */
+
+/**
+ * struct qkd_feed_open - QKD_IOC_OPEN_FEED: provide this file's link with keys
+ * @size: sizeof(struct qkd_feed_open)
+ * @flags: 0 or QKD_FEED_F_NONBLOCK
+ *
+ * Answers with a file descriptor, close-on-exec. It is the link's for as long as it is open anywhere, whatever becomes
+ * of the file that the call was made on.
+ *
+ *   EPERM	the caller, or who opened the file, has no CAP_NET_ADMIN in the user namespace of the link's
+ *		network namespace
+ *   EOPNOTSUPP	an unknown flag; or the link has another provider than "feed"
+ *   EBUSY	the link has a feed
+ *   EMFILE, ENFILE, ENOMEM	as open(2)
+ */
+struct qkd_feed_open {
+	__u32 size;
+	__u32 flags;
+};
+
+/* Types of struct qkd_feed_request */
+#define QKD_FEED_KEYS		1	/* outbound keys are wanted */
+#define QKD_FEED_ID		2	/* the inbound key of an ID is wanted */
+#define QKD_FEED_CLOSE		3	/* the link has gone */
+
+/**
+ * struct qkd_feed_request - what read() on a feed returns, one or more, back to back
+ * @type: one of
+ *
+ *	QKD_FEED_KEYS	@count outbound keys have room. Said to a new feed, and whenever fewer than the link's low mark
+ *			(QKD_A_LINK_LOW) are left, or none, and that was not so when it was said last. The feed owes them
+ *			until the link is full. Said again a second after a key found no room but in the link (ENOSPC).
+ *	QKD_FEED_ID	the inbound key @key_id is wanted, for @timeout_ms. Once per ID until that time is over; then
+ *			again, if somebody still wants it. Who may not wait wants a key for QKD_FEED_LINGER_MS, so that
+ *			it is there when he asks again. Answered by QKD_FEED_KEY or QKD_FEED_REFUSE; a feed that has
+ *			neither in time says nothing.
+ *	QKD_FEED_CLOSE	the last request: the link was deleted, or its namespace or the module ends. After it read()
+ *			answers 0.
+ *
+ *	and more in later versions, which a feed ignores
+ * @count: QKD_FEED_KEYS: at least 1; else 0
+ * @timeout_ms: QKD_FEED_ID: at least 1; else 0
+ * @reserved: zero
+ * @key_id: QKD_FEED_ID; else zero
+ *
+ * read() waits for one, unless O_NONBLOCK is set, and returns as many as wait and fit, IDs first.
+ *
+ *   EAGAIN	nothing is wanted now
+ *   EMSGSIZE	not even one fits
+ *   EFAULT	and the request waits still
+ *   EINTR	a signal came first
+ *
+ * poll() says EPOLLIN while read() would not wait, EPOLLOUT while an outbound key has room, and EPOLLHUP when the
+ * link has gone.
+ */
+struct qkd_feed_request {
+	__u32 type;
+	__u32 count;
+	__u32 timeout_ms;
+	__u32 reserved;
+	__u8 key_id[QKD_KEY_ID_LEN];
+};
+
+#define QKD_FEED_KEY_LEN	32	/* bytes of a feed's keys */
+#define QKD_FEED_LINGER_MS	2000	/* how long a key is wanted by who may not wait for it */
+#define QKD_FEED_REFUSED_MS	1000	/* how long a refusal answers who asks for the same ID */
+
+/* Types of struct qkd_feed_message */
+#define QKD_FEED_KEY		1	/* a key */
+#define QKD_FEED_REFUSE		2	/* the inbound key of an ID will not come */
+#define QKD_FEED_REPORT		3	/* how the quantum channel fares */
+
+#define QKD_FEED_UNKNOWN	0xffffffffU	/* not measured */
+
+/**
+ * struct qkd_feed_report - what a feed knows of its equipment
+ * @qber: quantum bit error rate in parts per million, 0..1000000, or QKD_FEED_UNKNOWN
+ * @rate: secret bits per second, both directions together, or QKD_FEED_UNKNOWN
+ */
+struct qkd_feed_report {
+	__u32 qber;
+	__u32 rate;
+};
+
+/**
+ * struct qkd_feed_message - what is written to a feed, one or more, back to back
+ * @type: one of
+ *
+ *	QKD_FEED_KEY	the key @key of ID @key_id, of @len bytes, the rest zero. One of QKD_DIR_INBOUND is taken only if
+ *			QKD_FEED_ID has asked for its ID, or would now: nobody comes for another, and it would only
+ *			take up room. Where there is none for it, the oldest inbound key that nobody holds makes way.
+ *	QKD_FEED_REFUSE	@value is ENOKEY, there is no such key, or EACCES, it is not for this SAE: who waits for
+ *			@key_id is told so, and who asks for it in the next QKD_FEED_REFUSED_MS
+ *	QKD_FEED_REPORT	@value is QKD_LINK_UP or QKD_LINK_DOWN, and @report; replaces the one before, and may be said
+ *			as often as wanted
+ *
+ * @value: as said; for QKD_FEED_KEY 0
+ * @direction: QKD_FEED_KEY: QKD_DIR_*; else 0
+ * @len: QKD_FEED_KEY: QKD_FEED_KEY_LEN; else 0
+ * @key_id: QKD_FEED_KEY and QKD_FEED_REFUSE; else zero
+ * @key: QKD_FEED_KEY; for QKD_FEED_REFUSE zero
+ * @report: QKD_FEED_REPORT, with zeros after it
+ *
+ * write() never waits. It takes whole messages in their order up to the first that has an error, and returns the bytes
+ * that it took, or that error if it took none. The kernel's copies of key bytes are wiped, whatever the answer.
+ *
+ *   EINVAL	less than one message was given; an unknown type, direction or value; a field that should be zero;
+ *		a key of another length, or of nothing but zeros
+ *   EEXIST	the link holds or remembers a key of this ID
+ *   ENOSPC	no room. For an outbound key poll() says EPOLLOUT when there is. An inbound one finds none only if files
+ *		hold all there are
+ *   ENOENT	an inbound key, or a refusal, of an ID that nobody wants (any more)
+ *   ENOMEM	not taken for want of memory
+ *   ENODEV	the link has gone
+ *   EFAULT	@key and what else could not be read
+ */
+struct qkd_feed_message {
+	__u32 type;
+	__u32 value;
+	__u32 direction;
+	__u32 len;
+	__u8 key_id[QKD_KEY_ID_LEN];
+	union {
+		__u8 key[QKD_KEY_LEN_MAX];
+		struct qkd_feed_report report;
+	};
+};
+
 #define QKD_IOC_MAGIC		0xBE
 
 #define QKD_IOC_BIND		_IO(QKD_IOC_MAGIC, 0)	/* struct qkd_bind */
@@ -227,5 +372,6 @@ struct qkd_record {
 #define QKD_IOC_GET_KEY_BY_ID	_IO(QKD_IOC_MAGIC, 3)	/* struct qkd_key_get */
 #define QKD_IOC_COMMIT		_IO(QKD_IOC_MAGIC, 4)	/* struct qkd_key_ref */
 #define QKD_IOC_RELEASE		_IO(QKD_IOC_MAGIC, 5)	/* struct qkd_key_ref */
+#define QKD_IOC_OPEN_FEED	_IO(QKD_IOC_MAGIC, 6)	/* struct qkd_feed_open; answers with a descriptor */
 
 #endif /* _UAPI_LINUX_QKD_H */
