@@ -35,6 +35,13 @@ void qkd_flow_shut(bool shut)
 	WRITE_ONCE(flow_is_shut, shut);
 }
 
+/* With the link's lock held, when outbound keys may have come or gone, or their mark may have moved. */
+static void tell_level(struct qkd_link *link)
+{
+	qkd_event_level(link);
+	qkd_demand_note(link);
+}
+
 /* Has the next key that grows too old wiped, the next lease ended, in time; later ones then. */
 static void arm_reaper(struct qkd_link *link)
 {
@@ -70,7 +77,7 @@ static bool reap_some(struct qkd_link *link)
 
 	spin_lock_irq(&link->lock);
 	more = qkd_store_reap(&link->store, REAP_BATCH, &gone);
-	qkd_event_level(link);
+	tell_level(link);
 	link->reap_at = 0;
 	if (!more)
 		arm_reaper(link);
@@ -133,6 +140,7 @@ void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settin
 		.rate = QKD_REPORT_UNKNOWN,
 	};
 	qkd_event_init(link);
+	qkd_demand_init(link);
 }
 
 /* Under the link's ops_lock, while it is open. */
@@ -142,7 +150,7 @@ void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *sett
 	spin_lock_irq(&link->lock);
 	apply_settings(link, settings);
 	qkd_health_settle(link);
-	qkd_event_level(link);
+	tell_level(link);
 	qkd_event_qber(link);
 	spin_unlock_irq(&link->lock);
 	/* What grows too old, or has been held too long, sooner than it would have. */
@@ -203,7 +211,7 @@ static int deliver(struct qkd_link *link, struct qkd_key *key, struct list_head 
 	err = qkd_store_add(&link->store, key);
 	if (err)
 		list_add(&key->node, gone);
-	qkd_event_level(link);
+	tell_level(link);
 	arm_reaper(link);
 	return err;
 }
@@ -236,7 +244,7 @@ EXPORT_SYMBOL_GPL(qkd_link_deliver);
 static void reap_for_driver(struct qkd_link *link, struct list_head *gone)
 {
 	qkd_store_reap(&link->store, DRIVER_REAP, gone);
-	qkd_event_level(link);
+	tell_level(link);
 }
 
 unsigned int qkd_link_room(struct qkd_link *link, enum qkd_direction dir)
@@ -296,23 +304,30 @@ static void fill_record(struct qkd_record *rec, const struct qkd_key *key)
 	qkd_key_copy(key, rec->key);
 }
 
-static int enter_wait(struct qkd_link *link, enum qkd_direction dir)
+/* @asker: who waits for an inbound key; NULL of an outbound one. Each direction has its own bound. */
+static int enter_wait(struct qkd_link *link, struct qkd_asker *asker)
 {
+	unsigned int *waiters = &link->waiters[asker ? QKD_INBOUND : QKD_OUTBOUND];
 	int err = 0;
 
 	spin_lock_irq(&link->lock);
-	if (link->waiters[dir] >= QKD_WAITERS_MAX)
+	if (*waiters >= QKD_WAITERS_MAX) {
 		err = -EBUSY;
-	else
-		link->waiters[dir]++;
+	} else {
+		++*waiters;
+		if (asker)
+			list_add_tail(&asker->node, &link->askers);
+	}
 	spin_unlock_irq(&link->lock);
 	return err;
 }
 
-static void leave_wait(struct qkd_link *link, enum qkd_direction dir)
+static void leave_wait(struct qkd_link *link, struct qkd_asker *asker)
 {
 	spin_lock_irq(&link->lock);
-	link->waiters[dir]--;
+	link->waiters[asker ? QKD_INBOUND : QKD_OUTBOUND]--;
+	if (asker)
+		list_del(&asker->node);
 	spin_unlock_irq(&link->lock);
 }
 
@@ -396,7 +411,7 @@ static int take_now(struct qkd_link *link, struct taker *taker, struct qkd_recor
 	lock_reaped(link, &irq, &gone);
 	if (!link->dead)
 		err = take_locked(link, taker, rec, &gone);
-	qkd_event_level(link);
+	tell_level(link);
 	spin_unlock_irqrestore(&link->lock, irq);
 	if (!list_empty(&gone))
 		qkd_key_free_list(&gone);
@@ -420,12 +435,12 @@ static int take_or_wait(struct qkd_link *link, long timeout, struct qkd_record *
 	}
 	if (err != -EAGAIN || !timeout)
 		return err;
-	err = enter_wait(link, QKD_OUTBOUND);
+	err = enter_wait(link, NULL);
 	if (err)
 		return err;
 	left = wait_event_interruptible_timeout(
 		link->outbound_wq, (err = take_now(link, &taker, rec)) != -EAGAIN, timeout);
-	leave_wait(link, QKD_OUTBOUND);
+	leave_wait(link, NULL);
 	if (err != -EAGAIN)
 		return err;
 	return left < 0 ? -EINTR : -ETIMEDOUT;
@@ -450,7 +465,7 @@ __poll_t qkd_link_poll(struct qkd_link *link)
 	u64 wait;
 
 	lock_reaped(link, &irq, &gone);
-	qkd_event_level(link);
+	tell_level(link);
 	if (!link->dead) {
 		mask = has_key(link, &taker) || taker.kept_back ? EPOLLIN | EPOLLRDNORM : 0;
 		look_at_quota(link, &taker, &wait);
@@ -508,13 +523,13 @@ static int charge_lookup(struct qkd_link *link)
 static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const u8 *id,
 			long timeout, struct qkd_record *rec)
 {
-	wait_queue_head_t *wq = &link->inbound_wq;
+	struct qkd_asker asker = { .id = id, .until = jiffies + timeout };
 	int fetched, err;
 	long left;
 
 	err = charge_lookup(link);
 	if (!err)
-		err = enter_wait(link, QKD_INBOUND);
+		err = enter_wait(link, &asker);
 	if (err)
 		return err;
 	fetched = qkd_link_fetch(link, id);
@@ -523,14 +538,18 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
 	 * after the first look and before it was asked.
 	 */
 	left = wait_event_interruptible_timeout(
-		*wq, (err = reserve_now(link, holder, id, rec)) != -ENOENT, fetched ? 0 : timeout);
-	leave_wait(link, QKD_INBOUND);
-	return err == -ENOENT && left < 0 ? -EINTR : err;
+		link->inbound_wq,
+		(err = reserve_now(link, holder, id, rec)) != -ENOENT || READ_ONCE(asker.err),
+		fetched ? 0 : timeout);
+	leave_wait(link, &asker);
+	if (err != -ENOENT)
+		return err;
+	return fetched ?: asker.err ?: left < 0 ? -EINTR : -ENOKEY;
 }
 
 /*
  * Reserves the inbound key of an ID for @holder. @timeout in jiffies, 0 for none; the provider is
- * asked in any case. -ENOKEY, -EKEYREVOKED, -EKEYEXPIRED, -EBUSY, -EINTR, -ENODEV.
+ * asked in any case. -ENOKEY, -EACCES, -EKEYREVOKED, -EKEYEXPIRED, -EBUSY, -EINTR, -ENODEV.
  */
 static int reserve_or_wait(struct qkd_link *link, struct qkd_holder *holder, const u8 *id,
 			   long timeout, struct qkd_record *rec)
@@ -539,12 +558,9 @@ static int reserve_or_wait(struct qkd_link *link, struct qkd_holder *holder, con
 
 	if (err == -ENOENT)
 		err = reserve_wait(link, holder, id, timeout, rec);
-	if (err != -ENOENT && err != -ENOKEY)
-		return err;
-	spin_lock_irq(&link->lock);
-	link->store.stats[QKD_A_STATS_UNKNOWN]++;
-	spin_unlock_irq(&link->lock);
-	return -ENOKEY;
+	if (err == -ENOKEY || err == -EACCES)
+		qkd_link_count(link, QKD_A_STATS_UNKNOWN);
+	return err;
 }
 
 int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, long timeout,
@@ -660,7 +676,7 @@ int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 	int err = -ENODEV;
 
 	lock_reaped(link, &irq, &gone);
-	qkd_event_level(link);
+	tell_level(link);
 	if (!link->dead) {
 		read_levels(link, levels);
 		err = 0;

@@ -354,6 +354,7 @@ static void end_link(struct qkd_link *link)
 	close_link(link);
 	cancel_delayed_work_sync(&link->reap_work);
 	cancel_delayed_work_sync(&link->wake_work);
+	qkd_demand_end(link);
 	qkd_link_last_levels(link, &last);
 	qkd_audit_end(link);
 	qkd_event_end(link, &last);
@@ -475,7 +476,7 @@ int qkd_link_delete(struct qkd_net *qn, const char *name)
 	return 0;
 }
 
-/* Asks the provider for an inbound key. 0, or -ENOKEY if it will not come; -ENODEV. */
+/* Asks the provider for an inbound key. 0, or if it will not come -ENOKEY or -EACCES; -ENODEV. */
 int qkd_link_fetch(struct qkd_link *link, const u8 *id)
 {
 	int err = -ENODEV;
@@ -486,7 +487,7 @@ int qkd_link_fetch(struct qkd_link *link, const u8 *id)
 
 		err = ops->fetch ? ops->fetch(link, id) : 0;
 		trace_provider_fetch(link, id, QKD_INBOUND, err);
-		if (err)
+		if (err && err != -EACCES)
 			err = -ENOKEY;
 	}
 	up_read(&link->fetch_sem);

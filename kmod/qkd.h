@@ -4,8 +4,8 @@
  *
  * Locks, outermost first:
  *   qkd_registry	mutex: which providers and links there are. Never held over a callback.
- *   link->ops_lock	mutex: serialises the provider's callbacks of one link, but fetch.
- *   link->fetch_sem	held for reading by fetch, for writing to end fetching.
+ *   link->ops_lock	mutex: serialises the provider's callbacks of one link, but fetch and demand.
+ *   link->fetch_sem	held for reading by fetch and demand, for writing to end them.
  *   link->lock		spinlock, for hard interrupts too: a link's keys, counters, state.
  */
 #ifndef _QKD_CORE_H
@@ -54,6 +54,25 @@ enum qkd_level {
 };
 
 #define QKD_LEVELS (QKD_LEVEL_EMPTY + 1)
+
+/* How badly outbound keys are wanted: what providers are told of when it gets worse. */
+enum qkd_scarcity {
+	QKD_SCARCITY_FULL,
+	QKD_SCARCITY_ROOM,
+	QKD_SCARCITY_LOW,
+	QKD_SCARCITY_EMPTY,
+};
+
+/*
+ * Who waits for an inbound key; on its stack, and in the link's list under whose lock @err is written:
+ * that the key will not come.
+ */
+struct qkd_asker {
+	struct list_head node;
+	const u8 *id;
+	unsigned long until; /* jiffies */
+	int err;
+};
 
 /* How a key left the store, if it did. */
 enum qkd_fate {
@@ -306,6 +325,9 @@ struct qkd_link {
 	u64 expired_told; /* keys that had expired when it was told */
 	u64 expired_told_at; /* boot-time clock, ns */
 	unsigned int waiters[2]; /* by direction: strangers' look-ups must not keep takers out */
+	struct list_head askers; /* those of them who wait for an inbound key */
+	enum qkd_scarcity scarcity;
+	bool demand_low; /* yet to be told to the provider */
 	u64 reap_at; /* boot-time clock, ns, that @reap_work is armed for; 0 for none */
 	u64 wake_at; /* the same for @wake_work */
 
@@ -314,8 +336,9 @@ struct qkd_link {
 	struct delayed_work event_work;
 	struct delayed_work reap_work;
 	struct delayed_work wake_work;
+	struct work_struct demand_work;
 
-	struct mutex ops_lock; /* one callback at a time, but fetch */
+	struct mutex ops_lock; /* one callback at a time, but fetch and demand */
 	struct rw_semaphore fetch_sem;
 	bool closed;
 
@@ -400,6 +423,11 @@ void qkd_link_settle(struct qkd_link *link, const struct qkd_link_settings *sett
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels);
 void qkd_link_last_levels(struct qkd_link *link, struct qkd_levels *levels);
 
+/* demand.c: qkd_demand_note() with the link's lock held */
+void qkd_demand_init(struct qkd_link *link);
+void qkd_demand_end(struct qkd_link *link);
+void qkd_demand_note(struct qkd_link *link);
+
 /* event.c */
 void qkd_event_init(struct qkd_link *link);
 void qkd_event_announce(struct qkd_link *link);
@@ -467,6 +495,7 @@ bool qkd_store_reap(struct qkd_store *store, unsigned int budget, struct list_he
 void qkd_store_evict(struct qkd_store *store, unsigned int want, unsigned int budget,
 		     struct list_head *gone);
 bool qkd_store_drain(struct qkd_store *store, unsigned int budget, struct list_head *gone);
+bool qkd_store_knows(const struct qkd_store *store, const u8 *id);
 bool qkd_store_is_settled(const struct qkd_store *store);
 u32 qkd_store_outbound(const struct qkd_store *store);
 unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction dir);

@@ -35,6 +35,12 @@ static const struct qkd_id *find_id(const struct qkd_store *store, const u8 *id)
 	return qkd_ids_find(&store->ids, qkd_ids_hash(&store->ids, id), id);
 }
 
+/* Is there a key of this ID, or was there one not long ago? */
+bool qkd_store_knows(const struct qkd_store *store, const u8 *id)
+{
+	return find_id(store, id);
+}
+
 static void note(struct qkd_store *store, const struct qkd_key *key, enum qkd_audit_outcome outcome)
 {
 	if (store->link)

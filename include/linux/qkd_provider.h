@@ -56,12 +56,18 @@ enum qkd_direction {
  *	0 or -EMSGSIZE.
  * @fetch: optional; an inbound key of this ID is wanted and is not in the store. Deliver it when it
  *	comes, at once if it is at hand: a caller that may not wait asks too, so do not wait for it
- *	here. May sleep; 0, or -ENOKEY when the provider knows that it will never come.
+ *	here; qkd_link_wanted() says how long somebody waits. May sleep; 0, or what the caller is told at
+ *	once: -ENOKEY when the provider knows that it will never come, -EACCES when it may not have it.
+ *	What it learns later it says by qkd_link_refuse().
+ * @demand: optional, for a provider that brings outbound keys when they are wanted. They have been taken
+ *	or have gone: the direction has room again after it was full or, @low, fewer than the link's low
+ *	mark are left, or none, and it was not so before. Said each time that comes to be so, soon after,
+ *	several at once maybe: qkd_link_room() says how things are now. May sleep.
  *
  * No callback is made under a spinlock or while the core's registry is locked. What the core does
  * later for a provider's links is done by a workqueue of that provider's own, shared with no other.
- * Callbacks of one link are serialised against each other except @fetch, which may run at any time
- * between the return of @link_open and the call of @link_close.
+ * Callbacks of one link are serialised against each other except @fetch and @demand, which may run at any
+ * time between the return of @link_open and the call of @link_close.
  */
 struct qkd_provider_ops {
 	struct module *owner;
@@ -78,6 +84,7 @@ struct qkd_provider_ops {
 	int (*resync)(struct qkd_link *link, u64 block, struct netlink_ext_ack *extack);
 	int (*fill_config)(struct qkd_link *link, struct sk_buff *skb);
 	int (*fetch)(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN]);
+	void (*demand)(struct qkd_link *link, bool low);
 };
 
 /**
@@ -168,6 +175,32 @@ int qkd_link_add(struct net *net, struct qkd_provider *provider,
  */
 int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key_id[QKD_KEY_ID_LEN],
 		     const u8 *key, size_t len);
+
+/**
+ * qkd_link_wanted() - how long somebody will still wait for an inbound key
+ * @link: the link
+ * @key_id: its ID
+ *
+ * Who may not wait, and asks again later, does not count: @fetch has been told of him.
+ *
+ * Context: any.
+ * Return: milliseconds, of who waits longest; 0 if nobody waits; -EEXIST, the link holds or remembers a key of
+ * this ID; -ENODEV, it is going.
+ */
+int qkd_link_wanted(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN]);
+
+/**
+ * qkd_link_refuse() - an inbound key that is wanted will not come
+ * @link: the link
+ * @key_id: its ID
+ * @err: what those who wait for it are told, now: -ENOKEY, there is none; -EACCES, it is not for this end
+ *
+ * Who asks for it afterwards has @fetch called again.
+ *
+ * Context: any; does not sleep.
+ * Return: 0; -ENOENT, nobody waits for it; -EINVAL, another @err; -ENODEV, the link is going.
+ */
+int qkd_link_refuse(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN], int err);
 
 /**
  * qkd_link_room() - how many keys a direction would take now
