@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /dev/qkd. <uapi/linux/qkd.h> says what each call does. */
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/miscdevice.h>
@@ -11,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/user_namespace.h>
 
 #include "qkd.h"
 
@@ -21,10 +23,12 @@
 #define INFO_SIZE_V1	624
 #define KEY_GET_SIZE_V1 96
 #define KEY_REF_SIZE_V1 24
+#define FEED_SIZE_V1	8
 static_assert(sizeof(struct qkd_bind) >= BIND_SIZE_V1);
 static_assert(sizeof(struct qkd_info) >= INFO_SIZE_V1);
 static_assert(sizeof(struct qkd_key_get) >= KEY_GET_SIZE_V1);
 static_assert(sizeof(struct qkd_key_ref) >= KEY_REF_SIZE_V1);
+static_assert(sizeof(struct qkd_feed_open) >= FEED_SIZE_V1);
 
 /*
  * An open file. It does not keep its namespace, only our record of it. @link is set once, under
@@ -395,6 +399,30 @@ static int ioc_release(struct file *file, void __user *uarg)
 				arg.ref.flags & QKD_RELEASE_F_MISMATCH);
 }
 
+/* As for netlink: whoever opened the file, and handed it to a program with more rights, must have them too. */
+static bool is_admin(const struct file *file, struct user_namespace *ns)
+{
+	return file_ns_capable(file, ns, CAP_NET_ADMIN) && ns_capable(ns, CAP_NET_ADMIN);
+}
+
+static int ioc_open_feed(struct file *file, void __user *uarg)
+{
+	struct qkd_feed_open feed;
+	int err = copy_in(&feed, sizeof(feed), FEED_SIZE_V1, uarg);
+	struct qkd_link *link;
+
+	if (err)
+		return err;
+	if (feed.flags & ~QKD_FEED_F_NONBLOCK)
+		return -EOPNOTSUPP;
+	link = file_link(file->private_data);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	if (!is_admin(file, link->user_ns))
+		return -EPERM;
+	return qkd_feed_open(link, feed.flags);
+}
+
 static int (*const iocs[])(struct file *file, void __user *uarg) = {
 	[_IOC_NR(QKD_IOC_BIND)] = ioc_bind,
 	[_IOC_NR(QKD_IOC_GET_INFO)] = ioc_get_info,
@@ -402,6 +430,7 @@ static int (*const iocs[])(struct file *file, void __user *uarg) = {
 	[_IOC_NR(QKD_IOC_GET_KEY_BY_ID)] = ioc_get_key_by_id,
 	[_IOC_NR(QKD_IOC_COMMIT)] = ioc_commit,
 	[_IOC_NR(QKD_IOC_RELEASE)] = ioc_release,
+	[_IOC_NR(QKD_IOC_OPEN_FEED)] = ioc_open_feed,
 };
 
 static long qkd_ioctl(struct file *file, unsigned int cmd, unsigned long uaddr)

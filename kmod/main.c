@@ -25,11 +25,16 @@ static int __init qkd_init(void)
 	err = genl_register_family(&qkd_family);
 	if (err)
 		goto err_power;
-	err = qkd_chardev_init();
+	err = qkd_feed_init();
 	if (err)
 		goto err_family;
+	err = qkd_chardev_init();
+	if (err)
+		goto err_feed;
 	return 0;
 
+err_feed:
+	qkd_feed_exit();
 err_family:
 	genl_unregister_family(&qkd_family);
 err_power:
@@ -41,10 +46,14 @@ err_key:
 	return err;
 }
 
-/* Providers use symbols of this module: none is registered any more, so there is no link either. */
+/*
+ * Other providers use symbols of this module: none is registered any more, and with our own the last links
+ * go, while there is still a family to say so.
+ */
 static void __exit qkd_exit(void)
 {
 	qkd_chardev_exit();
+	qkd_feed_exit();
 	genl_unregister_family(&qkd_family);
 	qkd_power_exit();
 	qkd_net_exit();

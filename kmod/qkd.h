@@ -6,6 +6,8 @@
  *   qkd_registry	mutex: which providers and links there are. Never held over a callback.
  *   link->ops_lock	mutex: serialises the provider's callbacks of one link, but fetch and demand.
  *   link->fetch_sem	held for reading by fetch and demand, for writing to end them.
+ *   feed->lock		mutex, of provider "feed" (feed.c): what is wanted of a process. Not held while user
+ *			memory is touched, which may take for ever.
  *   link->lock		spinlock, for hard interrupts too: a link's keys, counters, state.
  */
 #ifndef _QKD_CORE_H
@@ -427,6 +429,11 @@ void qkd_link_last_levels(struct qkd_link *link, struct qkd_levels *levels);
 void qkd_demand_init(struct qkd_link *link);
 void qkd_demand_end(struct qkd_link *link);
 void qkd_demand_note(struct qkd_link *link);
+
+/* feed.c */
+int qkd_feed_init(void);
+void qkd_feed_exit(void);
+int qkd_feed_open(struct qkd_link *link, unsigned int flags);
 
 /* event.c */
 void qkd_event_init(struct qkd_link *link);

@@ -88,6 +88,26 @@ static void link_add_takes_all_options_in_any_order(void **state)
 	assert_int_equal(*args.request.sim_rate, 256);
 }
 
+static void link_add_of_a_feed_needs_no_role(void **state)
+{
+	char problem[PROBLEM_LEN];
+	struct link_add_args args;
+	struct line line;
+
+	assert_int_equal(
+		link_add("alpha provider feed local geneva remote zurich", &line, &args, problem),
+		0);
+	assert_string_equal(args.request.provider, "feed");
+	assert_int_equal(args.request.role, QKD_ROLE_A);
+	assert_null(args.seed_file);
+	assert_int_equal(
+		link_add("alpha provider feed local l remote r role b", &line, &args, problem), 0);
+	assert_int_equal(args.request.role, QKD_ROLE_B);
+	assert_int_equal(
+		link_add("alpha provider feed local l remote r seed-file s", &line, &args, problem),
+		-EINVAL);
+}
+
 static void link_set_takes_what_is_named(void **state)
 {
 	char problem[PROBLEM_LEN];
@@ -158,6 +178,7 @@ static void link_add_says_what_is_wrong(void **state)
 		{ "alpha provider sim remote r role a seed-file s", "'local' is missing" },
 		{ "alpha provider sim local l role a seed-file s", "'remote' is missing" },
 		{ "alpha provider sim local l remote r seed-file s", "'role' is missing" },
+		{ "alpha provider card local l remote r", "'role' is missing" },
 		{ "alpha provider sim local l remote r role a", "needs 'seed-file FILE'" },
 		{ "alpha provider card local l remote r role a seed-file s",
 		  "for provider sim only" },
@@ -303,6 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(link_add_needs_no_options),
 		cmocka_unit_test(link_add_takes_all_options_in_any_order),
+		cmocka_unit_test(link_add_of_a_feed_needs_no_role),
 		cmocka_unit_test(link_set_takes_what_is_named),
 		cmocka_unit_test(sim_set_takes_numbers_switches_and_words_alone),
 		cmocka_unit_test(link_add_says_what_is_wrong),

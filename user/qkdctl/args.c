@@ -244,10 +244,13 @@ int args_link_add(int argc, char **argv, struct link_add_args *args, char *probl
 	if (args_link_name(argv[0], problem) ||
 	    args_words(argc - 1, argv + 1, words, WORDS, problem))
 		return -EINVAL;
-	for (int i = PROVIDER; i <= ROLE; i++)
+	for (int i = PROVIDER; i <= REMOTE; i++)
 		if (!words[i].text)
 			return refuse(problem, "'%s' is missing", words[i].name);
-	if (parse_role(words[ROLE].text, &request->role, problem) ||
+	/* A feed says of each key in which direction it is. */
+	if (!words[ROLE].text && strcmp(words[PROVIDER].text, "feed"))
+		return refuse(problem, "'%s' is missing", words[ROLE].name);
+	if ((words[ROLE].text && parse_role(words[ROLE].text, &request->role, problem)) ||
 	    check_saes(words[LOCAL].text, words[REMOTE].text, problem) ||
 	    check_provider(words[PROVIDER].text, &words[SEED_FILE], &words[RATE], problem))
 		return -EINVAL;

@@ -20,16 +20,16 @@ static const struct command {
 	  "One line each: its name, how many links of this network namespace it has, and whether\n"
 	  "its keys are simulated.\n" },
 	{ "link", "add", cmd_link_add,
-	  "NAME provider PROVIDER local SAE remote SAE role a|b seed-file FILE\n"
-	  "        [rate BPS] [capacity N] [ttl S] [low N] [qber-max PPM] [lease S]\n"
+	  "NAME provider PROVIDER local SAE remote SAE [role a|b]\n"
+	  "        [seed-file FILE] [rate BPS] [capacity N] [ttl S] [low N] [qber-max PPM] [lease S]\n"
 	  "        [degrade-after N] [quota-rate N] [quota-burst N]\n"
 	  "        [reserve N] [priority-gid GID]",
 	  "add a link",
 	  "NAME       1 to 31 of A-Z a-z 0-9 . _ -\n"
-	  "provider   sim, or another of 'qkdctl provider list'\n"
+	  "provider   sim, feed (a process brings the keys), or another of 'qkdctl provider list'\n"
 	  "local      SAE ID of this end\n"
 	  "remote     SAE ID of the other end\n"
-	  "role       a at one end, b at the other\n"
+	  "role       a at one end, b at the other; not needed for feed\n"
 	  "seed-file  for sim: 32 to 64 secret bytes, the same at both ends, mode 0600\n"
 	  "rate       for sim: secret key rate in bits per second, both directions together\n"
 	  "capacity   most keys kept per direction\n"
