@@ -90,6 +90,8 @@ check_layers() {
 	mapfile -t engine_but_keys < <(files_but psk_qkd.c 'user/tls/*.c' 'user/tls/*.h')
 	mapfile -t but_crypto < <(files_but '^user/tls/crypto_|^user/bench/(libssl|beside)\.c|^user/qkdctl/chain\.c' 'user/*.c' 'user/*.h' 'include/qkd/*.h')
 	mapfile -t but_ktls < <(files_but '^user/tls/ktls.c|^user/common/ktls_io.c' 'user/*.c' 'user/*.h')
+	mapfile -t qkdkmed < <(files 'user/qkdkmed/*.c' 'user/qkdkmed/*.h')
+	mapfile -t but_curl < <(files_but '^user/qkdkmed/(http|wiping)\.c' 'user/*.c' 'user/*.h')
 	mapfile -t but_netlink < <(files_but '^user/libqkd/' 'user/*.c' 'user/*.h')
 	mapfile -t but_compat < <(files_but '^kmod/compat.h' 'kmod/*.c' 'kmod/*.h')
 
@@ -101,13 +103,16 @@ check_layers() {
 	none_in "a provider uses the public API only" '#include "(\.\./|qkd\.h|compat\.h)' "${providers[@]}" || bad=1
 	none_in 'libqkd stands on the uAPI alone' '#include [<"](qkd/qkdtls|tls/|openssl/|common/|qkdctl/|qkdtls)' \
 		"${libqkd[@]}" || bad=1
-	none_in 'the engine has no users' '#include "(common|libqkd|qkdctl|qkdtls|qkdtlsd)/' "${engine[@]}" || bad=1
+	none_in 'the engine has no users' '#include "(common|libqkd|qkdctl|qkdtls|qkdtlsd|qkdkmed)/' "${engine[@]}" || bad=1
 	none_in 'only user/tls/psk_qkd.c sees libqkd.h in the engine' '#include [<"]qkd/libqkd.h' \
 		"${engine_but_keys[@]}" || bad=1
-	none_in 'what the programs share knows none of them' '#include "(tls|libqkd|qkdctl|qkdtls|qkdtlsd)/' \
+	none_in 'what the programs share knows none of them' '#include "(tls|libqkd|qkdctl|qkdtls|qkdtlsd|qkdkmed)/' \
 		"${common[@]}" || bad=1
 	none_in 'qkdctl has nothing to do with TLS' '#include [<"](qkd/qkdtls|tls/|qkdtls|qkdtlsd/)' \
 		"${qkdctl[@]}" || bad=1
+	none_in 'qkdkmed has nothing to do with TLS of connections' '#include [<"](qkd/qkdtls|tls/|qkdtls|qkdtlsd|qkdctl/)' \
+		"${qkdkmed[@]}" || bad=1
+	none_in 'libcurl is used in user/qkdkmed/http.c and wiping.c only' '#include <curl/' "${but_curl[@]}" || bad=1
 	none_in 'libcrypto is used in user/tls/crypto_*.c and user/qkdctl/chain.c only (but for OPENSSL_cleanse)' \
 		'#include <openssl/([abd-z]|c[^r]|crypto[^.])' "${but_crypto[@]}" || bad=1
 	none_in "the kernel's TLS is used in the two ktls files only" '#include <linux/tls.h>|SOL_TLS' \
@@ -190,7 +195,7 @@ check_sparse() {
 
 	"$bed/modules" -s 6.12
 	grep -q '^  CHECK ' build/kmod-6.12-sparse/build.log
-	flags=$(pkg-config --cflags libcrypto libnl-3.0 libnl-genl-3.0 json-c inih libsystemd)
+	flags=$(pkg-config --cflags libcrypto libnl-3.0 libnl-genl-3.0 json-c inih libsystemd libcurl)
 	# Sparse says of glibc's and OpenSSL's headers what does not concern us.
 	# shellcheck disable=SC2086
 	files 'user/*.c' | xargs -n 1 sparse -std=gnu11 -D_GNU_SOURCE -Wno-declaration-after-statement -Wno-vla \
