@@ -62,8 +62,10 @@ install:
 	done
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d packaging/60-qkd.rules
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' packaging/qkdtlsd.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/qkdtlsd.service
+	for unit in qkdtlsd qkdkmed; do \
+		sed 's|/usr/sbin/|$(PREFIX)/sbin/|' packaging/$$unit.service \
+			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit.service; \
+	done
 
 clean:
 	rm -rf build
