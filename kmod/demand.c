@@ -79,7 +79,7 @@ static int longest_wait(const struct qkd_link *link, const u8 *id)
 	return jiffies_to_msecs(left);
 }
 
-int qkd_link_wanted(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN])
+int qkd_link_wanted(struct qkd_link *link, const u8 *key_id)
 {
 	unsigned long irq;
 	int ret;
@@ -111,7 +111,7 @@ static int refuse_all(struct qkd_link *link, const u8 *id, int err)
 	return ret;
 }
 
-int qkd_link_refuse(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN], int err)
+int qkd_link_refuse(struct qkd_link *link, const u8 *key_id, int err)
 {
 	int ret = -ENODEV;
 	unsigned long irq;

@@ -179,7 +179,7 @@ int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key
 /**
  * qkd_link_wanted() - how long somebody will still wait for an inbound key
  * @link: the link
- * @key_id: its ID
+ * @key_id: its ID, of QKD_KEY_ID_LEN bytes
  *
  * Who may not wait, and asks again later, does not count: @fetch has been told of him.
  *
@@ -187,12 +187,12 @@ int qkd_link_deliver(struct qkd_link *link, enum qkd_direction dir, const u8 key
  * Return: milliseconds, of who waits longest; 0 if nobody waits; -EEXIST, the link holds or remembers a key of
  * this ID; -ENODEV, it is going.
  */
-int qkd_link_wanted(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN]);
+int qkd_link_wanted(struct qkd_link *link, const u8 *key_id);
 
 /**
  * qkd_link_refuse() - an inbound key that is wanted will not come
  * @link: the link
- * @key_id: its ID
+ * @key_id: its ID, of QKD_KEY_ID_LEN bytes
  * @err: what those who wait for it are told, now: -ENOKEY, there is none; -EACCES, it is not for this end
  *
  * Who asks for it afterwards has @fetch called again.
@@ -200,7 +200,7 @@ int qkd_link_wanted(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN]);
  * Context: any; does not sleep.
  * Return: 0; -ENOENT, nobody waits for it; -EINVAL, another @err; -ENODEV, the link is going.
  */
-int qkd_link_refuse(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN], int err);
+int qkd_link_refuse(struct qkd_link *link, const u8 *key_id, int err);
 
 /**
  * qkd_link_room() - how many keys a direction would take now
