@@ -310,7 +310,18 @@ TEST_F(provider, fetch_that_knows_of_no_key_ends_the_wait)
 	ASSERT_EQ(0, order("fetch none"));
 }
 
-/* Slow callbacks hold up who asked, and nobody else. */
+TEST_F(provider, fetch_that_may_not_have_a_key_says_so)
+{
+	uint8_t id[QKD_KEY_ID_LEN];
+	struct qkd_key_get get;
+
+	id_bytes(7, id);
+	ASSERT_EQ(0, order("fetch denied"));
+	EXPECT_EQ(-EACCES, get_by_id(self->fd, id, 0, &get));
+	EXPECT_EQ(-EACCES, get_by_id(self->fd, id, QKD_TIMEOUT_MS_MAX, &get));
+	EXPECT_EQ(2, stat_now(self, QKD_A_STATS_UNKNOWN));
+	ASSERT_EQ(0, order("fetch none"));
+}
 
 static pid_t look_up(FIXTURE_DATA(provider) * self, unsigned int nr)
 {
@@ -323,6 +334,69 @@ static pid_t look_up(FIXTURE_DATA(provider) * self, unsigned int nr)
 	id_bytes(nr, id);
 	_exit(-get_by_id(self->fd, id, DEADLINE_MS, &get));
 }
+
+TEST_F(provider, a_refusal_ends_the_wait_from_any_context)
+{
+	static const char *const contexts[] = { "task", "softirq", "hardirq" };
+	static const int errors[] = { ENOKEY, EACCES, ENOKEY };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		const pid_t one = look_up(self, 7), same = look_up(self, 7),
+			    other = look_up(self, 8);
+
+		ASSERT_SOON(stat_now(self, QKD_A_STATS_WAITERS) == 3);
+		EXPECT_EQ(0, order("refuse " LINK " %s %s %d", contexts[i], id_text(7), errors[i]));
+		EXPECT_EQ(errors[i], WEXITSTATUS(await(one)));
+		EXPECT_EQ(errors[i], WEXITSTATUS(await(same)));
+		EXPECT_EQ(1, stat_now(self, QKD_A_STATS_WAITERS));
+		EXPECT_EQ(0, order("refuse " LINK " %s %s %d", contexts[i], id_text(8), ENOKEY));
+		EXPECT_EQ(ENOKEY, WEXITSTATUS(await(other)));
+	}
+	EXPECT_EQ(-ENOENT, order("refuse " LINK " task %s %d", id_text(7), ENOKEY));
+	EXPECT_EQ(-EINVAL, order("refuse " LINK " task %s %d", id_text(7), ENOENT));
+	EXPECT_EQ(-EINVAL, order("refuse " LINK " task %s %d", id_text(7), EKEYREVOKED));
+}
+
+TEST_F(provider, is_told_how_long_a_key_is_wanted)
+{
+	pid_t pid;
+
+	EXPECT_EQ(0, order("wanted " LINK " %s", id_text(7)));
+	EXPECT_EQ(0, answer("wanted"));
+	pid = look_up(self, 7);
+	ASSERT_SOON(!order("wanted " LINK " %s", id_text(7)) && answer("wanted") > 0);
+	EXPECT_GE(DEADLINE_MS + 20, answer("wanted"));
+	EXPECT_EQ(0, order("wanted " LINK " %s", id_text(8)));
+	EXPECT_EQ(0, answer("wanted"));
+	EXPECT_EQ(0, deliver("in", "task", 7, 1));
+	EXPECT_EQ(-EEXIST, order("wanted " LINK " %s", id_text(7)));
+	EXPECT_EQ(0, await(pid));
+}
+
+TEST_F(provider, is_told_when_outbound_keys_are_wanted)
+{
+	const struct qkd_link_change change = { .name = LINK, .low = &(uint32_t){ 8 } };
+	const int demanded = answer("demanded"), ran_low = answer("ran_low");
+	unsigned int nr = 0;
+
+	ASSERT_EQ(0, deliver("out", "task", 0, 64 - OWN));
+	ASSERT_EQ(0, qkd_nl_link_set(self->nl, &change));
+	EXPECT_TRUE(skip_own(self));
+	/* It was full and is no more. */
+	ASSERT_SOON(answer("demanded") == demanded + 1);
+	EXPECT_EQ(ran_low, answer("ran_low"));
+	while (nr < 64 - OWN - 8)
+		ASSERT_TRUE(next_is(self, nr++));
+	ASSERT_TRUE(next_is(self, nr++));
+	ASSERT_SOON(answer("ran_low") == ran_low + 1);
+	EXPECT_EQ(demanded + 2, answer("demanded"));
+	while (nr < 64 - OWN)
+		ASSERT_TRUE(next_is(self, nr++));
+	ASSERT_SOON(answer("ran_low") == ran_low + 2);
+	EXPECT_EQ(demanded + 3, answer("demanded"));
+}
+
+/* Slow callbacks hold up who asked, and nobody else. */
 
 TEST_F(provider, a_slow_fetch_holds_up_nobody_else)
 {

@@ -10,8 +10,12 @@
  *		The same, but goes on: the file "accepted" tells how many of them the core took.
  *	slow open|close|fetch MILLISECONDS
  *		What that callback sleeps from now on, before it does anything else.
- *	fetch none|deliver|other|error
- *		What fetch does: nothing; deliver the key, all 0xfe; deliver one of another ID; say ENOKEY.
+ *	refuse LINK task|softirq|hardirq ID ERRNO
+ *		Say that the inbound key of that ID will not come.
+ *	wanted LINK ID
+ *		Ask whether somebody waits for it: "wanted" tells for how many milliseconds.
+ *	fetch none|deliver|other|error|denied
+ *		What fetch does: nothing; deliver the key, all 0xfe; deliver one of another ID; say ENOKEY; say EACCES.
  *	open ERRNO
  *		What link_open answers, 0 for success.
  *	unregister, register
@@ -22,7 +26,8 @@
  *		What probe answers once it has registered, 0 for success.
  *
  * Each link delivers a key, all 0xee, as it opens, with the ID 0xee..., and tries to deliver one as it closes: "parting"
- * tells what the core answered to the last such try. "opened" counts the calls of link_open. "left" tells how many links
+ * tells what the core answered to the last such try. "opened" counts the calls of link_open, "demanded" those of demand
+ * and "ran_low" those of them that said so. "left" tells how many links
  * were open when the device gave back what it had before its provider.
  */
 #include <linux/atomic.h>
@@ -58,6 +63,7 @@ struct order {
 	unsigned int len;
 	unsigned int count;
 	bool go_on;
+	u32 refusal; /* instead of keys */
 	int err;
 	struct completion done;
 };
@@ -74,8 +80,11 @@ static u32 probe_error;
 static u32 accepted;
 static u32 parting;
 static u32 left;
+static u32 wanted;
 static atomic_t opened = ATOMIC_INIT(0);
-static enum { FETCH_NONE, FETCH_DELIVER, FETCH_OTHER, FETCH_ERROR } fetch_mode;
+static atomic_t demanded = ATOMIC_INIT(0);
+static atomic_t ran_low = ATOMIC_INIT(0);
+static enum { FETCH_NONE, FETCH_DELIVER, FETCH_OTHER, FETCH_ERROR, FETCH_DENIED } fetch_mode;
 
 static void pause_for(u32 ms)
 {
@@ -143,9 +152,18 @@ static int puppet_fetch(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN])
 		return deliver_byte(link, QKD_INBOUND, id, 0xfe);
 	case FETCH_ERROR:
 		return -ENOKEY;
+	case FETCH_DENIED:
+		return -EACCES;
 	default:
 		return 0;
 	}
+}
+
+static void puppet_demand(struct qkd_link *link, bool low)
+{
+	atomic_inc(&demanded);
+	if (low)
+		atomic_inc(&ran_low);
 }
 
 static const struct qkd_provider_ops puppet_ops = {
@@ -155,6 +173,7 @@ static const struct qkd_provider_ops puppet_ops = {
 	.link_open = puppet_open,
 	.link_close = puppet_close,
 	.fetch = puppet_fetch,
+	.demand = puppet_demand,
 };
 
 static void number_id(u8 *id, u32 number)
@@ -178,6 +197,8 @@ static void carry_out(struct order *o)
 	unsigned int i;
 
 	accepted = 0;
+	if (o->refusal)
+		o->err = qkd_link_refuse(o->link, o->id, -(int)o->refusal);
 	for (i = 0; i < o->count; i++) {
 		number_id(o->id, number + i);
 		o->err = qkd_link_deliver(o->link, o->dir, o->id, o->bytes, o->len);
@@ -239,38 +260,36 @@ static int parse_where(const char *word, enum where *where)
 	return i < 0 ? -EINVAL : 0;
 }
 
+static void set_id(struct order *o, u64 high, u64 low)
+{
+	__be64 be[] = { cpu_to_be64(high), cpu_to_be64(low) };
+
+	BUILD_BUG_ON(sizeof(be) != sizeof(o->id));
+	memcpy(o->id, be, sizeof(o->id));
+}
+
 static int parse_order(struct order *o, char *name, enum where *where, const char *args)
 {
 	char dir[4], context[8];
 	unsigned int byte;
-	__be64 be[2];
 	u64 id[2];
 
 	if (sscanf(args, "%31s %3s %7s %16llx%16llx %u %x %u", name, dir, context, &id[0], &id[1],
 		   &o->len, &byte, &o->count) != 8 ||
 	    parse_where(context, where) || o->len > BYTES_MAX)
 		return -EBADMSG;
-	be[0] = cpu_to_be64(id[0]);
-	be[1] = cpu_to_be64(id[1]);
-	memcpy(o->id, be, sizeof(o->id));
+	set_id(o, id[0], id[1]);
 	o->dir = strcmp(dir, "out") ? QKD_INBOUND : QKD_OUTBOUND;
 	o->err = 0;
 	memset(o->bytes, byte, sizeof(o->bytes));
 	return 0;
 }
 
-static int do_deliver(const char *args, bool go_on)
+/* Has the order carried out by the link of this name, which the lock keeps from closing meanwhile. */
+static int give_order(const char *name, enum where where)
 {
-	char name[QKD_LINK_NAME_LEN];
 	struct puppet *puppet;
-	enum where where;
-	int err;
 
-	err = parse_order(&order, name, &where, args);
-	if (err)
-		return err;
-	order.go_on = go_on;
-	/* The lock keeps the link from closing meanwhile. */
 	mutex_lock(&puppets_lock);
 	puppet = find_puppet(name);
 	if (puppet) {
@@ -279,6 +298,56 @@ static int do_deliver(const char *args, bool go_on)
 	}
 	mutex_unlock(&puppets_lock);
 	return puppet ? order.err : -ENXIO;
+}
+
+static int do_deliver(const char *args, bool go_on)
+{
+	char name[QKD_LINK_NAME_LEN];
+	enum where where;
+	int err;
+
+	err = parse_order(&order, name, &where, args);
+	if (err)
+		return err;
+	order.go_on = go_on;
+	order.refusal = 0;
+	return give_order(name, where);
+}
+
+static int do_refuse(const char *args)
+{
+	char name[QKD_LINK_NAME_LEN], context[8];
+	enum where where;
+	u64 id[2];
+
+	if (sscanf(args, "%31s %7s %16llx%16llx %u", name, context, &id[0], &id[1],
+		   &order.refusal) != 5 ||
+	    parse_where(context, &where))
+		return -EBADMSG;
+	set_id(&order, id[0], id[1]);
+	order.count = 0;
+	return give_order(name, where);
+}
+
+static int do_wanted(const char *args)
+{
+	char name[QKD_LINK_NAME_LEN];
+	struct puppet *puppet;
+	int ret = -ENXIO;
+	u64 id[2];
+
+	if (sscanf(args, "%31s %16llx%16llx", name, &id[0], &id[1]) != 3)
+		return -EBADMSG;
+	set_id(&order, id[0], id[1]);
+	mutex_lock(&puppets_lock);
+	puppet = find_puppet(name);
+	if (puppet)
+		ret = qkd_link_wanted(puppet->link, order.id);
+	mutex_unlock(&puppets_lock);
+	if (ret < 0)
+		return ret;
+	wanted = ret;
+	return 0;
 }
 
 static int do_slow(const char *args)
@@ -301,7 +370,7 @@ static int do_slow(const char *args)
 
 static int do_fetch(const char *args)
 {
-	static const char *const modes[] = { "none", "deliver", "other", "error" };
+	static const char *const modes[] = { "none", "deliver", "other", "error", "denied" };
 	int i = match_string(modes, ARRAY_SIZE(modes), args);
 
 	if (i < 0)
@@ -419,6 +488,10 @@ static int do_order(char *line)
 		return do_deliver(line, false);
 	if (!strcmp(word, "again"))
 		return do_deliver(line, true);
+	if (!strcmp(word, "refuse"))
+		return do_refuse(line);
+	if (!strcmp(word, "wanted"))
+		return do_wanted(line);
 	if (!strcmp(word, "slow"))
 		return do_slow(line);
 	if (!strcmp(word, "fetch"))
@@ -468,7 +541,10 @@ static int __init puppet_init(void)
 	debugfs_create_u32("accepted", 0400, dir, &accepted);
 	debugfs_create_u32("parting", 0400, dir, &parting);
 	debugfs_create_u32("left", 0400, dir, &left);
+	debugfs_create_u32("wanted", 0400, dir, &wanted);
 	debugfs_create_atomic_t("opened", 0400, dir, &opened);
+	debugfs_create_atomic_t("demanded", 0400, dir, &demanded);
+	debugfs_create_atomic_t("ran_low", 0400, dir, &ran_low);
 	return 0;
 }
 
