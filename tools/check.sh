@@ -76,6 +76,18 @@ check_headers() {
 	done
 }
 
+# What is copied out of Documentation/ is built by either compiler, without a warning.
+check_examples() {
+	local file compiler
+
+	for file in $(files 'Documentation/examples/*.c' Documentation/tls-example.c); do
+		for compiler in gcc clang; do
+			"$bed/enter" "$compiler" -O2 -Wall -Wextra -Wno-unused-parameter -Werror -Iinclude \
+				-Iinclude/uapi -c -o /dev/null "$file"
+		done
+	done
+}
+
 check_layers() {
 	local bad=0 file
 
@@ -282,7 +294,7 @@ check_untracked() {
 	fi
 }
 
-all=(format headers layers size spdx shell checkpatch modules sparse clang symbols man spec provider-api proofs conformance untracked)
+all=(format headers examples layers size spdx shell checkpatch modules sparse clang symbols man spec provider-api proofs conformance untracked)
 case ${1-} in
 -h | --help)
 	sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0"
