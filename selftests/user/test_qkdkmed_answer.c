@@ -308,7 +308,7 @@ static void status_is_refused(void **state)
 		{ "{\"max_key_per_request\":true}", "max_key_per_request: not a whole number" },
 		{ "{\"key_size\":-1}", "key_size: -1 is out of range" },
 		{ "{\"key_size\":4294967296}", "key_size: 4294967296 is out of range" },
-		{ "{\"key_size\":99999999999999999999}",
+		{ "{\"key_size\":9223372036854775807}",
 		  "key_size: 9223372036854775807 is out of range" },
 		{ "{\"key_size\":null}", "key_size: not a whole number" },
 		{ "{\"key_size\":256", "answer: JSON that ends early" },

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/version.h"
 #include "qkdkmed/http.h"
+#include "qkdkmed/wiping.h"
 
 #define HEADERS_MAX 16384UL
 /* Slower than this many bytes a second for so long is no connection any more. */
@@ -268,6 +269,7 @@ static int set_tls(struct http_call *call, const struct kme_config *kme)
 		kme->tls_min == TLS_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2;
 
 	SET(call, CURLOPT_SSLVERSION, tls);
+	SET(call, CURLOPT_SSL_CTX_FUNCTION, wiping_ssl_ctx);
 	SET(call, CURLOPT_SSLCERT, kme->certificate);
 	SET(call, CURLOPT_SSLKEY, kme->private_key);
 	/* The system's store vouches for no KME: it is "trust", "pin", or both. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <curl/curl.h>
 #include <openssl/crypto.h>
+#include <openssl/ssl.h>
 
 #include "qkdkmed/wiping.h"
 
@@ -49,6 +50,20 @@ static void openssl_free(void *p, const char *file, int line)
 	wiped_free(p);
 }
 
+CURLcode wiping_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
+{
+	SSL_CTX_set_options(ssl_ctx, SSL_OP_CLEANSE_PLAINTEXT);
+	return CURLE_OK;
+}
+
+/* wiping_ssl_ctx() is given what the library behind libcurl has; it must be the one that is meant. */
+static bool is_openssl(void)
+{
+	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+	return info->ssl_version && !strncmp(info->ssl_version, "OpenSSL/", 8);
+}
+
 int wiping_init(void)
 {
 	/* OpenSSL refuses once it has allocated anything: then it would free some of it unwiped. */
@@ -57,5 +72,5 @@ int wiping_init(void)
 	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wiped_free, wiped_realloc, strdup,
 				 calloc))
 		return -ENOMEM;
-	return 0;
+	return is_openssl() ? 0 : -EOPNOTSUPP;
 }
