@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What goes wrong again and again is said once, and that it is over. */
+/*
+ * What goes wrong again and again is said once, and that it is over. One cause may show in several ways: a KME that
+ * does not like our certificate ends the connection with an alert, or has reset it before that is read.
+ */
 #ifndef QKDKMED_COMPLAINT_H
 #define QKDKMED_COMPLAINT_H
 
-#define COMPLAINT_LEN 320
+#define COMPLAINT_LEN	320
+#define COMPLAINT_TEXTS 4
 
 /**
  * struct complaint - all zero: nothing is wrong
- * @text: what was said last
- * @times: how often it has been so
+ * @texts: what was said since it worked last
+ * @said: how many that were; @texts has the last of them
+ * @times: how often it has gone wrong
  */
 struct complaint {
-	char text[COMPLAINT_LEN];
+	char texts[COMPLAINT_TEXTS][COMPLAINT_LEN];
+	unsigned int said;
 	unsigned int times;
 };
 
-/* Logs "@who: @text" as a warning, unless that was said last. */
+/* Logs "@who: @text" as a warning, unless @texts has it. */
 void complaint_about(struct complaint *complaint, const char *who, const char *text);
 
 /* Logs that it works again, if anything was wrong. */

@@ -109,6 +109,19 @@ static void call_free(struct http_call *call)
 	free(call);
 }
 
+/* libcurl's own words where they say more than the kind of error, and not how many milliseconds it took. */
+static const char *words(const struct http_call *call, CURLcode result)
+{
+	switch (result) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return "no whole answer in time";
+	case CURLE_COULDNT_CONNECT:
+		return "cannot be reached";
+	default:
+		return call->error[0] ? call->error : curl_easy_strerror(result);
+	}
+}
+
 static void fill_answer(struct http_call *call, CURLcode result, struct http_answer *answer)
 {
 	*answer = (struct http_answer){
@@ -120,8 +133,7 @@ static void fill_answer(struct http_call *call, CURLcode result, struct http_ans
 		return;
 	}
 	if (result != CURLE_OK) {
-		snprintf(answer->text, sizeof(answer->text), "%s",
-			 call->error[0] ? call->error : curl_easy_strerror(result));
+		snprintf(answer->text, sizeof(answer->text), "%s", words(call, result));
 		return;
 	}
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &answer->status);
