@@ -197,6 +197,8 @@ static void deliver_inbound(struct link *link, const struct qkd_key *key)
 	qkd_id_format(key->id, id);
 	log_warning("link \"%s\": the kernel does not take key %s: %s", link->settings->name, id,
 		    strerror(-ret));
+	/* The KME has let go of it: who waits waits in vain. */
+	refuse(link, key->id, ENOKEY);
 }
 
 /* Those of the batch that @keys (or NULL: none) does not have are refused. */
