@@ -417,9 +417,9 @@ def test_a_link_that_goes_and_comes_is_fed_again(stage):
     stage.links.pop("bob").close()
     wait_for(lambda: not alice.busy, "the feed is closed")
     stage.wait_log('link "bob": it has gone')
+    stage.wait_log('link "bob": there is no such link')
     os.unlink("feeds/bob")
     alice = stage.new_link("bob", "alice", "bob", capacity=25)
-    stage.wait_log('link "bob": there is no such link')
     full(alice, 25)
 
 

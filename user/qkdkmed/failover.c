@@ -19,14 +19,25 @@ static bool ready(const struct source *source, enum etsi014_call call)
 	return call != ETSI014_ENC_KEYS || source->status_known;
 }
 
+/* It may still say so: at the start a later one whose answer comes first is not preferred for that. */
+static bool pending(const struct source *source)
+{
+	return !source->status_known && !source->backoff[ETSI014_STATUS].failures;
+}
+
 int failover_pick(const struct failover *failover, enum etsi014_call call, uint64_t now_ms,
 		  unsigned int but, uint64_t *when_ms)
 {
 	for (size_t i = 0; i < failover->count; i++) {
 		const struct source *source = &failover->sources[i];
 
-		if (but & (1U << i) || !ready(source, call))
+		if (but & (1U << i))
 			continue;
+		if (!ready(source, call)) {
+			if (pending(source))
+				return FAILOVER_NONE;
+			continue;
+		}
 		if (backoff_due(&source->backoff[call], now_ms))
 			return (int)i;
 		if (source->backoff[call].until_ms < *when_ms)

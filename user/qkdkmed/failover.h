@@ -51,7 +51,8 @@ void failover_init(struct failover *failover, const struct link_config *config,
 
 /*
  * The number of the source to ask, none of those in @but (bit 1 << number), or FAILOVER_NONE and in
- * *@when_ms, unless it is earlier already, the time at which there will be one.
+ * *@when_ms, unless it is earlier already, the time at which there will be one. It is not moved where that
+ * hangs on an answer that is under way.
  */
 int failover_pick(const struct failover *failover, enum etsi014_call call, uint64_t now_ms,
 		  unsigned int but, uint64_t *when_ms);
