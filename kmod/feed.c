@@ -17,6 +17,7 @@
 #include <linux/uaccess.h>
 
 #include "qkd.h"
+#include "trace.h"
 
 #define WANTS_MAX QKD_WAITERS_MAX
 #define STUCK	  HZ /* how long not to try again what found no room, though the link has some */
@@ -347,8 +348,10 @@ static int put_wanted(struct qkd_feed *feed, const struct qkd_feed_message *msg)
 	int err = time_wanted(feed, msg->key_id, want, get_jiffies_64());
 
 	if (err <= 0) {
+		err = err ?: -ENOENT;
 		qkd_link_count(feed->link, QKD_A_STATS_REFUSED);
-		return err ?: -ENOENT;
+		trace_key_deliver(feed->link, msg->key_id, QKD_INBOUND, err);
+		return err;
 	}
 	if (!qkd_link_room(feed->link, QKD_INBOUND))
 		qkd_link_make_room(feed->link, 1);

@@ -267,7 +267,8 @@ struct qkd_feed_open {
  *
  *	QKD_FEED_KEYS	@count outbound keys have room. Said to a new feed, and whenever fewer than the link's low mark
  *			(QKD_A_LINK_LOW) are left, or none, and that was not so when it was said last. The feed owes them
- *			until the link is full. Said again a second after a key found no room but in the link (ENOSPC).
+ *			until the link is full. Said again a second after one was not taken although the link has room
+ *			(ENOSPC or ENOMEM: the machine has none).
  *	QKD_FEED_ID	the inbound key @key_id is wanted, for @timeout_ms. Once per ID until that time is over; then
  *			again, if somebody still wants it. Who may not wait wants a key for QKD_FEED_LINGER_MS, so that
  *			it is there when he asks again. Answered by QKD_FEED_KEY or QKD_FEED_REFUSE; a feed that has
