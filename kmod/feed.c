@@ -170,16 +170,32 @@ static struct want *add_want(struct qkd_feed *feed, const u8 *id)
 	return want;
 }
 
-/* Somebody wants the key for @wait milliseconds, or for a while without waiting for it. */
-static int want_key(struct qkd_feed *feed, const u8 *id, int wait)
+/* The feed has been told of it, or will be, or has refused it not long ago. */
+static bool is_asked(const struct want *want, u64 now)
+{
+	if (!want)
+		return false;
+	return want->refused_until ? want->refused_until > now
+				   : !want->said_until || want->said_until > now;
+}
+
+/*
+ * Somebody wants the key for @wait milliseconds, or for a while without waiting for it. Return: whether that
+ * makes the feed no work.
+ */
+static bool want_key(struct qkd_feed *feed, const u8 *id, int wait)
 {
 	struct want *want = find_want(feed, id);
 	u64 now = get_jiffies_64();
+	bool asked = is_asked(want, now);
 
-	if (is_refused(want, now))
-		return want->err;
+	if (is_refused(want, now)) {
+		qkd_link_refuse(feed->link, id, want->err);
+		return true;
+	}
 	if (!want)
 		want = add_want(feed, id);
+	want->refused_until = 0;
 	if (!wait) {
 		wait = QKD_FEED_LINGER_MS;
 		want->linger_until = now + msecs_to_jiffies(wait);
@@ -188,7 +204,7 @@ static int want_key(struct qkd_feed *feed, const u8 *id, int wait)
 		tell(feed);
 	else if (want->said_until < now + msecs_to_jiffies(wait))
 		wake_at(feed, want->said_until);
-	return 0;
+	return asked;
 }
 
 /* The next ID to say to the feed, and for how long it is wanted; NULL if there is none. */
@@ -599,16 +615,16 @@ static void feed_link_close(struct qkd_link *link)
 static int feed_fetch(struct qkd_link *link, const u8 key_id[QKD_KEY_ID_LEN])
 {
 	struct qkd_feed *feed = qkd_link_priv(link);
-	int err = 0;
+	bool asked = false;
 	int wait;
 
 	mutex_lock(&feed->lock);
 	wait = qkd_link_wanted(link, key_id);
 	/* It may have come since it was looked for; keys come under the lock. */
 	if (wait >= 0)
-		err = want_key(feed, key_id, wait);
+		asked = want_key(feed, key_id, wait);
 	mutex_unlock(&feed->lock);
-	return err;
+	return asked;
 }
 
 static void feed_demand(struct qkd_link *link, bool low)

@@ -520,6 +520,14 @@ static int charge_lookup(struct qkd_link *link)
 	return err;
 }
 
+/* The provider has been asked for this one already: that made it no work. */
+static void refund_lookup(struct qkd_link *link)
+{
+	spin_lock_irq(&link->lock);
+	qkd_bucket_put_back(&link->lookups, &link->lookup_rate);
+	spin_unlock_irq(&link->lock);
+}
+
 static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const u8 *id,
 			long timeout, struct qkd_record *rec)
 {
@@ -533,6 +541,8 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
 	if (err)
 		return err;
 	fetched = qkd_link_fetch(link, id);
+	if (fetched > 0)
+		refund_lookup(link);
 	/*
 	 * Looks again even if the provider says that the key will not come: it may have delivered it
 	 * after the first look and before it was asked.
@@ -540,11 +550,13 @@ static int reserve_wait(struct qkd_link *link, struct qkd_holder *holder, const 
 	left = wait_event_interruptible_timeout(
 		link->inbound_wq,
 		(err = reserve_now(link, holder, id, rec)) != -ENOENT || READ_ONCE(asker.err),
-		fetched ? 0 : timeout);
+		fetched < 0 ? 0 : timeout);
 	leave_wait(link, &asker);
 	if (err != -ENOENT)
 		return err;
-	return fetched ?: asker.err ?: left < 0 ? -EINTR : -ENOKEY;
+	if (fetched < 0)
+		return fetched;
+	return asker.err ?: left < 0 ? -EINTR : -ENOKEY;
 }
 
 /*

@@ -476,7 +476,10 @@ int qkd_link_delete(struct qkd_net *qn, const char *name)
 	return 0;
 }
 
-/* Asks the provider for an inbound key. 0, or if it will not come -ENOKEY or -EACCES; -ENODEV. */
+/*
+ * Asks the provider for an inbound key. 0; 1, it had been asked already; or if it will not come -ENOKEY or -EACCES;
+ * -ENODEV.
+ */
 int qkd_link_fetch(struct qkd_link *link, const u8 *id)
 {
 	int err = -ENODEV;
@@ -486,8 +489,8 @@ int qkd_link_fetch(struct qkd_link *link, const u8 *id)
 		const struct qkd_provider_ops *ops = link->provider->ops;
 
 		err = ops->fetch ? ops->fetch(link, id) : 0;
-		trace_provider_fetch(link, id, QKD_INBOUND, err);
-		if (err && err != -EACCES)
+		trace_provider_fetch(link, id, QKD_INBOUND, min(err, 0));
+		if (err < 0 && err != -EACCES)
 			err = -ENOKEY;
 	}
 	up_read(&link->fetch_sem);

@@ -450,6 +450,7 @@ void qkd_rate_set(struct qkd_rate *rate, u32 per_second, u32 burst);
 void qkd_bucket_fill_up(struct qkd_bucket *bucket, const struct qkd_rate *rate, u64 now);
 u64 qkd_bucket_wait(struct qkd_bucket *bucket, const struct qkd_rate *rate, u64 now);
 void qkd_bucket_take(struct qkd_bucket *bucket);
+void qkd_bucket_put_back(struct qkd_bucket *bucket, const struct qkd_rate *rate);
 int qkd_quota_prepare(struct qkd_quota *quota);
 void qkd_quota_init(struct qkd_quota *quota);
 void qkd_quota_destroy(struct qkd_quota *quota);

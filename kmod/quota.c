@@ -53,6 +53,12 @@ void qkd_bucket_take(struct qkd_bucket *bucket)
 	bucket->level -= TOKEN;
 }
 
+/* What a token was taken for was not done. */
+void qkd_bucket_put_back(struct qkd_bucket *bucket, const struct qkd_rate *rate)
+{
+	bucket->level = min(bucket->level + TOKEN, rate->full);
+}
+
 /* One user's */
 struct qkd_user {
 	struct hlist_node hash;

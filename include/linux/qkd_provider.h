@@ -56,9 +56,10 @@ enum qkd_direction {
  *	0 or -EMSGSIZE.
  * @fetch: optional; an inbound key of this ID is wanted and is not in the store. Deliver it when it
  *	comes, at once if it is at hand: a caller that may not wait asks too, so do not wait for it
- *	here; qkd_link_wanted() says how long somebody waits. May sleep; 0, or what the caller is told at
- *	once: -ENOKEY when the provider knows that it will never come, -EACCES when it may not have it.
- *	What it learns later it says by qkd_link_refuse().
+ *	here; qkd_link_wanted() says how long somebody waits. May sleep; 0; 1, it has been asked for
+ *	already, so that this call has made no work, and does not count among those that a link may make;
+ *	or what the caller is told at once: -ENOKEY when the provider knows that it will never come,
+ *	-EACCES when it may not have it. What it learns later it says by qkd_link_refuse().
  * @demand: optional, for a provider that brings outbound keys when they are wanted. They have been taken
  *	or have gone: the direction has room again after it was full or, @low, fewer than the link's low
  *	mark are left, or none, and it was not so before. Said each time that comes to be so, soon after,

@@ -130,6 +130,25 @@ TEST_F(feed, is_asked_by_who_may_not_wait_too)
 	EXPECT_TRUE(is_key(&get, 7));
 }
 
+/* Whoever asks again and again for what is on its way uses up nobody's look-ups; nor does one that is refused. */
+TEST_F(feed, look_ups_count_once_for_each_id)
+{
+	struct qkd_key_get get;
+
+	for (int i = 0; i < 3000; i++)
+		ASSERT_EQ(-ENOKEY, ask_once(self->fd, 7, &get));
+	EXPECT_LT(0, asks_id(self->feed, 7));
+	ASSERT_EQ(0, refuse(self->feed, 7, ENOKEY));
+	for (int i = 0; i < 3000; i++)
+		ASSERT_EQ(-ENOKEY, ask_once(self->fd, 7, &get));
+	EXPECT_EQ(0, stat_now(self, QKD_A_STATS_LIMITED));
+	EXPECT_EQ(6000, stat_now(self, QKD_A_STATS_UNKNOWN));
+	/* Others do. */
+	for (unsigned int nr = 100; nr < 20100; nr++)
+		ask_once(self->fd, nr, &get);
+	EXPECT_LT(0, stat_now(self, QKD_A_STATS_LIMITED));
+}
+
 TEST_F(feed, is_asked_again_when_somebody_outlasts_what_was_said)
 {
 	struct waiter first, second;
