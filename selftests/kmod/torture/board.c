@@ -55,6 +55,13 @@ static bool insert(struct board *board, uint64_t tag)
 	}
 }
 
+/* Whether a feed of @end has not given out the inbound key of this ID yet; it has now. */
+bool board_once(struct board *board, int end, const uint8_t *id)
+{
+	atomic_fetch_add(&board->spent_count, 1);
+	return insert(board, tag_of(id, end + 2));
+}
+
 /* A key has been spent at @end: taken there, or reserved and committed. */
 void board_spend(struct board *board, int life, int end, const uint8_t *id, bool committed)
 {
@@ -95,15 +102,31 @@ bool board_letter(struct board *board, int pair, int end, unsigned int which, st
 	return letter->sum && letter->sum == sum_of(letter);
 }
 
-void board_strange(struct board *board, enum op op, int ret)
+static void strange(struct board *board, enum op op, int ret)
 {
 	static const char *const names[] = {
-		"take", "read", "reserve", "commit", "release", "look", "open", "close",
+		"take", "read", "reserve", "commit", "release",
+		"look", "open", "feed",	   "answer", "close",
 	};
 
 	if (!atomic_fetch_add(&board->strange, 1))
 		snprintf(board->first_strange, sizeof(board->first_strange), "%s: %s", names[op],
 			 strerror(-ret));
+}
+
+/* Notes an answer, which must be 0 or one of the @n expected. */
+int board_note(struct board *board, enum op op, int ret, const int *expected, int n)
+{
+	atomic_fetch_add(&board->ops[op], 1);
+	if (ret >= 0) {
+		atomic_fetch_add(&board->done[op], 1);
+		return ret;
+	}
+	for (int i = 0; i < n; i++)
+		if (ret == -expected[i])
+			return ret;
+	strange(board, op, ret);
+	return ret;
 }
 
 /* A process has been killed: what its threads were doing may have been done, or not. */

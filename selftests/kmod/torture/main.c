@@ -24,7 +24,7 @@
 struct torture {
 	struct board *board;
 	struct sites sites;
-	pid_t pids[PROCESSES];
+	pid_t pids[PROCESSES + 2]; /* the last are the feeds */
 	unsigned int seed;
 	int lives_max;
 	uint64_t deeds, kills, unloads, destroyed, purges, changes;
@@ -49,22 +49,25 @@ static void start(struct torture *t, int process)
 	const unsigned int seed = roll(t, RAND_MAX);
 
 	t->pids[process] = fork();
-	if (!t->pids[process])
+	if (!t->pids[process] && process < PROCESSES)
 		worker_run(t->board, process, seed);
+	if (!t->pids[process])
+		feeder_run(t->board, process - PROCESSES, seed);
 	sites_expect(&t->sites, t->pids[process] > 0, "cannot start a process");
 }
 
 /* In the middle of whatever its threads are doing */
 static void kill_one(struct torture *t)
 {
-	const int process = (int)roll(t, PROCESSES);
+	const int process = (int)roll(t, PROCESSES + 2);
 	int status = 0;
 
 	kill(t->pids[process], SIGKILL);
 	waitpid(t->pids[process], &status, 0);
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
 		t->bad_ends++;
-	board_land(t->board, process);
+	if (process < PROCESSES)
+		board_land(t->board, process);
 	t->kills++;
 	start(t, process);
 }
@@ -78,7 +81,7 @@ static void begin(struct torture *t, int pair)
 }
 
 /* Settings that let keys grow too old, few come, or events be raised, and that take it back */
-static void change(struct torture *t, struct qkd_nl *nl)
+static void change(struct torture *t, struct qkd_nl *nl, bool fed)
 {
 	static const uint32_t ttls[] = { 0, 0, 1 }, lows[] = { 0, 1, 16 };
 	static const uint32_t rates[] = { 65536, 10000000, 100000000 };
@@ -88,7 +91,8 @@ static void change(struct torture *t, struct qkd_nl *nl)
 		.low = &lows[roll(t, 3)],
 	};
 
-	qkd_sim_give(&change.sim, QKD_A_SIM_RATE, rates[roll(t, 3)]);
+	if (!fed)
+		qkd_sim_give(&change.sim, QKD_A_SIM_RATE, rates[roll(t, 3)]);
 	sites_expect(&t->sites, !qkd_nl_link_set(nl, &change), "cannot change a link");
 	t->changes++;
 }
@@ -112,7 +116,7 @@ static void unplug(struct torture *t)
 	provider_unload(&t->sites);
 	t->unloads++;
 	provider_load(&t->sites);
-	for (int pair = 0; pair < PAIRS; pair++)
+	for (int pair = 0; pair < FED; pair++)
 		begin(t, pair);
 }
 
@@ -149,7 +153,7 @@ static void disturb(struct torture *t, int pair)
 		kill_one(t);
 		break;
 	case 13 ... 17:
-		change(t, nl);
+		change(t, nl, pair == FED);
 		break;
 	case 18 ... 21:
 		look(t, nl);
@@ -164,7 +168,7 @@ static void torment(struct torture *t, int64_t end)
 {
 	for (int i = 0; i < PAIRS; i++)
 		begin(t, i);
-	for (int i = 0; i < PROCESSES; i++)
+	for (int i = 0; i < PROCESSES + 2; i++)
 		start(t, i);
 	while ((now_ms() < end || t->deeds < FIRST_DEEDS) && t->sites.lives < t->lives_max &&
 	       !board_is_full(t->board)) {
@@ -180,7 +184,7 @@ static void torment(struct torture *t, int64_t end)
 static void stop(struct torture *t)
 {
 	atomic_store(&t->board->stop, 1);
-	for (int i = 0; i < PROCESSES; i++) {
+	for (int i = 0; i < PROCESSES + 2; i++) {
 		int status = -1;
 
 		waitpid(t->pids[i], &status, 0);
@@ -257,7 +261,8 @@ static unsigned int check_accounts(struct torture *t, uint64_t *totals)
 static void print_figures(const struct torture *t, const uint64_t *totals, int64_t ms)
 {
 	static const char *const names[] = {
-		"take", "read", "reserve", "commit", "release", "look", "open", "close",
+		"take", "read", "reserve", "commit", "release",
+		"look", "open", "feed",	   "answer", "close",
 	};
 	uint64_t ops = 0;
 

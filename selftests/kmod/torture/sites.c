@@ -115,22 +115,23 @@ static int seed_of(int life)
 	return fd;
 }
 
-static int add(struct site *site, int end, int life, uint32_t capacity)
+static int add(struct site *site, bool fed, int end, int life, uint32_t capacity)
 {
 	const uint32_t rate = RATE;
 	const struct qkd_link_request request = {
 		.name = LINK,
-		.provider = "sim",
+		.provider = fed ? "feed" : "sim",
 		.local_sae = end ? "site-b" : "site-a",
 		.remote_sae = end ? "site-a" : "site-b",
 		.role = end ? QKD_ROLE_B : QKD_ROLE_A,
 		.capacity = &capacity,
-		.sim_seed_fd = seed_of(life),
-		.sim_rate = &rate,
+		.sim_seed_fd = fed ? -1 : seed_of(life),
+		.sim_rate = fed ? NULL : &rate,
 	};
 	int ret = qkd_nl_link_add(site->nl, &request);
 
-	close(request.sim_seed_fd);
+	if (!fed)
+		close(request.sim_seed_fd);
 	return ret;
 }
 
@@ -139,7 +140,7 @@ void pair_begin(struct sites *sites, int pair, uint32_t capacity)
 	const int life = sites->lives++;
 
 	for (int end = 0; end < 2; end++) {
-		int ret = add(&sites->site[pair][end], end, life, capacity);
+		int ret = add(&sites->site[pair][end], pair == FED, end, life, capacity);
 
 		errno = -ret;
 		sites_expect(sites, !ret, "cannot add a link");
@@ -204,12 +205,12 @@ void pair_destroy(struct sites *sites, int pair)
 	pair_found(sites, pair);
 }
 
-/* Every link goes with its provider. */
+/* Every simulated link goes with its provider. */
 void provider_unload(struct sites *sites)
 {
-	int lives[PAIRS], ret;
+	int lives[FED], ret;
 
-	for (int pair = 0; pair < PAIRS; pair++)
+	for (int pair = 0; pair < FED; pair++)
 		lives[pair] = atomic_exchange(&sites->board->pairs[pair].life, -1);
 	do {
 		ret = unload_module("qkd_sim");
@@ -217,7 +218,7 @@ void provider_unload(struct sites *sites)
 	errno = -ret;
 	sites_expect(sites, !ret, "cannot unload qkd_sim");
 	sites->provider = false;
-	for (int pair = 0; pair < PAIRS; pair++)
+	for (int pair = 0; pair < FED; pair++)
 		if (lives[pair] >= 0)
 			listen_to(sites, pair, lives[pair]);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Torture: pairs of simulated links, both ends here, whose keys are taken, looked up, committed and given
- * back by the threads of two processes. The controller (main.c) kills these processes, purges, changes,
- * deletes and adds the links, unloads their provider and destroys their namespaces all the while.
+ * Torture: pairs of links, both ends here, whose keys are taken, looked up, committed and given back by the
+ * threads of two processes. All pairs but one are simulated; that one's ends have feeds, a process each. The
+ * controller (main.c) kills all these processes, purges, changes, deletes and adds the links, unloads the
+ * simulator and destroys their namespaces all the while.
  *
  * What user space saw is put on a board in shared memory, which outlives who is killed. In the end the
  * kernel's closing account of each link is held against it.
@@ -17,7 +18,8 @@
 #include <qkd/libqkd.h>
 
 #define LINK	   "torture"
-#define PAIRS	   3
+#define PAIRS	   4
+#define FED	   (PAIRS - 1) /* the pair that has feeds */
 #define PROCESSES  2
 #define THREADS	   8 /* of each process */
 #define LIVES_MAX  4096 /* of all pairs together */
@@ -36,6 +38,7 @@ struct account {
 /* A pair from the day its two links are added, with a seed of their own, until they are gone */
 struct life {
 	struct account end[2];
+	_Atomic uint64_t fed[2]; /* outbound keys that an end's feeds have made */
 	bool destroyed; /* with its namespaces, whose events nobody can hear */
 };
 
@@ -72,6 +75,8 @@ enum op {
 	OP_RELEASE,
 	OP_LOOK,
 	OP_OPEN,
+	OP_FEED,
+	OP_ANSWER,
 	OP_CLOSE,
 	OPS,
 };
@@ -97,10 +102,22 @@ void board_post(struct board *board, int pair, int end, int life, const uint8_t 
 		const uint8_t *key);
 bool board_letter(struct board *board, int pair, int end, unsigned int which,
 		  struct letter *letter);
-void board_strange(struct board *board, enum op op, int ret);
+bool board_once(struct board *board, int end, const uint8_t *id);
+int board_note(struct board *board, enum op op, int ret, const int *expected, int n);
 void board_land(struct board *board, int process);
+
+#define NOTE(BOARD, OP, RET, ...)                                      \
+	board_note((BOARD), (OP), (RET), (const int[]){ __VA_ARGS__ }, \
+		   sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int))
+
+/* open.c */
+int open_home(void);
+int open_at(struct board *board, int pair, int end, int flags, int *life);
 
 /* worker.c: a process; does not return */
 void worker_run(struct board *board, int process, unsigned int seed);
+
+/* feeder.c: the same, the feed of an end of pair FED */
+void feeder_run(struct board *board, int end, unsigned int seed);
 
 #endif /* _QKD_TORTURE_H */

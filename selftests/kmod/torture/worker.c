@@ -35,69 +35,15 @@ struct worker {
 
 /* The files that the threads of this process share. They stay until the process is killed. */
 static struct desk shared[PAIRS][2];
-static int home; /* the network namespace that threads are in but to open a file */
 
 static unsigned int roll(struct worker *w, unsigned int n)
 {
 	return (unsigned int)rand_r(&w->seed) % n;
 }
 
-/* Notes an answer, which must be 0 or one of the @n expected. */
-static int note(struct worker *w, enum op op, int ret, const int *expected, int n)
-{
-	atomic_fetch_add(&w->board->ops[op], 1);
-	if (ret >= 0) {
-		atomic_fetch_add(&w->board->done[op], 1);
-		return ret;
-	}
-	for (int i = 0; i < n; i++)
-		if (ret == -expected[i])
-			return ret;
-	board_strange(w->board, op, ret);
-	return ret;
-}
-
-#define NOTE(W, OP, RET, ...)                                \
-	note((W), (OP), (RET), (const int[]){ __VA_ARGS__ }, \
-	     sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int))
-
-/* Opens the link of an end, in its namespace. A pair that ends meanwhile is none. */
-static int open_at(struct board *board, int pair, int end, int flags)
-{
-	char path[64];
-	int ns, fd = -ENODEV;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)board->controller,
-		 atomic_load(&board->pairs[pair].ns[end]));
-	ns = open(path, O_RDONLY | O_CLOEXEC);
-	if (ns < 0)
-		return -ENODEV;
-	if (!setns(ns, CLONE_NEWNET))
-		fd = qkd_open(LINK, flags);
-	close(ns);
-	if (setns(home, CLONE_NEWNET))
-		abort();
-	return fd;
-}
-
 static void desk_open(struct board *board, struct desk *desk, int pair, int end, int flags)
 {
-	const int life = atomic_load(&board->pairs[pair].life);
-	int fd;
-
-	desk->fd = -1;
-	if (life < 0)
-		return;
-	fd = open_at(board, pair, end, flags);
-	if (fd < 0)
-		return;
-	/* Lives are never counted twice: if it is the same now, it was when the file was opened. */
-	if (atomic_load(&board->pairs[pair].life) != life) {
-		close(fd);
-		return;
-	}
-	desk->life = life;
-	desk->fd = fd;
+	desk->fd = open_at(board, pair, end, flags, &desk->life);
 }
 
 static void desk_close(struct worker *w, struct desk *desk)
@@ -133,7 +79,7 @@ static int take(struct worker *w, struct desk *desk, int pair, int end)
 		board_post(w->board, pair, end, desk->life, get.key_id, get.key);
 	}
 	lands(w);
-	return NOTE(w, OP_TAKE, ret, EAGAIN, ETIMEDOUT, EBUSY, ENODEV);
+	return NOTE(w->board, OP_TAKE, ret, EAGAIN, ETIMEDOUT, EBUSY, ENODEV);
 }
 
 static int read_keys(struct worker *w, struct desk *desk, int pair, int end)
@@ -150,7 +96,7 @@ static int read_keys(struct worker *w, struct desk *desk, int pair, int end)
 		board_post(w->board, pair, end, desk->life, records[i].key_id, records[i].key);
 	}
 	lands(w);
-	return NOTE(w, OP_READ, (int)got, EAGAIN, ENODEV);
+	return NOTE(w->board, OP_READ, (int)got, EAGAIN, ENODEV);
 }
 
 static int commit(struct worker *w, struct desk *desk, int end, const uint8_t *id)
@@ -162,12 +108,12 @@ static int commit(struct worker *w, struct desk *desk, int end, const uint8_t *i
 	if (!ret)
 		board_spend(w->board, desk->life, end, id, true);
 	lands(w);
-	return NOTE(w, OP_COMMIT, ret, ENOKEY, EKEYREVOKED, EKEYEXPIRED, ENODEV);
+	return NOTE(w->board, OP_COMMIT, ret, ENOKEY, EKEYREVOKED, EKEYEXPIRED, ENODEV);
 }
 
 static int give_back(struct worker *w, struct desk *desk, const uint8_t *id)
 {
-	return NOTE(w, OP_RELEASE, qkd_release(desk->fd, id, 0), ENOKEY, ENODEV);
+	return NOTE(w->board, OP_RELEASE, qkd_release(desk->fd, id, 0), ENOKEY, ENODEV);
 }
 
 static void hold(struct desk *desk, const uint8_t *id)
@@ -218,7 +164,7 @@ static int reserve(struct worker *w, struct desk *desk, int pair, int end)
 		return 0;
 	memcpy(get.key_id, letter.id, sizeof(get.key_id));
 	ret = ioctl(desk->fd, QKD_IOC_GET_KEY_BY_ID, &get) ? -errno : 0;
-	NOTE(w, OP_RESERVE, ret, ENOKEY, EKEYREVOKED, EKEYEXPIRED, EBUSY, ENODEV);
+	NOTE(w->board, OP_RESERVE, ret, ENOKEY, EACCES, EKEYREVOKED, EKEYEXPIRED, EBUSY, ENODEV);
 	if (ret)
 		return ret;
 	if (memcmp(get.key, letter.key, sizeof(get.key)))
@@ -236,7 +182,7 @@ static int look(struct worker *w, struct desk *desk)
 	int ret;
 
 	poll(&pfd, 1, 0);
-	ret = NOTE(w, OP_LOOK, qkd_info(desk->fd, &info), ENODEV);
+	ret = NOTE(w->board, OP_LOOK, qkd_info(desk->fd, &info), ENODEV);
 	for (size_t i = 0; i < sizeof(id); i++)
 		id[i] = (uint8_t)roll(w, 256);
 	if (!ret && !roll(w, 8) && !qkd_get_key_by_id(desk->fd, id, 1, &key))
@@ -271,7 +217,7 @@ static void use_own(struct worker *w, int pair, int end)
 			poll(NULL, 0, 1); /* the pair is on its way out, or in */
 			return;
 		}
-		NOTE(w, OP_OPEN, 0, ENODEV);
+		NOTE(w->board, OP_OPEN, 0, ENODEV);
 	}
 	if (use(w, desk, pair, end) == -ENODEV || !roll(w, 100))
 		desk_close(w, desk);
@@ -307,8 +253,7 @@ void worker_run(struct board *board, int process, unsigned int seed)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close_range(3, ~0U, 0); /* the controller's, which would keep namespaces alive */
-	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (home < 0)
+	if (open_home())
 		_exit(1);
 	init_desks(shared);
 	for (int i = 0; i < 2 * PAIRS; i++)
