@@ -353,6 +353,7 @@ static const struct structure structures[] = {
 	{ QKD_IOC_GET_KEY_BY_ID, sizeof(struct qkd_key_get) },
 	{ QKD_IOC_COMMIT, sizeof(struct qkd_key_ref) },
 	{ QKD_IOC_RELEASE, sizeof(struct qkd_key_ref) },
+	{ QKD_IOC_OPEN_FEED, sizeof(struct qkd_feed_open) },
 };
 
 static int device; /* for the processes that this one starts */
@@ -360,7 +361,7 @@ static int device; /* for the processes that this one starts */
 static bool is_answer(int ret)
 {
 	static const int documented[] = {
-		EINVAL, E2BIG, EOPNOTSUPP, EBUSY, EAGAIN, ETIMEDOUT, ENOKEY, EFAULT, ENODEV,
+		EINVAL, E2BIG, EOPNOTSUPP, EBUSY, EAGAIN, ETIMEDOUT, ENOKEY, EFAULT, ENODEV, EPERM,
 	};
 
 	for (size_t i = 0; i < sizeof(documented) / sizeof(documented[0]); i++)

@@ -364,4 +364,97 @@ TEST_F_TIMEOUT(wiped, a_seed_is_gone_once_it_is_in_use, TIMEOUT_S)
 	munmap(secrets, sizeof(*secrets));
 }
 
+/* What a feed brings; the bytes are masked but for the time that they are written. */
+struct brought {
+	struct secrets *secrets;
+	int feed;
+	uint8_t pad[QKD_FEED_KEY_LEN];
+	uint8_t masked[KEYS][QKD_FEED_KEY_LEN];
+	uint8_t *pages; /* two, of which the second cannot be read */
+};
+
+static void xor_pad(const struct brought *brought, uint8_t *to, const uint8_t *from)
+{
+	for (size_t i = 0; i < sizeof(brought->pad); i++)
+		to[i] = from[i] ^ brought->pad[i];
+}
+
+static int make_keys(struct brought *brought)
+{
+	uint8_t key[QKD_FEED_KEY_LEN];
+
+	brought->secrets = secrets_new();
+	if (!brought->secrets ||
+	    syscall(SYS_getrandom, brought->pad, sizeof(brought->pad), 0) != sizeof(brought->pad))
+		return -1;
+	for (int i = 0; i < KEYS; i++) {
+		if (syscall(SYS_getrandom, key, sizeof(key), 0) != sizeof(key))
+			return -1;
+		xor_pad(brought, brought->masked[i], key);
+		learn(brought->secrets, i, key, sizeof(key));
+	}
+	return 0;
+}
+
+/* Writes key number @nr under an ID of that number or another's, of which @len bytes can be read. */
+static int bring(const struct brought *brought, uint8_t direction, int nr, uint8_t id, size_t len)
+{
+	const long page = sysconf(_SC_PAGESIZE);
+	struct qkd_feed_message *message = (void *)(brought->pages + page - len);
+	struct qkd_feed_message whole = {
+		.type = QKD_FEED_KEY,
+		.direction = direction,
+		.len = QKD_FEED_KEY_LEN,
+		.key_id = { id, 1, 2, 3 },
+	};
+	int ret;
+
+	xor_pad(brought, whole.key, brought->masked[nr]);
+	memcpy(message, &whole, len);
+	explicit_bzero(&whole, sizeof(whole));
+	ret = write(brought->feed, message, sizeof(*message)) < 0 ? -errno : 0;
+	explicit_bzero(message, len);
+	return ret;
+}
+
+TEST_F_TIMEOUT(wiped, what_a_feed_brings_is_gone_if_it_is_refused, TIMEOUT_S)
+{
+	const struct qkd_link_request request = {
+		.name = LINK,
+		.provider = "feed",
+		.local_sae = SITE_A,
+		.remote_sae = SITE_B,
+		.sim_seed_fd = -1,
+	};
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = sizeof(struct qkd_feed_message);
+	struct brought brought = {};
+	struct qkd_key_get get;
+	struct qkd_nl *nl;
+	int fd;
+
+	brought.pages =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_EQ(0, mprotect(brought.pages + page, page, PROT_NONE));
+	ASSERT_EQ(0, make_keys(&brought));
+	ASSERT_EQ(0, new_namespace(&nl));
+	ASSERT_EQ(0, qkd_nl_link_add(nl, &request));
+	fd = qkd_open(LINK, 0);
+	brought.feed = qkd_feed_open(fd, 0);
+	ASSERT_LE(0, brought.feed);
+
+	ASSERT_EQ(0, bring(&brought, QKD_DIR_OUTBOUND, 0, 'o', whole));
+	EXPECT_EQ(-ENOENT, bring(&brought, QKD_DIR_INBOUND, 1, 'i', whole));
+	EXPECT_EQ(-EEXIST, bring(&brought, QKD_DIR_OUTBOUND, 2, 'o', whole));
+	/* All of the key, and not all of the message */
+	EXPECT_EQ(-EFAULT, bring(&brought, QKD_DIR_OUTBOUND, 3, 'f', whole - 8));
+	EXPECT_EQ(1 << 0, search(brought.secrets));
+	ASSERT_EQ(0, get_key(fd, 0, &get));
+	explicit_bzero(get.key, sizeof(get.key));
+	EXPECT_EQ(NONE, search(brought.secrets));
+	close(brought.feed);
+	close(fd);
+	qkd_nl_close(nl);
+	munmap(brought.secrets, sizeof(*brought.secrets));
+}
+
 TEST_HARNESS_MAIN

@@ -21,6 +21,7 @@
 const char target_name[] = "ioctl";
 
 static int files[FILES];
+static int feed = -1;
 static uint8_t ids[IDS][QKD_KEY_ID_LEN];
 static uint8_t *room; /* for structures; an unmapped page follows */
 
@@ -54,9 +55,26 @@ static void add(struct qkd_nl *nl, const char *name, uint8_t role)
 	close(request.sim_seed_fd);
 }
 
+static void add_fed(struct qkd_nl *nl)
+{
+	const uint32_t capacity = 16, low = 4;
+	const struct qkd_link_request request = {
+		.name = "fed",
+		.provider = "feed",
+		.local_sae = "a",
+		.remote_sae = "b",
+		.capacity = &capacity,
+		.low = &low,
+		.sim_seed_fd = -1,
+	};
+
+	if (qkd_nl_link_add(nl, &request))
+		exit(1);
+}
+
 static int open_file(unsigned int which)
 {
-	static const char *const names[] = { "alpha", "beta", NULL, "alpha" };
+	static const char *const names[] = { "alpha", "fed", NULL, "beta" };
 
 	return qkd_open(names[which % 4], which & 4 ? O_NONBLOCK : 0);
 }
@@ -67,12 +85,15 @@ void target_reset(void)
 
 	for (int i = 0; room && i < FILES; i++)
 		close(files[i]);
+	close(feed);
+	feed = -1;
 	if (unshare(CLONE_NEWNET) || qkd_nl_open(&nl)) {
 		perror("no namespace with qkd");
 		exit(1);
 	}
 	add(nl, "alpha", QKD_ROLE_A);
 	add(nl, "beta", QKD_ROLE_B);
+	add_fed(nl);
 	qkd_nl_close(nl);
 	for (unsigned int i = 0; i < FILES; i++)
 		files[i] = open_file(i);
@@ -86,8 +107,8 @@ void target_reset(void)
 static unsigned long take_number(struct input *in)
 {
 	static const unsigned long numbers[] = {
-		QKD_IOC_BIND,	       QKD_IOC_GET_INFO, QKD_IOC_GET_KEY,
-		QKD_IOC_GET_KEY_BY_ID, QKD_IOC_COMMIT,	 QKD_IOC_RELEASE,
+		QKD_IOC_BIND,	QKD_IOC_GET_INFO, QKD_IOC_GET_KEY,   QKD_IOC_GET_KEY_BY_ID,
+		QKD_IOC_COMMIT, QKD_IOC_RELEASE,  QKD_IOC_OPEN_FEED,
 	};
 	const uint8_t which = take_byte(in);
 
@@ -104,6 +125,7 @@ static void *take_structure(struct input *in, unsigned long number)
 		struct qkd_info info;
 		struct qkd_key_get get;
 		struct qkd_key_ref ref;
+		struct qkd_feed_open open;
 		uint8_t bytes[ROOM / 2];
 	} arg = {};
 	const uint8_t how = take_byte(in);
@@ -117,6 +139,9 @@ static void *take_structure(struct input *in, unsigned long number)
 		arg.get.timeout_ms = how & 32 ? 1 : 0;
 		if (number == QKD_IOC_GET_KEY_BY_ID)
 			memcpy(arg.get.key_id, ids[take_byte(in) % IDS], QKD_KEY_ID_LEN);
+	} else if (number == QKD_IOC_OPEN_FEED) {
+		size = sizeof(arg.open);
+		arg.open.flags = QKD_FEED_F_NONBLOCK; /* or a read would wait for ever */
 	} else if (number != QKD_IOC_GET_INFO) {
 		size = sizeof(arg.ref);
 		memcpy(arg.ref.key_id, ids[take_byte(in) % IDS], QKD_KEY_ID_LEN);
@@ -147,8 +172,14 @@ static void do_ioctl(struct input *in, int fd)
 {
 	const unsigned long number = take_number(in);
 	void *arg = take_structure(in, number);
+	int ret = ioctl(fd, number, arg);
 
-	if (ioctl(fd, number, arg) || number != QKD_IOC_GET_KEY)
+	if (ret > 0) { /* a descriptor: a feed */
+		close(feed);
+		feed = ret;
+		fcntl(feed, F_SETFL, O_NONBLOCK);
+	}
+	if (ret || number != QKD_IOC_GET_KEY)
 		return;
 	remember(((struct qkd_key_get *)arg)->key_id);
 }
@@ -162,6 +193,68 @@ static void do_read(struct input *in, int fd)
 	if (poll(&pfd, 1, 0) == 1 && pfd.revents == POLLIN && len <= sizeof(struct qkd_record))
 		if (read(fd, room, len) == sizeof(struct qkd_record))
 			remember(room);
+}
+
+/* Messages as they should be, and then as the input has them, as many as there is room for before the hole */
+static void do_feed_write(struct input *in)
+{
+	const uint8_t how = take_byte(in);
+	const size_t count = 1 + how % 3;
+	size_t len = count * sizeof(struct qkd_feed_message);
+	struct qkd_feed_message *message = (void *)(room + ROOM - len);
+
+	memset(message, 0, len);
+	for (size_t i = 0; i < count; i++) {
+		message[i].type = take_byte(in) % 4;
+		memcpy(message[i].key_id, ids[take_byte(in) % IDS], QKD_KEY_ID_LEN);
+		if (message[i].type == QKD_FEED_KEY) {
+			message[i].direction = take_byte(in) % 2;
+			message[i].len = QKD_FEED_KEY_LEN;
+			message[i].key[0] = 1;
+			message[i].key_id[15] ^= take_byte(in);
+		} else if (message[i].type == QKD_FEED_REFUSE) {
+			message[i].value = take_byte(in) % 2 ? ENOKEY : EACCES;
+		} else {
+			memset(message[i].key_id, 0, QKD_KEY_ID_LEN);
+			message[i].value = take_byte(in) % 2;
+			message[i].report.qber = take_u32(in) % 2000000;
+		}
+	}
+	if (how & 32)
+		((uint8_t *)message)[take_u32(in) % len] ^= take_byte(in);
+	if (how & 64)
+		len += take_byte(in);
+	if (write(feed, message, len) > 0)
+		remember(message->key_id);
+}
+
+static void do_feed_read(struct input *in)
+{
+	const size_t len = take_byte(in) * 2U;
+	uint8_t *place = room + ROOM - take_byte(in) * 2U;
+
+	if (read(feed, place, len) > 0)
+		remember(((struct qkd_feed_request *)place)->key_id);
+}
+
+static void do_feed(struct input *in)
+{
+	struct pollfd pfd = { .fd = feed, .events = POLLIN | POLLOUT };
+
+	switch (take_byte(in) % 8) {
+	case 0:
+		close(feed);
+		feed = -1;
+		break;
+	case 1:
+		poll(&pfd, 1, 0);
+		break;
+	case 2 ... 4:
+		do_feed_read(in);
+		break;
+	default:
+		do_feed_write(in);
+	}
 }
 
 void target_run(struct input *in)
@@ -181,6 +274,9 @@ void target_run(struct input *in)
 			break;
 		case 2:
 			poll(&pfd, 1, 0);
+			break;
+		case 3:
+			do_feed(in);
 			break;
 		default:
 			do_ioctl(in, *fd);
