@@ -123,9 +123,30 @@ build_for_guest() (
 	}
 )
 
+# The Debian 13 root's Python for tools/kme in the guest, compiled so that the guest need not: that takes it minutes.
+python_for_guest() (
+	set -e
+	root=$("$bed/root")
+	version=$(readlink "$root/usr/bin/python3")
+	to=$top/build/guest/python/$(basename "$root")
+
+	exec {lock}>"$logs/guest.lock"
+	flock "$lock"
+	if [[ ! -d $to ]]; then
+		rm -rf "$top/build/guest/python"
+		mkdir -p "$to.new/usr/lib/$version" "$to.new/usr/bin"
+		cp "$root/usr/bin/$version" "$to.new/usr/bin/python3"
+		(cd "$root/usr/lib/$version" && find . -type f ! -path '*/__pycache__/*' ! -path './test/*' |
+			cpio -pdm --quiet "$to.new/usr/lib/$version")
+		"$bed/enter" python3 -m compileall -q --invalidation-mode unchecked-hash "$to.new/usr/lib"
+		mv "$to.new" "$to"
+	fi
+	printf '%s\n' "$to"
+)
+
 # in_guest SERIES NAME FILE...: run these tests of selftests/ or build/guest/kmod in a virtual machine.
 in_guest() {
-	local series=$1 name=$2 file program place
+	local series=$1 name=$2 file program place python
 	local -a adds=() machine=(-t 1200)
 	shift 2
 
@@ -144,9 +165,13 @@ in_guest() {
 	for file in selftests/e2e/lib.sh selftests/e2e/tap.sh; do
 		adds+=(--add "$file:/$file")
 	done
-	for program in qkdctl qkdtls qkdtlsd; do
+	for program in qkdctl qkdtls qkdtlsd qkdkmed; do
 		adds+=(--add "build/guest/$program")
 	done
+	if [[ $name == e2e-* ]]; then
+		python=$(python_for_guest)
+		adds+=(--add tools/kme --add "$python/usr/bin/python3:/usr/bin/python3" --add "$python/usr/lib:/usr/lib")
+	fi
 	tools/vm/run -q -k "$series" "${machine[@]}" -o "$logs/$name" "${adds[@]}" --add "$logs/$name.list:/tests.list"
 }
 
