@@ -202,8 +202,8 @@ part_debug() {
 	local -a programs
 
 	mapfile -t programs \
-		< <(kmod_programs test_key test_usermem test_provider debug/test_faults debug/test_device_faults \
-			torture fuzz_ioctl fuzz_netlink)
+		< <(kmod_programs test_key test_usermem test_provider test_feed test_feed_life debug/test_faults \
+			debug/test_device_faults debug/test_feed_faults torture fuzz_ioctl fuzz_netlink)
 	in_guest debug debug "${programs[@]}"
 }
 
