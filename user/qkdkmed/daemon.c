@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/signals.h"
 #include "qkdkmed/daemon.h"
 
 #define US_PER_MS 1000
@@ -139,30 +140,14 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 
 static int add_signals(struct daemon *daemon)
 {
-	static const struct {
-		int number;
-		sd_event_signal_handler_t handler;
-	} signals[] = {
+	static const struct signal_event signals[] = {
 		{ SIGTERM, on_stop },
 		{ SIGINT, on_stop },
 		{ SIGHUP, on_reload },
 		{ SIGUSR1, on_report },
 	};
-	sigset_t set;
-	int ret;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaddset(&set, signals[i].number);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		ret = sd_event_add_signal(daemon->event, NULL, signals[i].number,
-					  signals[i].handler, daemon);
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
+	return signals_add(daemon->event, signals, sizeof(signals) / sizeof(signals[0]), daemon);
 }
 
 static int set_up(struct daemon *daemon)

@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "common/log.h"
+#include "common/signals.h"
 #include "qkdtlsd/daemon.h"
 
 #define US_PER_S 1000000ULL
@@ -107,29 +108,13 @@ static int on_report(sd_event_source *source, const struct signalfd_siginfo *inf
 
 static int add_signals(struct daemon *daemon)
 {
-	static const struct {
-		int number;
-		sd_event_signal_handler_t handler;
-	} signals[] = {
+	static const struct signal_event signals[] = {
 		{ SIGTERM, on_stop },
 		{ SIGINT, on_stop },
 		{ SIGUSR1, on_report },
 	};
-	sigset_t set;
-	int ret;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaddset(&set, signals[i].number);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		ret = sd_event_add_signal(daemon->event, NULL, signals[i].number,
-					  signals[i].handler, daemon);
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
+	return signals_add(daemon->event, signals, sizeof(signals) / sizeof(signals[0]), daemon);
 }
 
 /* As many files as the connections that are allowed may need, if the hard limit lets us. */
