@@ -281,6 +281,26 @@ static inline bool same_key(const struct qkd_key_get *one, const struct qkd_key_
 	       !memcmp(one->key, other->key, sizeof(one->key));
 }
 
+/* The ID of an inbound key of the end of role a with this seed, by another end, which is gone again. */
+static inline int inbound_id(char seed, uint8_t id[QKD_KEY_ID_LEN])
+{
+	const struct link_spec spec = { .name = "other", .role = QKD_ROLE_B, .seed = seed };
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct qkd_key_get get;
+	struct end b;
+	int ret = end_open(&b, &spec);
+
+	memset(&get, 0, sizeof(get));
+	if (!ret)
+		ret = get_key(b.fd, DEADLINE_MS, &get);
+	memcpy(id, get.key_id, QKD_KEY_ID_LEN);
+	end_close(&b);
+	if (setns(here, CLONE_NEWNET))
+		ret = -EIO;
+	close(here);
+	return ret;
+}
+
 /* What poll() says of @fd now */
 static inline short poll_now(int fd)
 {

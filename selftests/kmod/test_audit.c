@@ -121,22 +121,6 @@ TEST_F(audit, tells_the_effective_user)
 	EXPECT_EQ(pid, self->heard->records[0].pid);
 }
 
-/* An inbound key's ID, by the link's other end */
-static int inbound_id(uint8_t id[QKD_KEY_ID_LEN])
-{
-	const struct link_spec spec = { .name = "other", .role = QKD_ROLE_B, .seed = 's' };
-	struct qkd_key_get get;
-	struct end b;
-	int ret = end_open(&b, &spec);
-
-	if (!ret)
-		ret = get_key(b.fd, DEADLINE_MS, &get);
-	if (!ret)
-		memcpy(id, get.key_id, QKD_KEY_ID_LEN);
-	end_close(&b);
-	return ret;
-}
-
 TEST_F(audit, follows_a_reservation_to_its_end)
 {
 	const uint8_t outcomes[] = { QKD_AUDIT_RESERVED, QKD_AUDIT_RELEASED, QKD_AUDIT_RESERVED,
@@ -145,7 +129,7 @@ TEST_F(audit, follows_a_reservation_to_its_end)
 	struct qkd_key_get get;
 	int other;
 
-	ASSERT_EQ(0, inbound_id(id));
+	ASSERT_EQ(0, inbound_id('s', id));
 	ASSERT_EQ(0, get_by_id(self->end.fd, id, DEADLINE_MS, &get));
 	ASSERT_EQ(0, release(self->end.fd, id));
 	other = end_file(&self->end, 0);

@@ -84,26 +84,6 @@ static size_t sessions(FIXTURE_DATA(session) * self)
 	return count_of(self, &listed);
 }
 
-/* An inbound key's ID, by the link's other end */
-static int inbound_id(uint8_t id[QKD_KEY_ID_LEN])
-{
-	const struct link_spec spec = { .name = "other", .role = QKD_ROLE_B, .seed = 's' };
-	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	struct qkd_key_get get;
-	struct end b;
-	int ret = end_open(&b, &spec);
-
-	if (!ret)
-		ret = get_key(b.fd, DEADLINE_MS, &get);
-	if (!ret)
-		memcpy(id, get.key_id, QKD_KEY_ID_LEN);
-	end_close(&b);
-	if (setns(here, CLONE_NEWNET))
-		ret = -errno;
-	close(here);
-	return ret;
-}
-
 static int local_port(int fd)
 {
 	struct sockaddr_in6 sa;
@@ -151,7 +131,7 @@ TEST_F(session, commits_a_reserved_key_with_its_socket)
 	struct qkd_key_get get;
 	struct listed listed;
 
-	ASSERT_EQ(0, inbound_id(id));
+	ASSERT_EQ(0, inbound_id('s', id));
 	ASSERT_EQ(0, get_by_id(self->end.fd, id, DEADLINE_MS, &get));
 	ASSERT_EQ(0, qkd_commit_socket(self->end.fd, id, self->server, SUITE));
 	EXPECT_EQ(-EKEYREVOKED, get_by_id(self->end.fd, id, 0, &get));
@@ -166,7 +146,7 @@ TEST_F(session, takes_the_socket_after_the_commit_too)
 	uint8_t id[QKD_KEY_ID_LEN];
 	struct qkd_key_get get;
 
-	ASSERT_EQ(0, inbound_id(id));
+	ASSERT_EQ(0, inbound_id('s', id));
 	ASSERT_EQ(0, get_by_id(self->end.fd, id, DEADLINE_MS, &get));
 	ASSERT_EQ(0, commit(self->end.fd, id));
 	ASSERT_EQ(0, qkd_commit_socket(self->end.fd, id, self->server, SUITE));
@@ -335,7 +315,7 @@ TEST_F(session, refuses_what_is_no_connection_and_changes_nothing)
 
 	ASSERT_EQ(0, connect(udp, (struct sockaddr *)&in, sizeof(in)));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-	ASSERT_EQ(0, inbound_id(id));
+	ASSERT_EQ(0, inbound_id('s', id));
 	ASSERT_EQ(0, get_by_id(self->end.fd, id, DEADLINE_MS, &get));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		EXPECT_EQ(bad[i].error, commit_raw(self->end.fd, id, QKD_COMMIT_F_SOCKET, bad[i].fd,

@@ -92,27 +92,12 @@ TEST_F(trace, tells_of_a_key_that_is_delivered_and_taken)
 	EXPECT_TRUE(traced_key(self, "key_take", get.key_id, "dir=outbound ret=0"));
 }
 
-/* The simulator of the other end tells which key comes next: one that this end finds at once */
-static int inbound_id(struct end *b, uint8_t id[QKD_KEY_ID_LEN])
-{
-	const struct link_spec spec = { .name = "other", .role = QKD_ROLE_B, .seed = 't' };
-	struct qkd_key_get get;
-	int ret = end_open(b, &spec);
-
-	if (!ret)
-		ret = get_key(b->fd, DEADLINE_MS, &get);
-	if (!ret)
-		memcpy(id, get.key_id, QKD_KEY_ID_LEN);
-	return ret;
-}
-
 TEST_F(trace, tells_of_reservations_and_their_ends)
 {
 	uint8_t id[QKD_KEY_ID_LEN];
 	struct qkd_key_get get;
-	struct end b;
 
-	ASSERT_EQ(0, inbound_id(&b, id));
+	ASSERT_EQ(0, inbound_id('t', id));
 	ASSERT_EQ(0, get_by_id(self->end.fd, id, DEADLINE_MS, &get));
 	EXPECT_TRUE(traced_key(self, "key_reserve", id, "dir=inbound ret=0"));
 	ASSERT_EQ(0, release(self->end.fd, id));
@@ -120,7 +105,6 @@ TEST_F(trace, tells_of_reservations_and_their_ends)
 	ASSERT_EQ(0, get_by_id(self->end.fd, id, DEADLINE_MS, &get));
 	ASSERT_EQ(0, commit(self->end.fd, id));
 	EXPECT_TRUE(traced_key(self, "key_commit", id, "dir=inbound ret=0"));
-	end_close(&b);
 }
 
 TEST_F(trace, names_each_state_of_a_link)
@@ -129,10 +113,9 @@ TEST_F(trace, names_each_state_of_a_link)
 	struct qkd_link_change change = { .name = LINK, .degrade_after = &once };
 	uint8_t id[QKD_KEY_ID_LEN];
 	struct qkd_key_get get;
-	struct end b;
 
 	ASSERT_EQ(0, qkd_nl_link_set(self->end.nl, &change));
-	ASSERT_EQ(0, inbound_id(&b, id));
+	ASSERT_EQ(0, inbound_id('t', id));
 	ASSERT_EQ(0, get_by_id(self->end.fd, id, DEADLINE_MS, &get));
 	ASSERT_EQ(0, qkd_release(self->end.fd, id, QKD_RELEASE_F_MISMATCH));
 	EXPECT_TRUE(traced(self, "link_state", "link=" LINK " state=degraded"));
@@ -144,7 +127,6 @@ TEST_F(trace, names_each_state_of_a_link)
 	ASSERT_EQ(0, get_by_id(self->end.fd, id, DEADLINE_MS, &get));
 	ASSERT_EQ(0, commit(self->end.fd, id));
 	EXPECT_TRUE(traced(self, "link_state", "link=" LINK " state=up"));
-	end_close(&b);
 }
 
 TEST_F(trace, tells_of_refusals)
