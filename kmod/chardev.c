@@ -33,7 +33,7 @@ static_assert(sizeof(struct qkd_feed_open) >= FEED_SIZE_V1);
 /*
  * An open file. It does not keep its namespace, only our record of it. @link is set once, under
  * @lock, and keeps its reference until the file is released, when its reservations are given back.
- * @lock covers nothing else: holder.keys is covered by the link's.
+ * @lock covers nothing else: holder.keys and spent are covered by the link's.
  */
 struct qkd_file {
 	struct qkd_net *net;
@@ -271,17 +271,9 @@ static int answer_get(struct qkd_key_get __user *uget, struct qkd_record *rec)
 	return err;
 }
 
-static int take(struct qkd_file *qf, struct qkd_link *link, long timeout, struct qkd_record *rec)
-{
-	int err = qkd_link_take(link, timeout, rec);
-
-	if (!err)
-		qkd_spent_note(&qf->spent, rec->key_id, QKD_OUTBOUND);
-	return err;
-}
-
 static int ioc_get_key(struct file *file, void __user *uarg)
 {
+	struct qkd_file *qf = file->private_data;
 	struct qkd_link *link;
 	struct qkd_record rec;
 	union get_head head;
@@ -291,10 +283,10 @@ static int ioc_get_key(struct file *file, void __user *uarg)
 		return err;
 	if (head.words[2] | head.words[3]) /* the ID */
 		return -EINVAL;
-	link = file_link(file->private_data);
+	link = file_link(qf);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
-	err = take(file->private_data, link, wait_jiffies(file, head.timeout_ms), &rec);
+	err = qkd_link_take(link, &qf->spent, wait_jiffies(file, head.timeout_ms), &rec);
 	return err ?: answer_get(uarg, &rec);
 }
 
@@ -373,10 +365,7 @@ static int ioc_commit(struct file *file, void __user *uarg)
 		return PTR_ERR(link);
 	if (ref->flags & QKD_COMMIT_F_SOCKET)
 		return qkd_session_commit(link, &qf->holder, &qf->spent, ref);
-	err = qkd_link_commit(link, &qf->holder, ref->key_id);
-	if (!err)
-		qkd_spent_note(&qf->spent, ref->key_id, QKD_INBOUND);
-	return err;
+	return qkd_link_commit(link, &qf->holder, &qf->spent, ref->key_id);
 }
 
 static int ioc_release(struct file *file, void __user *uarg)
@@ -446,7 +435,8 @@ static long qkd_ioctl(struct file *file, unsigned int cmd, unsigned long uaddr)
 static ssize_t qkd_read(struct file *file, char __user *ubuf, size_t count, loff_t *pos)
 {
 	long timeout = file->f_flags & O_NONBLOCK ? 0 : MAX_SCHEDULE_TIMEOUT;
-	struct qkd_link *link = file_link(file->private_data);
+	struct qkd_file *qf = file->private_data;
+	struct qkd_link *link = file_link(qf);
 	struct qkd_record rec;
 	size_t done = 0;
 	int err = 0;
@@ -456,7 +446,7 @@ static ssize_t qkd_read(struct file *file, char __user *ubuf, size_t count, loff
 	if (count < sizeof(rec))
 		return -EMSGSIZE;
 	while (count - done >= sizeof(rec)) {
-		err = take(file->private_data, link, done ? 0 : timeout, &rec);
+		err = qkd_link_take(link, &qf->spent, done ? 0 : timeout, &rec);
 		if (err)
 			break;
 		if (copy_to_user(ubuf + done, &rec, sizeof(rec))) {
@@ -490,7 +480,6 @@ static int qkd_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	mutex_init(&qf->lock);
 	INIT_LIST_HEAD(&qf->holder.keys);
-	spin_lock_init(&qf->spent.lock);
 	qf->net = qkd_net_get(qkd_net_of(current->nsproxy->net_ns));
 	file->private_data = qf;
 	return nonseekable_open(inode, file);

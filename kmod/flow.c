@@ -60,13 +60,12 @@ static void arm_reaper(struct qkd_link *link)
  * Locks a link in whose store nothing is withdrawn or overdue. After a purge that may take a while,
  * of which the lock is held for a batch at a time.
  */
-static void lock_reaped(struct qkd_link *link, unsigned long *irq, struct list_head *gone)
-	__acquires(&link->lock)
+static void lock_reaped(struct qkd_link *link, struct list_head *gone) __acquires(&link->lock)
 {
-	spin_lock_irqsave(&link->lock, *irq);
+	spin_lock_irq(&link->lock);
 	while (qkd_store_reap(&link->store, REAP_BATCH, gone)) {
-		spin_unlock_irqrestore(&link->lock, *irq);
-		spin_lock_irqsave(&link->lock, *irq);
+		spin_unlock_irq(&link->lock);
+		spin_lock_irq(&link->lock);
 	}
 }
 
@@ -338,6 +337,7 @@ static void leave_wait(struct qkd_link *link, struct qkd_asker *asker)
  * expense of who started it.
  */
 struct taker {
+	struct qkd_spent *spent; /* where to note it; NULL of who only looks */
 	kuid_t uid;
 	bool priority;
 	bool kept_back; /* there are keys, and it takes priority to get one */
@@ -395,6 +395,7 @@ static int take_locked(struct qkd_link *link, struct taker *taker, struct qkd_re
 		return -EAGAIN;
 	key = qkd_store_take(&link->store, gone);
 	fill_record(rec, key);
+	qkd_spent_note(taker->spent, key->id, QKD_OUTBOUND);
 	qkd_store_recycle(&link->store, key);
 	if (bucket)
 		qkd_bucket_take(bucket);
@@ -404,15 +405,14 @@ static int take_locked(struct qkd_link *link, struct taker *taker, struct qkd_re
 /* Also the condition of a wait, so called with the task marked as sleeping: must not sleep. */
 static int take_now(struct qkd_link *link, struct taker *taker, struct qkd_record *rec)
 {
-	unsigned long irq;
 	LIST_HEAD(gone);
 	int err = -ENODEV;
 
-	lock_reaped(link, &irq, &gone);
+	lock_reaped(link, &gone);
 	if (!link->dead)
 		err = take_locked(link, taker, rec, &gone);
 	tell_level(link);
-	spin_unlock_irqrestore(&link->lock, irq);
+	spin_unlock_irq(&link->lock);
 	if (!list_empty(&gone))
 		qkd_key_free_list(&gone);
 	return err;
@@ -423,9 +423,10 @@ static int take_now(struct qkd_link *link, struct taker *taker, struct qkd_recor
  * -EBUSY, -EDQUOT, -ENODEV. Every waiter is woken by a key and all but one go back to sleep: with the
  * bound on their number that is cheap enough, and no wake-up can be lost with a waiter that leaves.
  */
-static int take_or_wait(struct qkd_link *link, long timeout, struct qkd_record *rec)
+static int take_or_wait(struct qkd_link *link, struct qkd_spent *spent, long timeout,
+			struct qkd_record *rec)
 {
-	struct taker taker = { .uid = current_uid() };
+	struct taker taker = { .spent = spent, .uid = current_uid() };
 	int err = take_now(link, &taker, rec);
 	long left;
 
@@ -446,9 +447,10 @@ static int take_or_wait(struct qkd_link *link, long timeout, struct qkd_record *
 	return left < 0 ? -EINTR : -ETIMEDOUT;
 }
 
-int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec)
+int qkd_link_take(struct qkd_link *link, struct qkd_spent *spent, long timeout,
+		  struct qkd_record *rec)
 {
-	int err = take_or_wait(link, timeout, rec);
+	int err = take_or_wait(link, spent, timeout, rec);
 
 	if (err)
 		trace_key_take(link, NULL, QKD_OUTBOUND, err);
@@ -460,11 +462,10 @@ __poll_t qkd_link_poll(struct qkd_link *link)
 {
 	struct taker taker = { .uid = current_uid() };
 	__poll_t mask = EPOLLHUP;
-	unsigned long irq;
 	LIST_HEAD(gone);
 	u64 wait;
 
-	lock_reaped(link, &irq, &gone);
+	lock_reaped(link, &gone);
 	tell_level(link);
 	if (!link->dead) {
 		mask = has_key(link, &taker) || taker.kept_back ? EPOLLIN | EPOLLRDNORM : 0;
@@ -474,7 +475,7 @@ __poll_t qkd_link_poll(struct qkd_link *link)
 			wake_in(link, ktime_get_boottime_ns(), wait);
 		}
 	}
-	spin_unlock_irqrestore(&link->lock, irq);
+	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
 	return mask && taker.kept_back && !has_priority(link) ? 0 : mask;
 }
@@ -585,7 +586,8 @@ int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 
 	return err;
 }
 
-int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *id)
+int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, struct qkd_spent *spent,
+		    const u8 *id)
 {
 	LIST_HEAD(gone);
 	int err = -ENODEV;
@@ -595,6 +597,8 @@ int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *
 		err = qkd_store_commit(&link->store, id, holder, &gone);
 	if (!err)
 		qkd_health_match(link);
+	if (!err && spent)
+		qkd_spent_note(spent, id, QKD_INBOUND);
 	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
 	if (err)
@@ -683,17 +687,16 @@ static void read_levels(const struct qkd_link *link, struct qkd_levels *levels)
 /* -ENODEV if the link is dead. */
 int qkd_link_levels(struct qkd_link *link, struct qkd_levels *levels)
 {
-	unsigned long irq;
 	LIST_HEAD(gone);
 	int err = -ENODEV;
 
-	lock_reaped(link, &irq, &gone);
+	lock_reaped(link, &gone);
 	tell_level(link);
 	if (!link->dead) {
 		read_levels(link, levels);
 		err = 0;
 	}
-	spin_unlock_irqrestore(&link->lock, irq);
+	spin_unlock_irq(&link->lock);
 	qkd_key_free_list(&gone);
 	return err;
 }

@@ -171,11 +171,10 @@ struct qkd_audit {
 	struct qkd_audit_record *batch;
 };
 
-/* The keys that a file has spent last, any of which it may yet tell a socket of. */
+/* The keys that a file has spent last, any of which it may yet tell a socket of. Covered by the link's lock. */
 #define QKD_SPENT_MAX 8
 
 struct qkd_spent {
-	spinlock_t lock; /* covers all of it */
 	unsigned int next;
 	struct {
 		u8 id[QKD_KEY_ID_LEN];
@@ -412,11 +411,13 @@ int qkd_settings_put(const struct qkd_link_settings *settings, struct sk_buff *s
 void qkd_flow_init(struct qkd_link *link, const struct qkd_link_settings *settings);
 void qkd_flow_end(struct qkd_link *link);
 void qkd_flow_shut(bool shut);
-int qkd_link_take(struct qkd_link *link, long timeout, struct qkd_record *rec);
+int qkd_link_take(struct qkd_link *link, struct qkd_spent *spent, long timeout,
+		  struct qkd_record *rec);
 __poll_t qkd_link_poll(struct qkd_link *link);
 int qkd_link_reserve(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, long timeout,
 		     struct qkd_record *rec);
-int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, const u8 *id);
+int qkd_link_commit(struct qkd_link *link, struct qkd_holder *holder, struct qkd_spent *spent,
+		    const u8 *id);
 int qkd_link_release(struct qkd_link *link, struct qkd_holder *holder, const u8 *id, bool mismatch);
 void qkd_link_release_all(struct qkd_link *link, struct qkd_holder *holder);
 void qkd_link_purge(struct qkd_link *link);

@@ -33,24 +33,22 @@ struct qkd_session {
 	struct sockaddr_storage remote;
 };
 
-/* @dir: the key's direction, which goes with its ID. */
+/* With the link's lock held. @dir: the key's direction, which goes with its ID. */
 void qkd_spent_note(struct qkd_spent *spent, const u8 *id, enum qkd_direction dir)
 {
-	spin_lock(&spent->lock);
 	memcpy(spent->keys[spent->next].id, id, QKD_KEY_ID_LEN);
 	spent->keys[spent->next].dir = dir;
 	spent->keys[spent->next].set = true;
 	spent->next = (spent->next + 1) % QKD_SPENT_MAX;
-	spin_unlock(&spent->lock);
 }
 
 /* A key is for one connection. Return: its direction, or -ENOKEY: not noted, or asked for already. */
-static int take_spent(struct qkd_spent *spent, const u8 *id)
+static int take_spent(struct qkd_link *link, struct qkd_spent *spent, const u8 *id)
 {
 	int dir = -ENOKEY;
 	int i;
 
-	spin_lock(&spent->lock);
+	spin_lock_irq(&link->lock);
 	for (i = 0; i < QKD_SPENT_MAX; i++) {
 		if (spent->keys[i].set && !memcmp(spent->keys[i].id, id, QKD_KEY_ID_LEN)) {
 			spent->keys[i].set = false;
@@ -58,7 +56,7 @@ static int take_spent(struct qkd_spent *spent, const u8 *id)
 			break;
 		}
 	}
-	spin_unlock(&spent->lock);
+	spin_unlock_irq(&link->lock);
 	return dir;
 }
 
@@ -187,9 +185,9 @@ int qkd_session_commit(struct qkd_link *link, struct qkd_holder *holder, struct 
 
 	if (IS_ERR(session))
 		return PTR_ERR(session);
-	dir = qkd_link_commit(link, holder, ref->key_id) ?: QKD_INBOUND;
+	dir = qkd_link_commit(link, holder, NULL, ref->key_id) ?: QKD_INBOUND;
 	if (dir == -ENOKEY)
-		dir = take_spent(spent, ref->key_id);
+		dir = take_spent(link, spent, ref->key_id);
 	if (dir < 0) {
 		session_free(session);
 		return dir;
