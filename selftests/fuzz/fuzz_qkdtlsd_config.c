@@ -16,7 +16,7 @@ static void check_service(const struct service_config *service)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *file = fuzz_file("fuzzed.conf", data, size);
-	char message[CONFIG_MESSAGE_LEN];
+	char message[SETTINGS_MESSAGE_LEN];
 	struct config *config;
 	int ret;
 

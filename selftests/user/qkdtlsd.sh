@@ -71,7 +71,7 @@ test_check_names_line_and_remedy() {
 	server_config "colour = red"
 	check_refuses 'server.conf:[0-9]+: unknown setting "colour"; qkdtlsd.conf\(5\) lists'
 	server_config "mode = client"
-	check_refuses '"mode" is given twice in service "server"; remove one'
+	check_refuses '"mode" is given twice in service server; remove one'
 	server_config "handshake-timeout = 0"
 	check_refuses '"handshake-timeout = 0": give a whole number from 1 to 600'
 }

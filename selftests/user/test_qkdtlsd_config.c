@@ -44,7 +44,7 @@ static int load(const char *text, size_t len, struct config **config, char *mess
 
 static struct config *load_good(const char *text)
 {
-	char message[CONFIG_MESSAGE_LEN];
+	char message[SETTINGS_MESSAGE_LEN];
 	struct config *config;
 
 	assert_int_equal(load(text, strlen(text), &config, message), 0);
@@ -185,17 +185,17 @@ static const struct bad {
 	  ":13: section \"[service web]\" is there twice, first at line 2; give each service its own "
 	  "name" },
 	{ "[service a]\ncolour = red\n",
-	  ":2: unknown setting \"colour\"; qkdtlsd.conf(5) lists those of a service" },
+	  ":2: unknown setting \"colour\" in service a; qkdtlsd.conf(5) lists what there is" },
 	{ "[service a]\nMode = server\n",
-	  ":2: unknown setting \"Mode\"; qkdtlsd.conf(5) lists those of a service" },
+	  ":2: unknown setting \"Mode\" in service a; qkdtlsd.conf(5) lists what there is" },
 	{ "[daemon]\nmode = server\n",
-	  ":2: unknown setting \"mode\"; section \"[daemon]\" has \"drain-timeout\"" },
+	  ":2: unknown setting \"mode\" in daemon; qkdtlsd.conf(5) lists what there is" },
 	{ "[daemon]\ndrain-timeout = 1\ndrain-timeout = 1\n",
-	  ":3: \"drain-timeout\" is given twice; remove one" },
+	  ":3: \"drain-timeout\" is given twice in daemon; remove one" },
 	{ "[daemon]\ndrain-timeout = soon\n",
 	  ":2: \"drain-timeout = soon\": give a whole number from 0 to 86400" },
 	{ "[service a]\nmode = server\nmode = server\n",
-	  ":3: \"mode\" is given twice in service \"a\"; remove one" },
+	  ":3: \"mode\" is given twice in service a; remove one" },
 	{ "[service a]\nmode = both\n", ":2: \"mode = both\": give \"client\" or \"server\"" },
 	{ "[service a]\npolicy = psk-only\n",
 	  ":2: \"policy = psk-only\": give \"require\" or \"prefer\"" },
@@ -280,7 +280,7 @@ static const struct bad {
 static void refuses_with_file_line_and_remedy(void **state)
 {
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		char message[CONFIG_MESSAGE_LEN];
+		char message[SETTINGS_MESSAGE_LEN];
 		struct config *config;
 
 		assert_int_equal(load(bad[i].text, strlen(bad[i].text), &config, message), -EINVAL);
@@ -292,7 +292,7 @@ static void refuses_with_file_line_and_remedy(void **state)
 static void refuses_a_nul_character(void **state)
 {
 	static const char text[] = "[service a]\nmode = server\0\nmode = server\n";
-	char message[CONFIG_MESSAGE_LEN];
+	char message[SETTINGS_MESSAGE_LEN];
 	struct config *config;
 
 	assert_int_equal(load(text, sizeof(text) - 1, &config, message), -EINVAL);
@@ -332,19 +332,19 @@ static void every_setting_may_stand_once_only(void **state)
 					     "max-connections = 1" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char text[256], message[CONFIG_MESSAGE_LEN];
+		char text[256], message[SETTINGS_MESSAGE_LEN];
 		struct config *config;
 
 		snprintf(text, sizeof(text), "[service a]\n%s\n%s\n", names[i], names[i]);
 		assert_int_equal(load(text, strlen(text), &config, message), -EINVAL);
 		assert_non_null(strstr(message, ":3: "));
-		assert_non_null(strstr(message, "is given twice in service \"a\"; remove one"));
+		assert_non_null(strstr(message, "is given twice in service a; remove one"));
 	}
 }
 
 static void names_a_missing_file(void **state)
 {
-	char message[CONFIG_MESSAGE_LEN];
+	char message[SETTINGS_MESSAGE_LEN];
 	struct config *config;
 
 	assert_int_equal(config_load("/nonexistent/qkdtlsd.conf", &config, message), -ENOENT);
@@ -356,7 +356,7 @@ static void names_a_missing_file(void **state)
 
 static void refuses_a_folder(void **state)
 {
-	char message[CONFIG_MESSAGE_LEN];
+	char message[SETTINGS_MESSAGE_LEN];
 	struct config *config;
 
 	assert_int_not_equal(config_load("/tmp", &config, message), 0);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +71,16 @@ int settings_word(struct settings *settings, const struct setting *setting, cons
 	}
 	return settings_mistake(settings, settings->line, "\"%s = %s\": give \"%s\" or \"%s\"",
 				setting->name, value, setting->words[0], setting->words[1]);
+}
+
+int settings_flag(struct settings *settings, const struct setting *setting, const char *value,
+		  void *field)
+{
+	*(bool *)field = !strcmp(value, "yes");
+	if (*(bool *)field || !strcmp(value, "no"))
+		return 0;
+	return settings_mistake(settings, settings->line, "\"%s = %s\": give \"no\" or \"yes\"",
+				setting->name, value);
 }
 
 int settings_apply(struct settings *settings, const struct setting *rows, size_t count,

@@ -64,18 +64,20 @@ int settings_no_memory(struct settings *settings); /* -ENOMEM */
 
 /*
  * Finds @name among @count rows, refuses it if its bit of *@seen (at most 32 rows) says that it was given before,
- * and has it read into @base. @section and @page are for messages: "kme \"zurich\"", "qkdkmed.conf(5)".
+ * and has it read into @base. @section and @page are for messages: "kme zurich", "qkdkmed.conf(5)".
  */
 int settings_apply(struct settings *settings, const struct setting *rows, size_t count,
 		   uint32_t *seen, void *base, const char *section, const char *page,
 		   const char *name, const char *value);
 
-/* For @set: char * (given back with free()), uint32_t, and an int with the word's number */
+/* For @set: char * (given back with free()), uint32_t, an int with the word's number, a bool */
 int settings_text(struct settings *settings, const struct setting *setting, const char *value,
 		  void *field);
 int settings_number(struct settings *settings, const struct setting *setting, const char *value,
 		    void *field);
 int settings_word(struct settings *settings, const struct setting *setting, const char *value,
+		  void *field);
+int settings_flag(struct settings *settings, const struct setting *setting, const char *value,
 		  void *field);
 
 #endif /* _QKD_COMMON_SETTINGS_H */

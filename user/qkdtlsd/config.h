@@ -11,9 +11,9 @@
 #include <qkd/qkdtls.h>
 
 #include "common/address.h"
+#include "common/settings.h"
 
-#define CONFIG_MESSAGE_LEN 512
-#define CONFIG_NAME_MAX	   31 /* characters of a service's name */
+#define CONFIG_NAME_MAX 31 /* characters of a service's name */
 
 /**
  * struct service_config - one section "[service NAME]"
@@ -71,7 +71,7 @@ struct config {
  * 0 and *@config, for config_free(); or a negative errno and one line in @message that names file, line
  * and remedy.
  */
-int config_load(const char *file, struct config **config, char message[CONFIG_MESSAGE_LEN]);
+int config_load(const char *file, struct config **config, char message[SETTINGS_MESSAGE_LEN]);
 void config_free(struct config *config); /* NULL does nothing */
 
 #endif /* QKDTLSD_CONFIG_H */

@@ -24,7 +24,7 @@ static void report_all(const struct daemon *daemon)
 static int load_services(struct daemon *daemon, const char *file)
 {
 	struct service **last = &daemon->services;
-	char message[CONFIG_MESSAGE_LEN];
+	char message[SETTINGS_MESSAGE_LEN];
 
 	for (const struct service_config *c = daemon->config->services; c; c = c->next) {
 		*last = service_new(c, message);
@@ -39,7 +39,7 @@ static int load_services(struct daemon *daemon, const char *file)
 
 int daemon_load(struct daemon *daemon, const char *file)
 {
-	char message[CONFIG_MESSAGE_LEN];
+	char message[SETTINGS_MESSAGE_LEN];
 	int ret = config_load(file, &daemon->config, message);
 
 	if (!ret)

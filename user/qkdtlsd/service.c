@@ -109,7 +109,7 @@ static struct qkdtls_config *tls_new(const struct service_config *config, char *
 	if (!ret)
 		return tls;
 err_free:
-	snprintf(message, CONFIG_MESSAGE_LEN, "service \"%s\": %s", config->name,
+	snprintf(message, SETTINGS_MESSAGE_LEN, "service \"%s\": %s", config->name,
 		 tls && *qkdtls_config_message(tls) ? qkdtls_config_message(tls) : strerror(-ret));
 	qkdtls_config_unref(tls);
 	return NULL;
@@ -120,7 +120,7 @@ struct service *service_new(const struct service_config *config, char *message)
 	struct service *service = calloc(1, sizeof(*service));
 
 	if (!service) {
-		snprintf(message, CONFIG_MESSAGE_LEN, "out of memory");
+		snprintf(message, SETTINGS_MESSAGE_LEN, "out of memory");
 		return NULL;
 	}
 	service->config = config;

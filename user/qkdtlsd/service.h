@@ -52,7 +52,7 @@ struct service {
 
 /*
  * Reads certificates and keys and checks that they are enough. NULL: failed, and @message, of
- * CONFIG_MESSAGE_LEN characters, says why in one line.
+ * SETTINGS_MESSAGE_LEN characters, says why in one line.
  */
 struct service *service_new(const struct service_config *config, char *message);
 void service_free(struct service *service); /* NULL does nothing; ends connections */
