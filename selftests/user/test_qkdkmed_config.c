@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <openssl/pem.h>
 
+#include "pki.h"
 #include "qkdkmed/config.h"
 
 #define FILE_TEMPLATE "/tmp/qkdkmed-config-XXXXXX"
@@ -227,59 +228,92 @@ static void same_links(void **state)
 	config_put(a);
 }
 
-static void write_file(const char *path, const char *text, mode_t mode)
+/* Files of the folder of @pki; @expected is behind the link in the message. */
+static int check_files(struct pki *pki, const char *certificate, const char *key, const char *trust,
+		       const char *expected)
 {
-	FILE *file = fopen(path, "w");
+	char text[1024], wanted[SETTINGS_MESSAGE_LEN], message[SETTINGS_MESSAGE_LEN] = "";
+	struct config *config;
+	int ret;
 
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-	assert_int_equal(chmod(path, mode), 0);
+	snprintf(
+		text, sizeof(text),
+		"[kme one]\nurl = https://kme\ncertificate = %s\nprivate-key = %s\ntrust = %s\n" LINK,
+		pki_path(pki, certificate), pki_path(pki, key), pki_path(pki, trust));
+	config = load_good(text);
+	ret = config_check_files(config, "f", message);
+	config_put(config);
+	snprintf(wanted, sizeof(wanted), "%s%s", *expected ? "f:2: kme \"one\": " : "", expected);
+	assert_string_equal(message, wanted);
+	return ret;
 }
 
-static void files_are_looked_at(void **state)
+static const char *about(const char *setting, struct pki *pki, const char *file,
+			 const char *problem)
 {
-	char dir[] = "/tmp/qkdkmed-files-XXXXXX", text[512], message[SETTINGS_MESSAGE_LEN];
-	struct config *config;
+	static char text[SETTINGS_MESSAGE_LEN];
 
-	assert_non_null(mkdtemp(dir));
-	assert_int_equal(chdir(dir), 0);
-	config = load_good(KME LINK);
-	assert_int_equal(config_check_files(config, "f", message), -ENOENT);
-	assert_string_equal(message,
-			    "f:2: kme \"one\": \"certificate\": c.pem: No such file or directory");
-	write_file("c.pem", "-----BEGIN CERTIFICATE-----\n", 0644);
-	write_file("ca.pem", "hello\n", 0644);
-	write_file("k.pem", "-----BEGIN PRIVATE KEY-----\n", 0640);
-	assert_int_equal(config_check_files(config, "f", message), -EPERM);
-	assert_string_equal(message,
-			    "f:2: kme \"one\": \"private-key\": k.pem: may be read by others: "
-			    "chmod 600 it, and think whether they did");
-	assert_int_equal(chmod("k.pem", 0600), 0);
-	assert_int_equal(config_check_files(config, "f", message), -EINVAL);
-	assert_string_equal(message,
-			    "f:2: kme \"one\": \"trust\": ca.pem: holds no CERTIFICATE in PEM");
-	write_file("ca.pem", "-----BEGIN CERTIFICATE-----\n", 0644);
-	assert_int_equal(config_check_files(config, "f", message), 0);
-	config_put(config);
-	snprintf(text, sizeof(text), "%s/../", dir);
-	unlink("c.pem");
-	unlink("k.pem");
-	unlink("ca.pem");
-	assert_int_equal(chdir(text), 0);
-	assert_int_equal(rmdir(dir), 0);
+	snprintf(text, sizeof(text), "\"%s\": %s: %s", setting, pki_path(pki, file), problem);
+	return text;
+}
+
+static void files_are_read(void **state)
+{
+	struct pki *pki = pki_new();
+	char foreign[256];
+
+	assert_int_equal(check_files(pki, "client.pem", "client.key", "ca.pem", ""), 0);
+	assert_int_equal(
+		check_files(pki, "none.pem", "client.key", "ca.pem",
+			    about("certificate", pki, "none.pem", "No such file or directory")),
+		-ENOENT);
+	pki_write(pki, "bare", "-----BEGIN CERTIFICATE-----\n", 0644);
+	assert_int_equal(
+		check_files(pki, "bare", "client.key", "ca.pem",
+			    about("certificate", pki, "bare", "holds no certificate in PEM")),
+		-EINVAL);
+	pki_write(pki, "text", "hello\n", 0644);
+	assert_int_equal(check_files(pki, "client.pem", "client.key", "text",
+				     about("trust", pki, "text", "holds no certificate in PEM")),
+			 -EINVAL);
+	assert_int_equal(check_files(pki, "client.pem", "ca.pem", "ca.pem",
+				     about("private-key", pki, "ca.pem",
+					   "may be read by others: chmod 600 it, and think whether "
+					   "they did")),
+			 -EPERM);
+	snprintf(foreign, sizeof(foreign), "does not belong to the certificate %s",
+		 pki_path(pki, "client.pem"));
+	assert_int_equal(check_files(pki, "client.pem", "server.key", "ca.pem",
+				     about("private-key", pki, "server.key", foreign)),
+			 -EINVAL);
+	pki_free(pki);
+}
+
+/* Nobody is asked for it. */
+static void a_passphrase_is_refused(void **state)
+{
+	struct pki *pki = pki_new();
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	FILE *file = fopen(pki_write(pki, "locked", "", 0600), "w");
+
+	assert_true(key && file);
+	assert_true(PEM_write_PKCS8PrivateKey(file, key, EVP_aes_128_cbc(), "abcd", 4, NULL, NULL));
+	assert_int_equal(fclose(file), 0);
+	EVP_PKEY_free(key);
+	assert_int_equal(check_files(pki, "client.pem", "locked", "ca.pem",
+				     about("private-key", pki, "locked",
+					   "holds no private key in PEM without a passphrase")),
+			 -EINVAL);
+	pki_free(pki);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(has_defaults),
-		cmocka_unit_test(reads_every_setting),
-		cmocka_unit_test(refuses),
-		cmocka_unit_test(nine_kmes_are_too_many),
-		cmocka_unit_test(missing_file),
-		cmocka_unit_test(same_links),
-		cmocka_unit_test(files_are_looked_at),
+		cmocka_unit_test(has_defaults),	  cmocka_unit_test(reads_every_setting),
+		cmocka_unit_test(refuses),	  cmocka_unit_test(nine_kmes_are_too_many),
+		cmocka_unit_test(missing_file),	  cmocka_unit_test(same_links),
+		cmocka_unit_test(files_are_read), cmocka_unit_test(a_passphrase_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

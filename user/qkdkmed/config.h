@@ -89,7 +89,10 @@ struct config {
  */
 int config_load(const char *file, struct config **config, char message[SETTINGS_MESSAGE_LEN]);
 
-/* The files that it names: there, readable, private keys by their owner alone. As above. */
+/*
+ * The files that it names: there, readable, private keys by their owner alone; each holds what it should, and the
+ * private key belongs to the certificate. As above.
+ */
 int config_check_files(const struct config *config, const char *file,
 		       char message[SETTINGS_MESSAGE_LEN]);
 

@@ -26,7 +26,7 @@ static void usage(FILE *out)
 	      "Feeds QKD links with keys from KMEs, by ETSI GS QKD 014.\n"
 	      "\n"
 	      "  -c, --config FILE  configuration, qkdkmed.conf(5) (default " DEFAULT_CONFIG ")\n"
-	      "      --check        read the configuration, look at the files it names, and stop\n"
+	      "      --check        read the configuration and the files it names, and stop\n"
 	      "  -h, --help         show this text\n"
 	      "      --version      show the version\n",
 	      out);
