@@ -15,7 +15,11 @@
 #define LOW_SPEED   64L
 #define LOW_SPEED_S 5L
 #define US_PER_MS   1000ULL
-#define ACCURACY_US 1000 /* 0 would be a quarter of a second */
+/*
+ * sd-event waits to the end of what it is allowed: libcurl asks for "at once" with each request. 0 would be a quarter of
+ * a second.
+ */
+#define ACCURACY_US 1
 
 /**
  * struct http
