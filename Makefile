@@ -14,6 +14,7 @@ help:
 	@echo 'make torture          many threads use links that go under them, in the debug kernel: TIME=SECONDS [SERIES=6.12]'
 	@echo 'make bench-handshake  what a handshake with a QKD key costs beside libssl without one, in the Debian 13 root'
 	@echo 'make bench-keys       what taking a key from the kernel costs beside getrandom(2), in a VM'
+	@echo 'make bench-kme        what qkdkmed adds to the time that a KME takes for its keys, natively and in a VM'
 	@echo 'make prove            have CBMC prove message parsers free of undefined behaviour (a part of check)'
 	@echo 'make fuzz             attack everything that reads foreign bytes: TIME=SECONDS for each target [TARGET=fuzz_...]'
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
@@ -43,6 +44,9 @@ bench-handshake:
 bench-keys:
 	tools/bench/keys
 
+bench-kme:
+	tools/bench/kme
+
 prove:
 	selftests/run.sh prove
 
@@ -70,4 +74,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: all help user modules modules_install check check-debug torture bench-handshake bench-keys prove fuzz demo install clean
+.PHONY: all help user modules modules_install check check-debug torture bench-handshake bench-keys bench-kme prove fuzz demo install clean

@@ -103,7 +103,7 @@ check_layers() {
 	mapfile -t but_crypto < <(files_but '^user/tls/crypto_|^user/bench/(libssl|beside)\.c|^user/qkdctl/chain\.c|^user/qkdkmed/(wiping|config_files)\.c' 'user/*.c' 'user/*.h' 'include/qkd/*.h')
 	mapfile -t but_ktls < <(files_but '^user/tls/ktls.c|^user/common/ktls_io.c' 'user/*.c' 'user/*.h')
 	mapfile -t qkdkmed < <(files 'user/qkdkmed/*.c' 'user/qkdkmed/*.h')
-	mapfile -t but_curl < <(files_but '^user/qkdkmed/(http\.c|wiping\.)' 'user/*.c' 'user/*.h')
+	mapfile -t but_curl < <(files_but '^user/qkdkmed/(http\.c|wiping\.)|^user/bench/kme/client\.c' 'user/*.c' 'user/*.h')
 	mapfile -t but_netlink < <(files_but '^user/libqkd/' 'user/*.c' 'user/*.h')
 	mapfile -t but_compat < <(files_but '^kmod/compat.h' 'kmod/*.c' 'kmod/*.h')
 
@@ -124,7 +124,7 @@ check_layers() {
 		"${qkdctl[@]}" || bad=1
 	none_in 'qkdkmed has nothing to do with TLS of connections' '#include [<"](qkd/qkdtls|tls/|qkdtls|qkdtlsd|qkdctl/)' \
 		"${qkdkmed[@]}" || bad=1
-	none_in 'libcurl is used in http.c and wiping.c of user/qkdkmed only' '#include <curl/' "${but_curl[@]}" || bad=1
+	none_in 'libcurl is used in http.c and wiping.c of user/qkdkmed only (and in a benchmark)' '#include <curl/' "${but_curl[@]}" || bad=1
 	none_in 'libcrypto is used in user/tls/crypto_*.c, user/qkdctl/chain.c and user/qkdkmed/{wiping,config_files}.c only (but for OPENSSL_cleanse)' \
 		'#include <openssl/([abd-z]|c[^r]|crypto[^.])' "${but_crypto[@]}" || bad=1
 	none_in "the kernel's TLS is used in the two ktls files only" '#include <linux/tls.h>|SOL_TLS' \
