@@ -146,7 +146,7 @@ class Device:
             key = bytearray(len(key))
         if take("flip") is not None:
             key[0] ^= 1
-        entry = bytearray(layout.entry(index & INDEX_MASK, generation, number, key_id, bytes(key), length, reserved))
+        entry = bytearray(layout.entry(generation, index & INDEX_MASK, number, key_id, bytes(key), length, reserved))
         if take("corrupt") is not None:
             entry[0x20] ^= 1
         return bytes(entry)
