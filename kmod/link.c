@@ -529,6 +529,12 @@ void qkd_link_set_priv(struct qkd_link *link, void *priv)
 }
 EXPORT_SYMBOL_GPL(qkd_link_set_priv);
 
+const struct qkd_provider_ops *qkd_link_ops(const struct qkd_link *link)
+{
+	return link->provider->ops;
+}
+EXPORT_SYMBOL_GPL(qkd_link_ops);
+
 const char *qkd_link_name(const struct qkd_link *link)
 {
 	return link->name;

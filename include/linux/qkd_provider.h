@@ -300,6 +300,17 @@ void *qkd_link_priv(const struct qkd_link *link);
 void qkd_link_set_priv(struct qkd_link *link, void *priv);
 
 /**
+ * qkd_link_ops() - which of its providers a driver is asked for
+ * @link: the link
+ *
+ * For a driver that registers one for each of its devices: the device is around its operations (container_of()).
+ *
+ * Context: any.
+ * Return: what was given to qkd_provider_register().
+ */
+const struct qkd_provider_ops *qkd_link_ops(const struct qkd_link *link);
+
+/**
  * qkd_link_name() - a link's name, of local meaning only
  * @link: the link
  *
