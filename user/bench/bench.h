@@ -8,14 +8,14 @@
 #include <stdint.h>
 #include <qkd/qkdtls.h>
 
-/* ---- main.c ---- */
+/* ---- main.c, warm/main.c ---- */
 
-/* Nanoseconds of CPU, by enum qkdtls_role */
+/* Nanoseconds, by enum qkdtls_role */
 struct bench_cost {
 	uint64_t nsec[2];
 };
 
-/* CPU time of this thread */
+/* CPU time of this thread; in warm/ it is time */
 uint64_t bench_clock(void);
 
 /* ---- ours.c, libssl.c: what shakes hands ---- */
@@ -40,14 +40,19 @@ struct bench_stack {
  * @policy: require and psk-only with a key, prefer without
  * @mutual: the client has the certificate, too
  * @taken: both ends take their traffic keys at the end, as for the kernel
+ * @suites: all that there are are offered, as by default
+ * @links: where keys come from, by role, as a daemon takes them: /dev/qkd is opened for each connection. NULL: a key
+ *	is always at hand
  */
 struct bench_ours {
 	enum qkdtls_policy policy;
 	bool mutual;
 	bool taken;
+	bool suites;
+	const char *links[2];
 };
 
-/* NULL: standard error has the reason. Both: X25519MLKEM768, TLS_AES_256_GCM_SHA384. */
+/* NULL: standard error has the reason. Both: X25519MLKEM768, TLS_AES_256_GCM_SHA384 unless @how says otherwise. */
 struct bench_stack *bench_ours_new(const struct bench_files *files, const struct bench_ours *how);
 struct bench_stack *bench_libssl_new(const struct bench_files *files, bool mutual);
 

@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
+#include <unistd.h>
 #include <openssl/crypto.h>
+#include <qkd/libqkd.h>
 #include "../../selftests/user/pki.h"
 #include "bench/bench.h"
 
@@ -12,6 +15,8 @@ struct ours {
 	struct qkdtls_config *config[2]; /* by role */
 	bool psk;
 	bool taken;
+	const char *links[2];
+	struct qkdtls_qkd qkd[2];
 };
 
 /* A source that always has the same key: what a key costs its source is not the engine's. */
@@ -114,6 +119,30 @@ static bool take_keys(struct qkdtls_conn *conn)
 	return !ret;
 }
 
+/* NULL: it would have no key */
+static struct qkdtls_conn *conn_new(struct ours *ours, int role)
+{
+	const char *link = ours->links[role];
+	struct qkd_info info;
+
+	if (!ours->psk)
+		return qkdtls_conn_new(ours->config[role], role, NULL, NULL);
+	if (!link)
+		return qkdtls_conn_new(ours->config[role], role, &key_ops, NULL);
+	ours->qkd[role].fd = qkd_open(link, O_NONBLOCK);
+	if (qkd_info(ours->qkd[role].fd, &info))
+		return NULL;
+	return qkdtls_conn_new(ours->config[role], role, &qkdtls_qkd_ops, &ours->qkd[role]);
+}
+
+static void conn_free(struct ours *ours, int role, struct qkdtls_conn *conn)
+{
+	qkdtls_conn_free(conn);
+	if (ours->qkd[role].fd >= 0)
+		close(ours->qkd[role].fd);
+	ours->qkd[role].fd = -1;
+}
+
 static bool ours_shake(struct bench_stack *stack, struct bench_cost *cost)
 {
 	struct ours *ours = (struct ours *)stack;
@@ -130,14 +159,13 @@ static bool ours_shake(struct bench_stack *stack, struct bench_cost *cost)
 	for (turn = 0; turn < 4; turn++) {
 		role = turn % 2;
 		if (!conn[role])
-			conn[role] = qkdtls_conn_new(ours->config[role], role,
-						     ours->psk ? &key_ops : NULL, NULL);
+			conn[role] = conn_new(ours, role);
 		if (conn[role])
 			want[role] = advance(conn[role], &pipes[!role], &pipes[role]);
 		if (ours->taken && want[role] == QKDTLS_DONE && !take_keys(conn[role]))
 			return false;
 		if (turn >= 2)
-			qkdtls_conn_free(conn[role]);
+			conn_free(ours, role, conn[role]);
 		now = bench_clock();
 		cost->nsec[role] += now - start;
 		start = now;
@@ -158,7 +186,7 @@ static int configure(struct qkdtls_config *config, enum qkdtls_role role,
 	ret = qkdtls_config_set_policy(config, how->policy);
 	if (!ret)
 		ret = qkdtls_config_set_groups(config, "X25519MLKEM768", false);
-	if (!ret)
+	if (!ret && !how->suites)
 		ret = qkdtls_config_set_ciphers(config, "TLS_AES_256_GCM_SHA384");
 	if (!ret && how->policy != QKDTLS_PREFER) {
 		ret = qkdtls_link_context("geneva", "zurich", context);
@@ -198,6 +226,8 @@ struct bench_stack *bench_ours_new(const struct bench_files *files, const struct
 	ours->psk = how->policy != QKDTLS_PREFER;
 	ours->taken = how->taken;
 	for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		ours->links[role] = how->links[role];
+		ours->qkd[role].fd = -1;
 		ours->config[role] = qkdtls_config_new();
 		if (ours->config[role] && !configure(ours->config[role], role, files, how))
 			continue;

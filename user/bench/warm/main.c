@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How long a handshake takes with a key that waits in the kernel, beside one without any: both ends, one after the
+ * other, as if the wire took no time. Modes take turns in short rounds, so that they meet the same machine, and the
+ * median of the rounds counts. See Documentation/performance.md.
+ *
+ *	bench-warm [-c] CLIENT-LINK SERVER-LINK ROUNDS
+ *
+ * The links are the two ends of one that holds a key for each handshake. With -c the machine's clocks count
+ * instructions (tools/vm/run -c).
+ */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include "../../selftests/user/pki.h"
+#include "../../selftests/user/site.h"
+#include "bench/bench.h"
+#include "common/number.h"
+
+#define ROUNDS_MAX 1000
+#define PER_ROUND  5
+#define HEAP_KEPT  (256 * 1024 * 1024)
+#define HEAP_PAD   (1024 * 1024)
+
+struct mode {
+	const char *name;
+	bool libssl;
+	bool at_hand;
+	struct bench_ours ours;
+	struct bench_stack *stack;
+	double usec[ROUNDS_MAX];
+};
+
+#define KEY    .policy = QKDTLS_REQUIRE, .taken = true
+#define NO_KEY .policy = QKDTLS_PREFER, .taken = true
+
+enum {
+	WITH,
+	WITHOUT,
+	AT_HAND,
+	LIBSSL,
+	WITH_ALL,
+	WITHOUT_ALL,
+	WITH_MUTUAL,
+	WITHOUT_MUTUAL,
+	MODES,
+};
+
+static struct mode modes[MODES] = {
+	[WITH] = { "key from the kernel", .ours = { KEY } },
+	[WITHOUT] = { "no key", .ours = { NO_KEY } },
+	[AT_HAND] = { "key at hand", .at_hand = true, .ours = { KEY } },
+	[LIBSSL] = { "libssl, no key", .libssl = true, .ours = { NO_KEY } },
+	[WITH_ALL] = { "key, all suites", .ours = { KEY, .suites = true } },
+	[WITHOUT_ALL] = { "no key, all suites", .ours = { NO_KEY, .suites = true } },
+	[WITH_MUTUAL] = { "key, mutual", .ours = { KEY, .mutual = true } },
+	[WITHOUT_MUTUAL] = { "no key, mutual", .ours = { NO_KEY, .mutual = true } },
+};
+
+/* What is compared with what */
+static const struct pair {
+	const char *figure;
+	size_t with, without;
+} pairs[] = {
+	{ "ratio", WITH, WITHOUT },
+	{ "all_suites.ratio", WITH_ALL, WITHOUT_ALL },
+	{ "mutual.ratio", WITH_MUTUAL, WITHOUT_MUTUAL },
+	{ "at_hand.ratio", AT_HAND, WITHOUT },
+	{ "libssl.ratio", WITH, LIBSSL },
+};
+
+#define PAIRS (sizeof(pairs) / sizeof(pairs[0]))
+
+uint64_t bench_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static bool run_round(struct mode *mode, uint32_t round)
+{
+	struct bench_cost cost = { .nsec = { 0, 0 } };
+
+	for (int i = 0; i < PER_ROUND; i++) {
+		if (mode->stack->shake(mode->stack, &cost))
+			continue;
+		fprintf(stderr, "bench: %s: handshake failed\n", mode->name);
+		return false;
+	}
+	mode->usec[round] = (double)(cost.nsec[0] + cost.nsec[1]) / 1e3 / PER_ROUND;
+	return true;
+}
+
+static bool run_all(uint32_t rounds)
+{
+	for (uint32_t round = 0; round < rounds; round++)
+		for (size_t i = 0; i < MODES; i++)
+			if (!run_round(&modes[i], round))
+				return false;
+	return true;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Sorts what it looks at. */
+static double median(double *values, uint32_t count)
+{
+	qsort(values, count, sizeof(values[0]), by_value);
+	return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+/* Of rounds that were run one after the other: before what is in them is sorted */
+static double ratio(const struct pair *pair, uint32_t rounds)
+{
+	double ratios[ROUNDS_MAX];
+
+	for (uint32_t i = 0; i < rounds; i++)
+		ratios[i] = modes[pair->with].usec[i] / modes[pair->without].usec[i];
+	return median(ratios, rounds);
+}
+
+static void report(uint32_t rounds, bool counted)
+{
+	double ratios[PAIRS];
+
+	for (size_t i = 0; i < PAIRS; i++)
+		ratios[i] = ratio(&pairs[i], rounds);
+	printf("%-22s %12s\n", "handshake, both ends",
+	       counted ? "thousands of instructions" : "microseconds");
+	for (size_t i = 0; i < MODES; i++)
+		printf("%-22s %12.0f\n", modes[i].name, median(modes[i].usec, rounds));
+	for (size_t i = 0; i < PAIRS; i++)
+		printf("bench kme.handshake.%s%s %.4f\n", counted ? "instructions." : "",
+		       pairs[i].figure, ratios[i]);
+}
+
+static bool set_up(struct mode *mode, struct pki *pki, char **links)
+{
+	const struct bench_files files = {
+		.ca = pki_path(pki, "ca.pem"),
+		.chain = pki_path(pki, "server.pem"),
+		.key = pki_path(pki, "server.key"),
+	};
+
+	if (!mode->at_hand) {
+		mode->ours.links[QKDTLS_CLIENT] = links[0];
+		mode->ours.links[QKDTLS_SERVER] = links[1];
+	}
+	mode->stack = mode->libssl ? bench_libssl_new(&files, mode->ours.mutual)
+				   : bench_ours_new(&files, &mode->ours);
+	return mode->stack;
+}
+
+static bool run(char **links, uint32_t rounds, bool counted)
+{
+	struct pki *pki = pki_new();
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < MODES; i++)
+		ok = set_up(&modes[i], pki, links);
+	ok = ok && run_all(rounds);
+	if (ok)
+		report(rounds, counted);
+	for (size_t i = 0; i < MODES; i++)
+		if (modes[i].stack)
+			modes[i].stack->free(modes[i].stack);
+	pki_free(pki);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	bool counted = false, known = true;
+	uint32_t rounds;
+	int c;
+
+	while ((c = getopt(argc, argv, "c")) != -1) {
+		counted = c == 'c';
+		known = known && counted;
+	}
+	argv += optind;
+	if (!known || argc - optind != 3 || number_parse(argv[2], 1, ROUNDS_MAX, &rounds)) {
+		fprintf(stderr, "usage: bench-warm [-c] CLIENT-LINK SERVER-LINK ROUNDS\n");
+		return 2;
+	}
+	/* As a server of many connections sees it; see bench-handshake. */
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	mallopt(M_TOP_PAD, HEAP_PAD);
+	if (site_has_group(SITE_HYBRID))
+		return run(argv, rounds, counted) ? 0 : 1;
+	fprintf(stderr, "bench: this libcrypto has no ML-KEM\n");
+	return 1;
+}
