@@ -10,16 +10,18 @@
 #include "qkdkmed/http.h"
 #include "qkdkmed/wiping.h"
 
-#define HEADERS_MAX 16384UL
+#define HEADERS_MAX   16384UL
 /* Slower than this many bytes a second for so long is no connection any more. */
-#define LOW_SPEED   64L
-#define LOW_SPEED_S 5L
-#define US_PER_MS   1000ULL
+#define LOW_SPEED     64L
+#define LOW_SPEED_S   5L
+/* The least that libcurl takes, and what a request has is sent from: it is zeroed and wiped for each. */
+#define UPLOAD_BUFFER 16384L
+#define US_PER_MS     1000ULL
 /*
  * sd-event waits to the end of what it is allowed: libcurl asks for "at once" with each request. 0 would be a quarter of
  * a second.
  */
-#define ACCURACY_US 1
+#define ACCURACY_US   1
 
 /**
  * struct http
@@ -108,7 +110,7 @@ static void call_free(struct http_call *call)
 	curl_multi_remove_handle(call->http->multi, call->easy);
 	curl_easy_cleanup(call->easy);
 	if (call->body)
-		explicit_bzero(call->body, call->max);
+		explicit_bzero(call->body, call->len);
 	free(call->body);
 	free(call);
 }
@@ -326,6 +328,7 @@ static int set_request(struct http_call *call, const struct http_request *reques
 	SET(call, CURLOPT_WRITEDATA, call);
 	SET(call, CURLOPT_HEADERFUNCTION, on_header);
 	SET(call, CURLOPT_HEADERDATA, call);
+	SET(call, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
 	if (!request->body)
 		return 0;
 	SET(call, CURLOPT_POST, 1L);
