@@ -60,9 +60,9 @@ int __wrap_qkdtls_kex_respond(const struct qkdtls_group *group, const uint8_t *c
 			      size_t len, uint8_t *server_share, uint8_t *secret);
 bool __real_qkdtls_equal(const void *a, const void *b, size_t len);
 bool __wrap_qkdtls_equal(const void *a, const void *b, size_t len);
-int __real_qkdtls_schedule_binder(const struct qkdtls_schedule *schedule, enum qkdtls_binder label,
+int __real_qkdtls_schedule_binder(struct qkdtls_schedule *schedule, enum qkdtls_binder label,
 				  const uint8_t *transcript_hash, uint8_t *binder);
-int __wrap_qkdtls_schedule_binder(const struct qkdtls_schedule *schedule, enum qkdtls_binder label,
+int __wrap_qkdtls_schedule_binder(struct qkdtls_schedule *schedule, enum qkdtls_binder label,
 				  const uint8_t *transcript_hash, uint8_t *binder);
 int __real_qkdtls_schedule_finished(const struct qkdtls_schedule *schedule, enum qkdtls_role sender,
 				    const uint8_t *transcript_hash, uint8_t *mac);
@@ -117,7 +117,7 @@ bool __wrap_qkdtls_equal(const void *a, const void *b, size_t len)
 }
 
 /* Binder and Finished go over the wire. */
-int __wrap_qkdtls_schedule_binder(const struct qkdtls_schedule *schedule, enum qkdtls_binder label,
+int __wrap_qkdtls_schedule_binder(struct qkdtls_schedule *schedule, enum qkdtls_binder label,
 				  const uint8_t *transcript_hash, uint8_t *binder)
 {
 	const int ret = __real_qkdtls_schedule_binder(schedule, label, transcript_hash, binder);

@@ -53,7 +53,7 @@ static struct qkdtls_schedule *import(struct json_object *json, struct blob epsk
 }
 
 /* Both binders of an imported key, from whatever schedule has it */
-static void check_binders(struct json_object *json, const struct qkdtls_schedule *s)
+static void check_binders(struct json_object *json, struct qkdtls_schedule *s)
 {
 	enum qkdtls_hash hash = vectors_hash(json, "target_hash");
 	struct blob hello = vectors_blob(json, "transcript");

@@ -2,9 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include "tls/buf.h"
 #include "tls/crypto_hash.h"
 #include "tls/crypto_lib.h"
@@ -99,28 +97,26 @@ int qkdtls_digest_peek(const struct qkdtls_digest *digest, uint8_t *out)
 struct qkdtls_hkdf {
 	enum qkdtls_hash hash;
 	EVP_MAC_CTX *ctx;
+	bool is_new; /* hash_len zeros are the key, and no data has come */
 	bool has_prk;
 };
 
 int qkdtls_hkdf_new(struct qkdtls_hkdf **hkdf, enum qkdtls_hash hash)
 {
-	OSSL_PARAM params[] = { OSSL_PARAM_END, OSSL_PARAM_END };
-	const EVP_MD *md = qkdtls_lib_md(hash);
-	EVP_MAC *hmac = qkdtls_lib_hmac();
+	const EVP_MAC_CTX *hmac = qkdtls_lib_hmac(hash);
 	struct qkdtls_hkdf *h;
 
-	if (!md || !hmac)
+	if (!hmac)
 		return -EIO;
 	h = malloc(sizeof(*h));
 	if (!h)
 		return -ENOMEM;
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-						     (char *)EVP_MD_get0_name(md), 0);
 	h->hash = hash;
+	h->is_new = true;
 	h->has_prk = false;
-	h->ctx = EVP_MAC_CTX_new(hmac);
-	if (!h->ctx || EVP_MAC_CTX_set_params(h->ctx, params) != 1) {
-		qkdtls_hkdf_free(h);
+	h->ctx = EVP_MAC_CTX_dup(hmac);
+	if (!h->ctx) {
+		free(h);
 		return qkdtls_lib_error(-EIO);
 	}
 	*hkdf = h;
@@ -137,6 +133,7 @@ void qkdtls_hkdf_free(struct qkdtls_hkdf *hkdf)
 
 static int set_key(struct qkdtls_hkdf *hkdf, const uint8_t *key, size_t len)
 {
+	hkdf->is_new = false;
 	hkdf->has_prk = false;
 	return EVP_MAC_init(hkdf->ctx, key, len, NULL) == 1 ? 0 : qkdtls_lib_error(-EIO);
 }
@@ -162,17 +159,25 @@ static int hmac_pieces(struct qkdtls_hkdf *hkdf, const struct bytes *pieces, siz
 	return qkdtls_lib_error(-EIO);
 }
 
+/* The same over one piece; wipes @out when it fails. */
+static int hmac_whole(struct qkdtls_hkdf *hkdf, const void *data, size_t len, uint8_t *out)
+{
+	struct bytes piece = { data, len };
+	int err = hmac_pieces(hkdf, &piece, 1, out);
+
+	if (err)
+		qkdtls_wipe(out, qkdtls_hash_len(hkdf->hash));
+	return err;
+}
+
 int qkdtls_hmac(struct qkdtls_hkdf *hkdf, const uint8_t *key, size_t key_len, const void *data,
 		size_t len, uint8_t *out)
 {
-	struct bytes piece = { data, len };
-	int err;
+	int err = set_key(hkdf, key, key_len);
 
-	err = set_key(hkdf, key, key_len);
 	if (!err)
-		err = hmac_pieces(hkdf, &piece, 1, out);
-	if (err)
-		qkdtls_wipe(out, qkdtls_hash_len(hkdf->hash));
+		return hmac_whole(hkdf, data, len, out);
+	qkdtls_wipe(out, qkdtls_hash_len(hkdf->hash));
 	return err;
 }
 
@@ -181,11 +186,13 @@ int qkdtls_hkdf_extract(struct qkdtls_hkdf *hkdf, const uint8_t *salt, size_t sa
 {
 	static const uint8_t zeros[QKDTLS_HASH_MAX];
 
-	if (!salt_len) {
-		salt = zeros;
-		salt_len = qkdtls_hash_len(hkdf->hash);
+	if (salt_len)
+		return qkdtls_hmac(hkdf, salt, salt_len, ikm, ikm_len, out);
+	if (hkdf->is_new) {
+		hkdf->is_new = false;
+		return hmac_whole(hkdf, ikm, ikm_len, out);
 	}
-	return qkdtls_hmac(hkdf, salt, salt_len, ikm, ikm_len, out);
+	return qkdtls_hmac(hkdf, zeros, qkdtls_hash_len(hkdf->hash), ikm, ikm_len, out);
 }
 
 int qkdtls_hkdf_set_prk(struct qkdtls_hkdf *hkdf, const uint8_t *prk, size_t len)

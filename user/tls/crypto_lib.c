@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <pthread.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include "tls/crypto_lib.h"
 
 static const char *const md_names[] = {
@@ -19,15 +21,33 @@ static const char *const cipher_names[] = {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static EVP_MD *mds[ARRAY_SIZE(md_names)];
 static EVP_CIPHER *ciphers[ARRAY_SIZE(cipher_names)];
-static EVP_MAC *hmac;
+static EVP_MAC_CTX *hmacs[ARRAY_SIZE(md_names)];
+
+static EVP_MAC_CTX *make_hmac(EVP_MAC *hmac, enum qkdtls_hash hash)
+{
+	static const uint8_t zeros[QKDTLS_HASH_MAX];
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)md_names[hash], 0),
+		OSSL_PARAM_END,
+	};
+	EVP_MAC_CTX *ctx = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
+
+	if (ctx && EVP_MAC_init(ctx, zeros, qkdtls_hash_len(hash), params) == 1)
+		return ctx;
+	EVP_MAC_CTX_free(ctx);
+	return NULL;
+}
 
 static void fetch_all(void)
 {
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	size_t i;
 
-	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	for (i = 0; i < ARRAY_SIZE(md_names); i++)
+	for (i = 0; i < ARRAY_SIZE(md_names); i++) {
 		mds[i] = EVP_MD_fetch(NULL, md_names[i], NULL);
+		hmacs[i] = make_hmac(hmac, i);
+	}
+	EVP_MAC_free(hmac);
 	for (i = 0; i < ARRAY_SIZE(cipher_names); i++)
 		ciphers[i] = EVP_CIPHER_fetch(NULL, cipher_names[i], NULL);
 	ERR_clear_error();
@@ -39,10 +59,10 @@ EVP_MD *qkdtls_lib_md(enum qkdtls_hash hash)
 	return mds[hash];
 }
 
-EVP_MAC *qkdtls_lib_hmac(void)
+const EVP_MAC_CTX *qkdtls_lib_hmac(enum qkdtls_hash hash)
 {
 	pthread_once(&once, fetch_all);
-	return hmac;
+	return hmacs[hash];
 }
 
 EVP_CIPHER *qkdtls_lib_cipher(enum qkdtls_aead aead)

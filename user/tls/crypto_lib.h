@@ -13,7 +13,8 @@
 
 /* NULL: this libcrypto does not have it. Owned by the process. */
 EVP_MD *qkdtls_lib_md(enum qkdtls_hash hash);
-EVP_MAC *qkdtls_lib_hmac(void);
+/* HMAC under a key of hash_len zeros, ready for data, to be copied: to set one up anew costs as much as to use it. */
+const EVP_MAC_CTX *qkdtls_lib_hmac(enum qkdtls_hash hash);
 EVP_CIPHER *qkdtls_lib_cipher(enum qkdtls_aead aead);
 
 /* Does it have keys of this type ("X25519", "ML-KEM-768", "EC")? */

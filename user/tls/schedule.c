@@ -20,7 +20,9 @@ struct qkdtls_schedule {
 	struct qkdtls_hkdf *hkdf;
 	enum stage stage;
 	bool has_psk;
+	bool has_derived;
 	uint8_t early[QKDTLS_HASH_MAX]; /* early */
+	uint8_t derived[QKDTLS_HASH_MAX]; /* early: where it leads to, once there was a binder */
 	uint8_t main[QKDTLS_HASH_MAX]; /* handshake */
 	uint8_t handshake[2][QKDTLS_HASH_MAX]; /* handshake, application; by role */
 	uint8_t application[2][QKDTLS_HASH_MAX]; /* application, complete; by role */
@@ -193,7 +195,7 @@ static int check_mac(const struct qkdtls_schedule *s, const uint8_t *expected, c
 	return 0;
 }
 
-int qkdtls_schedule_binder(const struct qkdtls_schedule *s, enum qkdtls_binder label,
+int qkdtls_schedule_binder(struct qkdtls_schedule *s, enum qkdtls_binder label,
 			   const uint8_t *transcript_hash, uint8_t *binder)
 {
 	uint8_t key[QKDTLS_HASH_MAX];
@@ -204,13 +206,18 @@ int qkdtls_schedule_binder(const struct qkdtls_schedule *s, enum qkdtls_binder l
 	err = derive_from(s, s->early);
 	if (!err)
 		err = derive_empty(s, binder_labels[label], key);
+	/* What else comes from it: set as a key once more, it would cost as much again. */
+	if (!err && !s->has_derived) {
+		err = derive_empty(s, "derived", s->derived);
+		s->has_derived = !err;
+	}
 	if (!err)
 		err = finished_mac(s, key, transcript_hash, binder);
 	qkdtls_wipe(key, sizeof(key));
 	return err;
 }
 
-int qkdtls_schedule_check_binder(const struct qkdtls_schedule *s, enum qkdtls_binder label,
+int qkdtls_schedule_check_binder(struct qkdtls_schedule *s, enum qkdtls_binder label,
 				 const uint8_t *transcript_hash, const uint8_t *binder, size_t len)
 {
 	uint8_t expected[QKDTLS_HASH_MAX];
@@ -223,6 +230,18 @@ int qkdtls_schedule_check_binder(const struct qkdtls_schedule *s, enum qkdtls_bi
 	return err;
 }
 
+static int handshake_secret(const struct qkdtls_schedule *s, const uint8_t *kex_secret, size_t len,
+			    uint8_t *secret)
+{
+	int err;
+
+	if (s->has_derived)
+		return qkdtls_hkdf_extract(s->hkdf, s->derived, qkdtls_hash_len(s->hash),
+					   kex_secret, len, secret);
+	err = derive_from(s, s->early);
+	return err ? err : next_secret(s, kex_secret, len, secret);
+}
+
 int qkdtls_schedule_handshake(struct qkdtls_schedule *s, const uint8_t *kex_secret, size_t len,
 			      const uint8_t *transcript_hash)
 {
@@ -232,9 +251,7 @@ int qkdtls_schedule_handshake(struct qkdtls_schedule *s, const uint8_t *kex_secr
 
 	if (s->stage != STAGE_EARLY || !len)
 		return -EINVAL;
-	err = derive_from(s, s->early);
-	if (!err)
-		err = next_secret(s, kex_secret, len, secret);
+	err = handshake_secret(s, kex_secret, len, secret);
 	if (!err)
 		err = derive_from(s, secret);
 	for (role = QKDTLS_CLIENT; !err && role <= QKDTLS_SERVER; role++)
@@ -245,6 +262,8 @@ int qkdtls_schedule_handshake(struct qkdtls_schedule *s, const uint8_t *kex_secr
 	if (err)
 		return err;
 	qkdtls_wipe(s->early, sizeof(s->early));
+	qkdtls_wipe(s->derived, sizeof(s->derived));
+	s->has_derived = false;
 	s->stage = STAGE_HANDSHAKE;
 	return 0;
 }

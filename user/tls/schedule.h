@@ -51,11 +51,11 @@ int qkdtls_schedule_import(struct qkdtls_schedule *schedule, enum qkdtls_hash ep
 
 /* The binder (hash_len bytes) over qkdtls_transcript_binder(); after early or import with a PSK
  * only */
-int qkdtls_schedule_binder(const struct qkdtls_schedule *schedule, enum qkdtls_binder label,
+int qkdtls_schedule_binder(struct qkdtls_schedule *schedule, enum qkdtls_binder label,
 			   const uint8_t *transcript_hash, uint8_t *binder);
 
 /* The same as a server: in constant time; -EBADMSG if it is wrong or its length is */
-int qkdtls_schedule_check_binder(const struct qkdtls_schedule *schedule, enum qkdtls_binder label,
+int qkdtls_schedule_check_binder(struct qkdtls_schedule *schedule, enum qkdtls_binder label,
 				 const uint8_t *transcript_hash, const uint8_t *binder, size_t len);
 
 /* @transcript_hash: up to and with ServerHello; then the handshake epoch has its keys. */
