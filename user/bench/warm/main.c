@@ -45,6 +45,8 @@ enum {
 	WITHOUT_ALL,
 	WITH_MUTUAL,
 	WITHOUT_MUTUAL,
+	WITH_DEFAULT,
+	WITHOUT_DEFAULT,
 	MODES,
 };
 
@@ -57,6 +59,8 @@ static struct mode modes[MODES] = {
 	[WITHOUT_ALL] = { "no key, all suites", .ours = { NO_KEY, .suites = true } },
 	[WITH_MUTUAL] = { "key, mutual", .ours = { KEY, .mutual = true } },
 	[WITHOUT_MUTUAL] = { "no key, mutual", .ours = { NO_KEY, .mutual = true } },
+	[WITH_DEFAULT] = { "key, both", .ours = { KEY, .mutual = true, .suites = true } },
+	[WITHOUT_DEFAULT] = { "no key, both", .ours = { NO_KEY, .mutual = true, .suites = true } },
 };
 
 /* What is compared with what */
@@ -67,6 +71,7 @@ static const struct pair {
 	{ "ratio", WITH, WITHOUT },
 	{ "all_suites.ratio", WITH_ALL, WITHOUT_ALL },
 	{ "mutual.ratio", WITH_MUTUAL, WITHOUT_MUTUAL },
+	{ "mutual.all_suites.ratio", WITH_DEFAULT, WITHOUT_DEFAULT },
 	{ "at_hand.ratio", AT_HAND, WITHOUT },
 	{ "libssl.ratio", WITH, LIBSSL },
 };
