@@ -12,6 +12,7 @@
 enum qkdtls_hash {
 	QKDTLS_SHA256,
 	QKDTLS_SHA384,
+	QKDTLS_HASHES,
 };
 
 #define QKDTLS_HASH_MAX 48

@@ -15,8 +15,10 @@ void qkdtls_transcript_init(struct qkdtls_transcript *t)
 
 static void forget_ahead(struct qkdtls_transcript *t)
 {
-	qkdtls_digest_free(t->ahead.digest);
-	t->ahead.digest = NULL;
+	for (int hash = 0; hash < QKDTLS_HASHES; hash++) {
+		qkdtls_digest_free(t->ahead[hash].digest);
+		t->ahead[hash].digest = NULL;
+	}
 }
 
 void qkdtls_transcript_free(struct qkdtls_transcript *t)
@@ -64,10 +66,10 @@ static int digest_kept(struct qkdtls_transcript *t, enum qkdtls_hash hash,
 	size_t done = 0;
 	int err;
 
-	if (t->ahead.digest && t->ahead.hash == hash && t->ahead.len <= t->kept.len) {
-		*digest = t->ahead.digest;
-		t->ahead.digest = NULL;
-		done = t->ahead.len;
+	if (t->ahead[hash].digest && t->ahead[hash].len <= t->kept.len) {
+		*digest = t->ahead[hash].digest;
+		t->ahead[hash].digest = NULL;
+		done = t->ahead[hash].len;
 	} else {
 		err = qkdtls_digest_new(digest, hash);
 		if (err)
@@ -122,9 +124,8 @@ int qkdtls_transcript_binder(struct qkdtls_transcript *t, enum qkdtls_hash psk_h
 		qkdtls_digest_free(digest);
 		return err;
 	}
-	forget_ahead(t);
-	t->ahead.digest = digest;
-	t->ahead.hash = psk_hash;
-	t->ahead.len = t->kept.len + len;
+	qkdtls_digest_free(t->ahead[psk_hash].digest);
+	t->ahead[psk_hash].digest = digest;
+	t->ahead[psk_hash].len = t->kept.len + len;
 	return 0;
 }

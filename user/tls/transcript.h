@@ -27,10 +27,10 @@ struct qkdtls_transcript {
 	enum qkdtls_hash hash; /* once retried or started */
 	bool retried;
 	struct {
-		struct qkdtls_digest *digest; /* what the last binder covers, or NULL */
-		enum qkdtls_hash hash;
+		struct qkdtls_digest
+			*digest; /* what the last binder of this hash covers, or NULL */
 		size_t len;
-	} ahead;
+	} ahead[QKDTLS_HASHES]; /* by hash */
 };
 
 void qkdtls_transcript_init(struct qkdtls_transcript *t);
