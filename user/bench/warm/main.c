@@ -4,10 +4,10 @@
  * other, as if the wire took no time. Modes take turns in short rounds, so that they meet the same machine, and the
  * median of the rounds counts. See Documentation/performance.md.
  *
- *	bench-warm [-c] CLIENT-LINK SERVER-LINK ROUNDS
+ *	bench-warm [-c] ROUNDS [CLIENT-LINK SERVER-LINK]
  *
- * The links are the two ends of one that holds a key for each handshake. With -c the machine's clocks count
- * instructions (tools/vm/run -c).
+ * The links are the two ends of one that holds a key for each handshake; without them every key is at hand, and no kernel
+ * is asked. With -c the machine's clocks count instructions (tools/vm/run -c).
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ enum {
 };
 
 static struct mode modes[MODES] = {
-	[WITH] = { "key from the kernel", .ours = { KEY } },
+	[WITH] = { "key", .ours = { KEY } },
 	[WITHOUT] = { "no key", .ours = { NO_KEY } },
 	[AT_HAND] = { "key at hand", .at_hand = true, .ours = { KEY } },
 	[LIBSSL] = { "libssl, no key", .libssl = true, .ours = { NO_KEY } },
@@ -133,8 +133,9 @@ static double ratio(const struct pair *pair, uint32_t rounds)
 	return median(ratios, rounds);
 }
 
-static void report(uint32_t rounds, bool counted)
+static void report(uint32_t rounds, bool counted, bool native)
 {
+	const char *unit = counted ? "instructions." : native ? "native." : "";
 	double ratios[PAIRS];
 
 	for (size_t i = 0; i < PAIRS; i++)
@@ -144,8 +145,7 @@ static void report(uint32_t rounds, bool counted)
 	for (size_t i = 0; i < MODES; i++)
 		printf("%-22s %12.0f\n", modes[i].name, median(modes[i].usec, rounds));
 	for (size_t i = 0; i < PAIRS; i++)
-		printf("bench kme.handshake.%s%s %.4f\n", counted ? "instructions." : "",
-		       pairs[i].figure, ratios[i]);
+		printf("bench kme.handshake.%s%s %.4f\n", unit, pairs[i].figure, ratios[i]);
 }
 
 static bool set_up(struct mode *mode, struct pki *pki, char **links)
@@ -156,7 +156,7 @@ static bool set_up(struct mode *mode, struct pki *pki, char **links)
 		.key = pki_path(pki, "server.key"),
 	};
 
-	if (!mode->at_hand) {
+	if (!mode->at_hand && links[0]) {
 		mode->ours.links[QKDTLS_CLIENT] = links[0];
 		mode->ours.links[QKDTLS_SERVER] = links[1];
 	}
@@ -174,7 +174,7 @@ static bool run(char **links, uint32_t rounds, bool counted)
 		ok = set_up(&modes[i], pki, links);
 	ok = ok && run_all(rounds);
 	if (ok)
-		report(rounds, counted);
+		report(rounds, counted, !links[0]);
 	for (size_t i = 0; i < MODES; i++)
 		if (modes[i].stack)
 			modes[i].stack->free(modes[i].stack);
@@ -193,15 +193,16 @@ int main(int argc, char **argv)
 		known = known && counted;
 	}
 	argv += optind;
-	if (!known || argc - optind != 3 || number_parse(argv[2], 1, ROUNDS_MAX, &rounds)) {
-		fprintf(stderr, "usage: bench-warm [-c] CLIENT-LINK SERVER-LINK ROUNDS\n");
+	argc -= optind;
+	if (!known || (argc != 1 && argc != 3) || number_parse(argv[0], 1, ROUNDS_MAX, &rounds)) {
+		fprintf(stderr, "usage: bench-warm [-c] ROUNDS [CLIENT-LINK SERVER-LINK]\n");
 		return 2;
 	}
 	/* As a server of many connections sees it; see bench-handshake. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 	mallopt(M_TOP_PAD, HEAP_PAD);
 	if (site_has_group(SITE_HYBRID))
-		return run(argv, rounds, counted) ? 0 : 1;
+		return run(argv + 1, rounds, counted) ? 0 : 1;
 	fprintf(stderr, "bench: this libcrypto has no ML-KEM\n");
 	return 1;
 }
