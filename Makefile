@@ -14,7 +14,7 @@ help:
 	@echo 'make torture          many threads use links that go under them, in the debug kernel: TIME=SECONDS [SERIES=6.12]'
 	@echo 'make bench-handshake  what a handshake with a QKD key costs beside libssl without one, in the Debian 13 root'
 	@echo 'make bench-keys       what taking a key from the kernel costs beside getrandom(2), in a VM'
-	@echo 'make bench-kme        what qkdkmed adds to the time that a KME takes for its keys, natively and in a VM'
+	@echo 'make bench-kme        what qkdkmed adds to the time that its KME takes, and a key to a handshake, natively and in a VM'
 	@echo 'make prove            have CBMC prove message parsers free of undefined behaviour (a part of check)'
 	@echo 'make fuzz             attack everything that reads foreign bytes: TIME=SECONDS for each target [TARGET=fuzz_...]'
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
