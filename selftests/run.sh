@@ -172,8 +172,27 @@ in_guest() {
 		python=$(python_for_guest)
 		adds+=(--add tools/kme --add "$python/usr/bin/python3:/usr/bin/python3" --add "$python/usr/lib:/usr/lib")
 	fi
+	if [[ ${BOX-} ]]; then
+		machine+=(--box "$BOX")
+	fi
 	tools/vm/run -q -k "$series" "${machine[@]}" -o "$logs/$name" "${adds[@]}" --add "$logs/$name.list:/tests.list"
 }
+
+# with_box NAME CMD...: run CMD, whose machine gets a QKD device of tools/qkdbox ($BOX); the box ends with CMD.
+with_box() (
+	name=$1
+	shift
+	# The path of a socket may not be long.
+	dir=$(mktemp -d /tmp/qkdbox.XXXXXX)
+	printf '[channel]\ncontrol = %s/control\n[site geneva]\nsocket = %s/geneva\n' "$dir" "$dir" >"$dir/conf"
+	PYTHONDONTWRITEBYTECODE=1 tools/qkdbox/qkdbox run "$dir/conf" >"$logs/$name.box.log" 2>&1 &
+	trap 'kill $!; rm -rf "$dir"' EXIT
+	for ((tries = 0; tries < 100; tries++)); do
+		[[ ! -S $dir/control ]] || break
+		sleep 0.1
+	done
+	BOX=$dir/geneva,$dir/control "$@"
+)
 
 # kmod_programs SOURCE...: the built programs of these sources
 kmod_programs() {
@@ -194,7 +213,7 @@ part_kmod() {
 		mapfile -t -O "${#programs[@]}" programs \
 			< <(kmod_programs selftests/kmod/debug/test_*.c torture fuzz_ioctl fuzz_netlink)
 	fi
-	in_guest "$1" "kmod-$1" "${programs[@]}" "$top"/selftests/kmod/test_*.sh
+	with_box "kmod-$1" in_guest "$1" "kmod-$1" "${programs[@]}" "$top"/selftests/kmod/test_*.sh
 }
 
 # What finds most in little time: the life of keys, providers, faults, torture, fuzzers.
@@ -203,8 +222,9 @@ part_debug() {
 
 	mapfile -t programs \
 		< <(kmod_programs test_key test_usermem test_provider test_feed test_feed_life debug/test_faults \
-			debug/test_device_faults debug/test_feed_faults torture fuzz_ioctl fuzz_netlink)
-	in_guest debug debug "${programs[@]}"
+			debug/test_device_faults debug/test_feed_faults torture fuzz_ioctl fuzz_netlink \
+			test_pci test_pci_rules test_pci_gone)
+	with_box debug in_guest debug debug "${programs[@]}"
 }
 
 part_torture() {

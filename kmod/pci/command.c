@@ -26,13 +26,12 @@ static int wait_for_end(struct qkd_pci *pci, unsigned long limit)
 	return qkd_pci_is_gone(pci) ? -ENODEV : 0;
 }
 
-/* Another number than any that the device may be at, the ones that timed out included */
+/* Neither that of the last command, which may have been another driver's, nor of the last that was carried out */
 static void next_number(struct qkd_pci *pci)
 {
-	if (!pci->number)
-		pci->number = qkd_pci_read(pci, QKD_PCI_DONE);
-	if (!++pci->number)
-		pci->number = 1;
+	pci->number = qkd_pci_read(pci, QKD_PCI_NUMBER) + 1;
+	if (pci->number == qkd_pci_read(pci, QKD_PCI_DONE))
+		pci->number++;
 }
 
 int qkd_pci_command(struct qkd_pci *pci, enum qkd_pci_command command)

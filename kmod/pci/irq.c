@@ -8,7 +8,7 @@
 
 #define STORM	    1000 /* interrupts in STORM_TIME */
 #define STORM_TIME  (HZ / 10)
-#define RETRY_MAX_S 60
+#define RETRY_MAX_S 60U
 #define CALM	    (60 * HZ) /* after which a storm is the first again */
 
 static const char *const names[QKD_PCI_VECTORS] = {
@@ -30,7 +30,7 @@ static bool storms(struct qkd_pci_irq *vector)
 static void mask(struct qkd_pci_irq *vector)
 {
 	vector->masked = true;
-	vector->retry = min(max(2 * vector->retry, 1U), (unsigned int)RETRY_MAX_S);
+	vector->retry = clamp(2 * vector->retry, 1U, RETRY_MAX_S);
 	vector->until = jiffies + vector->retry * HZ;
 	disable_irq_nosync(vector->irq);
 }

@@ -7,7 +7,7 @@
 
 #define LOOK_DELAY    HZ /* when nothing is to be expected: an interrupt may be missing */
 #define POLL_DELAY    (msecs_to_jiffies(10) + 1) /* while a vector is masked */
-#define BACKOFF_MAX_S 60
+#define BACKOFF_MAX_S 60U
 
 void qkd_pci_kick(struct qkd_pci *pci)
 {
@@ -70,7 +70,7 @@ void qkd_pci_fail(struct qkd_pci *pci, const char *why)
 	dev_warn_ratelimited(&pci->pdev->dev, "%s: reset in %u s\n", why, pci->backoff);
 	pci->broken = true;
 	pci->retry_at = jiffies + pci->backoff * HZ;
-	pci->backoff = clamp(2 * pci->backoff, 1U, (unsigned int)BACKOFF_MAX_S);
+	pci->backoff = clamp(2 * pci->backoff, 1U, BACKOFF_MAX_S);
 	qkd_pci_report(pci, false);
 }
 
