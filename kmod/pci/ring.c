@@ -11,7 +11,7 @@
 #include "pci.h"
 
 #define BATCH_MAX   256 /* entries of a ring in one go */
-#define LOOKS_MAX   4 /* at an entry that is wrong: the device may be writing it still */
+#define LOOKS_MAX   10 /* at an entry that is wrong: the device may be writing it still */
 #define WRONG_MAX   8 /* entries in a row, then it is the device */
 #define LOOK_DELAY  (msecs_to_jiffies(10) + 1)
 #define STALL_DELAY msecs_to_jiffies(100) /* how often a full direction is looked at */

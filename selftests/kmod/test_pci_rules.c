@@ -120,7 +120,7 @@ TEST_F(device, what_is_written_late_is_waited_for)
 	const long more =
 		box_stat("consumed") - (long)site_stat(&self->site, QKD_A_STATS_DELIVERED);
 
-	ASSERT_DONE("fault " SITE " torn=12 times=8");
+	ASSERT_DONE("fault " SITE " torn=5 times=8");
 	ASSERT_CAME();
 	EXPECT_FALSE(was_reset(self));
 	ASSERT_DONE("set outage 1");
