@@ -23,8 +23,8 @@
 #	e2e-debug   two sites with it
 #	torture-SERIES  selftests/kmod/torture for $TORTURE_TIME seconds (default 60; make torture)
 #
-# Two parts that need a virtual machine run beside those that do not, three when all others are over; each is shown when
-# it has ended. A part in which nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N
+# Parts that need a virtual machine run beside those that do not, two of them when all others are over; each is shown
+# when it has ended. A part in which nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N
 # skipped"; the exit status is 0 only if nothing failed and something passed.
 set -euo pipefail
 
@@ -223,7 +223,7 @@ part_debug() {
 	mapfile -t programs \
 		< <(kmod_programs test_key test_usermem test_provider test_feed test_feed_life debug/test_faults \
 			debug/test_device_faults debug/test_feed_faults torture fuzz_ioctl fuzz_netlink \
-			test_pci test_pci_rules test_pci_gone)
+			test_pci test_pci_rules test_pci_unplug)
 	with_box debug in_guest debug debug "${programs[@]}"
 }
 
@@ -274,7 +274,7 @@ count() {
 	failed=$((failed + 1))
 }
 
-# Runs, of these parts, those that no other worker has begun; a line "PART SECONDS" for each on standard output.
+# Runs, of these parts, those that the other worker has not begun; a line "PART SECONDS" for each on standard output.
 work_on() {
 	local part begin
 
@@ -295,7 +295,7 @@ parts=("$@")
 if [[ " ${parts[*]} " == *debug* ]]; then
 	"$bed/debug-kernel" >"$logs/debug-kernel.log" 2>&1 &
 fi
-# A machine in QEMU waits more than half of its time: two of them run beside what needs none, then three.
+# A machine in QEMU waits half of its time: what needs none runs beside it, and behind that the last ones that do.
 native=() machines=() machines_last_first=()
 for part in "${parts[@]}"; do
 	case $part in
@@ -319,7 +319,6 @@ while read -r part seconds; do
 done < <(
 	work_on ${native[0]+"${native[@]}"} ${machines_last_first[0]+"${machines_last_first[@]}"} &
 	work_on ${machines[0]+"${machines[@]}"} &
-	work_on ${machines_last_first[0]+"${machines_last_first[@]}"} &
 	wait
 )
 for part in "${parts[@]}"; do

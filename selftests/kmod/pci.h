@@ -9,6 +9,7 @@
 #include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <termios.h>
 
 #include "qkd_test.h"
@@ -220,6 +221,8 @@ static inline void site_end(struct site *site)
 		close(site->fd);
 	qkd_nl_link_delete(site->nl, LINK);
 	qkd_nl_close(site->nl);
+	/* Other tests have qkd.ko for themselves. */
+	syscall(SYS_delete_module, "qkd_pci", O_NONBLOCK);
 }
 
 static inline uint32_t site_state(const struct site *site)

@@ -149,7 +149,7 @@ TEST_F(device, duplicate_ids_and_keys_of_zeros_are_refused)
 
 TEST_F(device, a_producer_that_cannot_be_ends_in_a_reset)
 {
-	static const char *const values[] = { "0x10000", "-3" };
+	static const char *const values[] = { "0x10000", "-0x10000" };
 	struct qkd_key_get get;
 
 	for (int i = 0; i < 2; i++) {

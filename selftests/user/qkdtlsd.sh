@@ -69,7 +69,7 @@ test_check_accepts_a_good_file() {
 
 test_check_names_line_and_remedy() {
 	server_config "colour = red"
-	check_refuses 'server.conf:[0-9]+: unknown setting "colour"; qkdtlsd.conf\(5\) lists'
+	check_refuses 'server.conf:[0-9]+: unknown setting "colour" in service server; qkdtlsd.conf\(5\) lists'
 	server_config "mode = client"
 	check_refuses '"mode" is given twice in service server; remove one'
 	server_config "handshake-timeout = 0"

@@ -21,9 +21,9 @@ die() {
 	exit 1
 }
 
-# Virtual machines that run at a time: each waits more than half of it.
+# Virtual machines that run at a time: each waits half of it.
 # shellcheck disable=SC2034 # for tools/vm/run
-VM_SLOTS=3
+VM_SLOTS=2
 
 # The words of a data file: comments and blank lines dropped.
 words_of() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$@"; }
