@@ -18,7 +18,7 @@ help:
 	@echo 'make prove            have CBMC prove message parsers free of undefined behaviour (a part of check)'
 	@echo 'make fuzz             attack everything that reads foreign bytes: TIME=SECONDS for each target [TARGET=fuzz_...]'
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
-	@echo 'make modules          build qkd.ko and qkd_sim.ko for KDIR ($(KDIR))'
+	@echo 'make modules          build qkd.ko, qkd_sim.ko and qkd_pci.ko for KDIR ($(KDIR))'
 	@echo 'make modules_install  install them (then: depmod, modprobe qkd_sim demo=1)'
 	@echo 'make install          install programs, libraries, headers, man pages, udev rule, unit (DESTDIR, PREFIX)'
 	@echo 'make clean            remove build/'
