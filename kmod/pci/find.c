@@ -11,10 +11,8 @@
 #include "pci.h"
 
 #define FINDS_MAX 256
-#define JUMP_MAX \
-	256 /* blocks that are delivered for one look-up: connections overtake each other */
-#define BLOCK_MAX (1ULL << 61)
-#define PATIENCE  (10 * HZ) /* then whoever wants it asks again */
+#define JUMP_MAX  256 /* blocks delivered for one look-up: connections overtake each other */
+#define PATIENCE  (10 * HZ) /* with somebody who does not wait: he asks again */
 
 /* Added under @finds_lock by anybody, changed and removed under it by who holds the device's lock. */
 struct find {
@@ -109,7 +107,7 @@ static int seek(struct qkd_pci *pci, struct find *find)
 	if (err)
 		return err == -ENOENT ? -ENOKEY : err;
 	ring = &pci->rings[block % 2];
-	if (block > BLOCK_MAX || ring->dir != QKD_INBOUND || block < ring->next)
+	if (block > QKD_PCI_BLOCK_MAX || ring->dir != QKD_INBOUND || block < ring->next)
 		return -ENOKEY;
 	err = jump_to(pci, ring, block);
 	if (err)
@@ -150,10 +148,13 @@ int qkd_pci_finds_begin(struct qkd_pci *pci)
 	return 0;
 }
 
+/* The block has been passed, or nobody waits any more. */
 static bool is_over(const struct qkd_pci *pci, const struct find *find)
 {
-	return (find->found && find->block < pci->rings[find->block % 2].next) ||
-	       time_after(jiffies, find->since + PATIENCE);
+	if (find->found && find->block < pci->rings[find->block % 2].next)
+		return true;
+	return time_after(jiffies, find->since + PATIENCE) &&
+	       qkd_link_wanted(pci->link, find->id) <= 0;
 }
 
 /* A key that has come is no longer waited for, one that was missing is refused. */

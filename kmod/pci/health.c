@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The health page: what the device measures, and whether it lives. */
-#include <linux/crc32.h>
 #include <linux/io.h>
 #include <linux/jiffies.h>
 
@@ -12,9 +11,8 @@
 
 static bool is_whole(const struct qkd_pci_health *page)
 {
-	const u32 check = ~crc32_le(~0, (const u8 *)page, offsetof(struct qkd_pci_health, check));
-
-	return !(le32_to_cpu(page->beat) & 1) && le32_to_cpu(page->check) == check;
+	return !(le32_to_cpu(page->beat) & 1) &&
+	       qkd_pci_check_is_right(page, offsetof(struct qkd_pci_health, check), page->check);
 }
 
 /* A copy, made at once and only then looked at */
@@ -60,8 +58,6 @@ static void believe(struct qkd_pci *pci, const struct qkd_pci_health *page)
 	if (pci->measure.qber > QKD_PPM)
 		pci->measure.qber = QKD_REPORT_UNKNOWN;
 	pci->measure.rate = le32_to_cpu(page->rate);
-	pci->measure.lost[0] = le32_to_cpu(page->lost[0]);
-	pci->measure.lost[1] = le32_to_cpu(page->lost[1]);
 	qkd_pci_report(pci, true);
 }
 

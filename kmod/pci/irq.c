@@ -33,6 +33,8 @@ static void mask(struct qkd_pci_irq *vector)
 	vector->retry = clamp(2 * vector->retry, 1U, RETRY_MAX_S);
 	vector->until = jiffies + vector->retry * HZ;
 	disable_irq_nosync(vector->irq);
+	dev_warn_ratelimited(&vector->pci->pdev->dev, "a storm of interrupts: %u s without\n",
+			     vector->retry);
 }
 
 static irqreturn_t on_interrupt(int irq, void *arg)
@@ -42,10 +44,8 @@ static irqreturn_t on_interrupt(int irq, void *arg)
 	unsigned long flags;
 
 	spin_lock_irqsave(&pci->vectors_lock, flags);
-	if (!vector->masked && storms(vector)) {
+	if (!vector->masked && storms(vector))
 		mask(vector);
-		pci->counters.storms++;
-	}
 	spin_unlock_irqrestore(&pci->vectors_lock, flags);
 	if (vector == &pci->vectors[QKD_PCI_VECTOR_COMMAND])
 		wake_up(&pci->answered);

@@ -53,15 +53,9 @@ int qkd_pci_reset(struct qkd_pci *pci)
 		return -EPROTO;
 	}
 	pci->geometry = geometry;
-	pci->counters.resets++;
 	reset_rings(pci);
 	qkd_pci_health_reset(pci);
 	return 0;
-}
-
-int qkd_pci_start(struct qkd_pci *pci)
-{
-	return qkd_pci_command(pci, QKD_PCI_START);
 }
 
 /* At once the first time, then later and later, until a key has come. */
@@ -74,13 +68,20 @@ void qkd_pci_fail(struct qkd_pci *pci, const char *why)
 	qkd_pci_report(pci, false);
 }
 
+void qkd_pci_distrust(struct qkd_pci *pci)
+{
+	pci->broken = true;
+	pci->backoff = 0;
+	pci->retry_at = jiffies;
+}
+
 static const char *recover(struct qkd_pci *pci)
 {
 	if (!qkd_pci_answers(pci))
 		return "does not answer";
 	if (qkd_pci_reset(pci))
 		return "cannot be reset";
-	if (qkd_pci_start(pci))
+	if (qkd_pci_command(pci, QKD_PCI_START))
 		return "does not start";
 	pci->broken = false;
 	return NULL;
@@ -105,12 +106,14 @@ static const char *look_at_device(struct qkd_pci *pci)
 /* Jiffies until it is to be looked at again; MAX_JIFFY_OFFSET: when it is told so */
 static unsigned long look(struct qkd_pci *pci)
 {
-	const bool polled = qkd_pci_irqs_look(pci);
 	const char *problem;
 	long delay = 0;
+	bool polled;
 
+	/* Without a link the interrupts may have been given back already. */
 	if (pci->asleep || !pci->link)
 		return MAX_JIFFY_OFFSET;
+	polled = qkd_pci_irqs_look(pci);
 	if (pci->broken && time_before(jiffies, pci->retry_at))
 		return pci->retry_at - jiffies;
 	problem = pci->broken ? recover(pci) : look_at_device(pci);
@@ -156,9 +159,7 @@ void qkd_pci_wake(struct qkd_pci *pci)
 {
 	mutex_lock(&pci->lock);
 	pci->asleep = false;
-	pci->broken = true;
-	pci->backoff = 0;
-	pci->retry_at = jiffies;
+	qkd_pci_distrust(pci);
 	mutex_unlock(&pci->lock);
 	qkd_pci_kick(pci);
 }

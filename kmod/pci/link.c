@@ -5,8 +5,6 @@
 
 #include "pci.h"
 
-#define BLOCK_MAX (1ULL << 61)
-
 static void begin(struct qkd_pci *pci, struct qkd_link *link)
 {
 	int i;
@@ -19,7 +17,7 @@ static void begin(struct qkd_pci *pci, struct qkd_link *link)
 	qkd_pci_health_reset(pci);
 	/* Until it has said something else */
 	qkd_pci_report(pci, false);
-	if (!pci->broken && !pci->asleep && qkd_pci_start(pci))
+	if (!pci->broken && !pci->asleep && qkd_pci_command(pci, QKD_PCI_START))
 		qkd_pci_fail(pci, "does not start");
 }
 
@@ -50,7 +48,7 @@ static void pci_link_close(struct qkd_link *link)
 
 	mutex_lock(&pci->lock);
 	if (!pci->broken && !pci->asleep && qkd_pci_command(pci, QKD_PCI_STOP))
-		pci->broken = true;
+		qkd_pci_distrust(pci);
 	qkd_pci_finds_drop(pci);
 	pci->link = NULL;
 	mutex_unlock(&pci->lock);
@@ -100,7 +98,7 @@ static int pci_resync(struct qkd_link *link, u64 block, struct netlink_ext_ack *
 	struct qkd_pci *pci = qkd_link_priv(link);
 	int err;
 
-	if (block > BLOCK_MAX) {
+	if (block > QKD_PCI_BLOCK_MAX) {
 		NL_SET_ERR_MSG(extack, "no block has so large a number");
 		return -EINVAL;
 	}

@@ -23,7 +23,8 @@
 
 #include "regs.h"
 
-#define QKD_PCI_NAME_LEN 32
+#define QKD_PCI_NAME_LEN  32
+#define QKD_PCI_BLOCK_MAX (1ULL << 61) /* so that none after it wraps */
 
 struct qkd_pci;
 
@@ -55,19 +56,11 @@ struct qkd_pci_irq {
 	unsigned long until;
 };
 
-/* What befell the device, for the administrator */
-struct qkd_pci_counters {
-	u64 corrupt;
-	u64 resets;
-	u64 storms;
-};
-
 /* A measurement, as it was checked; in the units of the provider API */
 struct qkd_pci_measure {
 	bool works;
 	u32 qber;
 	u32 rate;
-	u32 lost[2];
 };
 
 /**
@@ -86,14 +79,13 @@ struct qkd_pci_measure {
  * @finds: key IDs to be looked for, and the lock of the list
  * @lock: of what follows
  * @asleep: suspended, being reset, or the driver leaves: it is not touched
- * @broken: it needs a reset, at @retry_at; the last waited @backoff seconds
+ * @broken: it needs a reset, at @retry_at; the next one after that waits @backoff seconds
  * @number: of the last command
  * @generation: after the last reset
  * @link: that it feeds, or NULL
  * @rings: even and odd blocks
  * @beat: of the health page, seen first at @beat_at (jiffies)
  * @measure: the page's content
- * @counters: events
  */
 struct qkd_pci {
 	struct pci_dev *pdev;
@@ -126,7 +118,6 @@ struct qkd_pci {
 	u32 beat;
 	unsigned long beat_at;
 	struct qkd_pci_measure measure;
-	struct qkd_pci_counters counters;
 };
 
 /* window.c: registers, and whether they say what can be */
@@ -137,6 +128,7 @@ void qkd_pci_write64(const struct qkd_pci *pci, unsigned int reg, u64 value);
 void qkd_pci_ring_bell(const struct qkd_pci *pci);
 bool qkd_pci_answers(const struct qkd_pci *pci);
 int qkd_pci_check_geometry(const struct qkd_pci *pci, struct qkd_pci_geometry *geometry);
+bool qkd_pci_check_is_right(const void *data, size_t len, __le32 check);
 
 /*
  * command.c: one at a time, with its arguments in place. 0; -ENOENT (FIND: no such key); -ENODEV (it is gone),
@@ -168,8 +160,8 @@ void qkd_pci_finds_drop(struct qkd_pci *pci);
 void qkd_pci_work(struct work_struct *work);
 void qkd_pci_kick(struct qkd_pci *pci); /* have the work run now; any context */
 int qkd_pci_reset(struct qkd_pci *pci);
-int qkd_pci_start(struct qkd_pci *pci);
 void qkd_pci_fail(struct qkd_pci *pci, const char *why);
+void qkd_pci_distrust(struct qkd_pci *pci); /* it is to be reset before it is used again */
 void qkd_pci_sleep(struct qkd_pci *pci, bool stop);
 void qkd_pci_wake(struct qkd_pci *pci);
 

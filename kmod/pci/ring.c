@@ -3,7 +3,6 @@
  * Taking entries. An entry is copied once, and what was checked is the copy. It counts as consumed before its key is
  * handed on: a machine that goes down in between loses the key, and never has it twice.
  */
-#include <linux/crc32.h>
 #include <linux/io.h>
 #include <linux/jiffies.h>
 #include <linux/string.h>
@@ -23,25 +22,18 @@ static void __iomem *entry_at(const struct qkd_pci *pci, unsigned int nr, u32 in
 	return pci->window + pci->geometry.ring_at[nr] + offset;
 }
 
-static bool check_is_right(const struct qkd_pci_entry *entry)
-{
-	const u32 check = ~crc32_le(~0, (const u8 *)entry, offsetof(struct qkd_pci_entry, check));
-
-	return le32_to_cpu(entry->check) == check;
-}
-
 static bool is_right(const struct qkd_pci *pci, unsigned int nr, const struct qkd_pci_entry *entry)
 {
 	const struct qkd_pci_ring *ring = &pci->rings[nr];
 	const u32 key_len = pci->geometry.key_len;
 	const u64 block = le64_to_cpu(entry->block);
 
-	return check_is_right(entry) &&
+	return qkd_pci_check_is_right(entry, offsetof(struct qkd_pci_entry, check), entry->check) &&
 	       le64_to_cpu(entry->sequence) == ((u64)pci->generation << 32 | ring->consumer) &&
 	       le32_to_cpu(entry->length) == key_len &&
 	       !memchr_inv(entry->key + key_len, 0, sizeof(entry->key) - key_len) &&
 	       !memchr_inv(entry->reserved, 0, sizeof(entry->reserved)) && block % 2 == nr &&
-	       block >= ring->next;
+	       block >= ring->next && block <= QKD_PCI_BLOCK_MAX;
 }
 
 static void consume(struct qkd_pci *pci, unsigned int nr)
@@ -76,7 +68,6 @@ static bool skip(struct qkd_pci *pci, unsigned int nr)
 		return false;
 	ring->looks = 0;
 	ring->wrong++;
-	pci->counters.corrupt++;
 	dev_warn_ratelimited(&pci->pdev->dev, "an entry of ring %u is wrong: skipped\n", nr);
 	consume(pci, nr);
 	return true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The device's registers, and whether what they say of its geometry can be. */
+#include <linux/crc32.h>
 #include <linux/io.h>
 #include <linux/log2.h>
 
@@ -36,6 +37,12 @@ void qkd_pci_ring_bell(const struct qkd_pci *pci)
 bool qkd_pci_answers(const struct qkd_pci *pci)
 {
 	return !qkd_pci_is_gone(pci) && qkd_pci_read(pci, QKD_PCI_MAGIC) != QKD_PCI_GONE;
+}
+
+/* CHECK of an entry or a page, over the @len bytes before it */
+bool qkd_pci_check_is_right(const void *data, size_t len, __le32 check)
+{
+	return le32_to_cpu(check) == ~crc32_le(~0, data, len);
 }
 
 static int wrong(const struct qkd_pci *pci, const char *name, u32 value)

@@ -237,12 +237,31 @@ static inline uint64_t site_stat(const struct site *site, int stat)
 	return stat_of(site->nl, LINK, stat);
 }
 
+/* @count keys come. */
+static inline bool came(const struct site *site, int count)
+{
+	struct qkd_key_get get;
+	int ret = 0;
+
+	while (!ret && count--)
+		ret = get_key(site->fd, DEADLINE_MS, &get);
+	return !ret;
+}
+
 /* A fixture's beginning: nothing to be tested without the device */
 #define SITE_SETUP(site)                                               \
 	do {                                                           \
 		if (!device_folder())                                  \
 			SKIP(return, "no QKD device in this machine"); \
 		ASSERT_EQ(0, site_begin(site));                        \
+	} while (0)
+
+/* The same, with a link that is up */
+#define SITE_SETUP_LINK(site, capacity)                              \
+	do {                                                         \
+		SITE_SETUP(site);                                    \
+		ASSERT_EQ(0, site_link(site, QKD_ROLE_A, capacity)); \
+		ASSERT_SOON(site_state(site) == QKD_LINK_UP);        \
 	} while (0)
 
 #endif /* _QKD_TEST_PCI_H */

@@ -13,26 +13,13 @@ FIXTURE(rules)
 
 FIXTURE_SETUP(rules)
 {
-	SITE_SETUP(&self->site);
-	ASSERT_EQ(0, site_link(&self->site, QKD_ROLE_A, CAPACITY));
-	ASSERT_SOON(site_state(&self->site) == QKD_LINK_UP);
+	SITE_SETUP_LINK(&self->site, CAPACITY);
 	self->resets = box_stat("reset");
 }
 
 FIXTURE_TEARDOWN(rules)
 {
 	site_end(&self->site);
-}
-
-/* @count keys come. */
-static bool came(const struct site *site, int count)
-{
-	struct qkd_key_get get;
-	int ret = 0;
-
-	while (!ret && count--)
-		ret = get_key(site->fd, DEADLINE_MS, &get);
-	return !ret;
 }
 
 /* Keys go on coming: more than are anywhere now. */
@@ -58,6 +45,9 @@ FIXTURE_VARIANT_ADD(rules, order){
 };
 FIXTURE_VARIANT_ADD(rules, parity){
 	.fault = "parity",
+};
+FIXTURE_VARIANT_ADD(rules, beyond){
+	.fault = "beyond",
 };
 FIXTURE_VARIANT_ADD(rules, reserved){
 	.fault = "reserved",
@@ -98,9 +88,7 @@ FIXTURE(device)
 
 FIXTURE_SETUP(device)
 {
-	SITE_SETUP(&self->site);
-	ASSERT_EQ(0, site_link(&self->site, QKD_ROLE_A, CAPACITY));
-	ASSERT_SOON(site_state(&self->site) == QKD_LINK_UP);
+	SITE_SETUP_LINK(&self->site, CAPACITY);
 	ASSERT_SOON(is_still(&self->site));
 	self->resets = box_stat("reset");
 }

@@ -17,24 +17,12 @@ FIXTURE(gone)
 
 FIXTURE_SETUP(gone)
 {
-	SITE_SETUP(&self->site);
-	ASSERT_EQ(0, site_link(&self->site, QKD_ROLE_A, CAPACITY));
-	ASSERT_SOON(site_state(&self->site) == QKD_LINK_UP);
+	SITE_SETUP_LINK(&self->site, CAPACITY);
 }
 
 FIXTURE_TEARDOWN(gone)
 {
 	site_end(&self->site);
-}
-
-static bool came(const struct site *site, int count)
-{
-	struct qkd_key_get get;
-	int ret = 0;
-
-	while (!ret && count--)
-		ret = get_key(site->fd, DEADLINE_MS, &get);
-	return !ret;
 }
 
 /* Takes keys, or asks for one of this ID, until the link goes. 0 if that ended it */
