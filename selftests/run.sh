@@ -185,10 +185,14 @@ with_box() (
 	# The path of a socket may not be long.
 	dir=$(mktemp -d /tmp/qkdbox.XXXXXX)
 	printf '[channel]\ncontrol = %s/control\n[site geneva]\nsocket = %s/geneva\n' "$dir" "$dir" >"$dir/conf"
-	PYTHONDONTWRITEBYTECODE=1 tools/qkdbox/qkdbox run "$dir/conf" >"$logs/$name.box.log" 2>&1 &
-	trap 'kill $!; rm -rf "$dir"' EXIT
-	for ((tries = 0; tries < 100; tries++)); do
-		[[ ! -S $dir/control ]] || break
+	tools/qkdbox/qkdbox run "$dir/conf" >"$logs/$name.box.log" 2>&1 &
+	box=$!
+	trap 'kill "$box" && wait "$box"; rm -rf "$dir"' EXIT
+	until [[ -S $dir/control ]]; do
+		kill -0 "$box" 2>/dev/null || {
+			cat "$logs/$name.box.log"
+			exit 1
+		}
 		sleep 0.1
 	done
 	BOX=$dir/geneva,$dir/control "$@"

@@ -14,7 +14,7 @@ UNKNOWN = 0xFFFFFFFF
 
 
 class Channel:
-    """rate: secret bits a second, both rings together; memory: blocks of a ring that a device can hold back"""
+    """rate: secret bits a second, both rings together; memory: blocks of a ring that a device can hold back, 0: any number"""
 
     BURST = 64  # blocks that may come at once after a pause
 
@@ -33,8 +33,8 @@ class Channel:
     def _prf(self, label, value, size=32):
         return hashlib.blake2b(value.to_bytes(8, "big"), key=self.seed, person=label, digest_size=size).digest()
 
-    def key(self, block):
-        return self._prf(b"key", block, self.key_len)
+    def key(self, block, length):
+        return self._prf(b"key", block, 64)[:length]
 
     def _tag(self, block):
         tag = bytearray(self._prf(b"id", block, 8))

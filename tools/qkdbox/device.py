@@ -8,12 +8,14 @@ import time
 
 import layout
 from channel import UNKNOWN
-from faults import Faults
+from faults import STORM_VECTOR, Faults
 from ivshmem import Server
 from layout import REGISTERS
 
 BEAT_S = 0.5
 INDEX_MASK = 0xFFFFFFFF
+STORM_BURST = 1000  # interrupts at once, not more
+ENDLESS = 1 << 32  # blocks that can be held back
 
 
 class Ring:
@@ -22,9 +24,10 @@ class Ring:
     def __init__(self, number, at):
         self.number, self.at = number, at
         self.following = number  # the next block that goes into it
+        self.lowest = number  # below it none will, even if one goes back
         self.producer = 0
         self.blocks = collections.deque()
-        self.lost = 0
+        self.missing = set()  # blocks that this end does not have
 
     def consumed(self):
         return (self.producer - len(self.blocks)) & INDEX_MASK
@@ -32,7 +35,7 @@ class Ring:
 
 class Device:
     def __init__(self, name, path, channel, entries, window, selector):
-        self.name, self.channel, self.entries = name, channel, entries
+        self.channel, self.entries = channel, entries
         self.memory_fd = os.memfd_create("qkdbox", os.MFD_CLOEXEC)
         os.ftruncate(self.memory_fd, window)
         self.window = mmap.mmap(self.memory_fd, window)
@@ -46,6 +49,7 @@ class Device:
         self.stats = collections.Counter()
         self.timers = []  # (when, function) of faults
         self.yanked = False
+        self.stormed_at = 0.0
         self.server = Server(path, self.memory_fd, layout.VECTORS, selector, self.run)
         self.power_on()
 
@@ -53,6 +57,8 @@ class Device:
 
     def put(self, name, value):
         """In one store, as the driver reads it"""
+        if self.yanked:
+            return
         at = REGISTERS.get(name, name)
         self.words[at // 4] = self.overrides.get(at, value) & INDEX_MASK
 
@@ -64,7 +70,7 @@ class Device:
         self.put(REGISTERS["RESULT_BLOCK"] + 4, block >> 32)
 
     def put_geometry(self):
-        values = {"VERSION": layout.VERSION_VALUE, "KEY_LEN": self.channel.key_len, "RING_ENTRIES": self.entries,
+        values = {"VERSION": layout.VERSION_VALUE, "KEY_LEN": self.key_len, "RING_ENTRIES": self.entries,
                   "RING_OFFSET0": self.rings[0].at, "RING_OFFSET1": self.rings[1].at,
                   "HEALTH_OFFSET": layout.HEALTH_AT, "MAGIC": layout.MAGIC_VALUE}
         for name, value in values.items():
@@ -81,7 +87,9 @@ class Device:
         for ring in self.rings:
             ring.producer = 0
         self.beat, self.beat_at, self.healthy = 0, 0.0, None
-        self.done = 0
+        self.looked_at = 0  # NUMBER of the last command
+        self.timers.clear()
+        self.key_len = self.channel.key_len
         self.new_generation()
         self.set_state(layout.STOPPED)
         self.put_health()
@@ -96,7 +104,7 @@ class Device:
     def room(self, ring):
         """Blocks of it that the device could hold back still"""
         held = (self.channel.distilled[ring] - self.rings[ring].following) // 2
-        return max(self.channel.memory - held, 0)
+        return max((self.channel.memory or ENDLESS) - held, 0)
 
     def entry_at(self, ring, index):
         at = ring.at + index % self.entries * layout.ENTRY_LEN
@@ -119,7 +127,7 @@ class Device:
         if number <= len(ring.blocks):
             self.consume(ring)
             if ring.blocks:
-                ring.following = min(ring.following, ring.blocks[0])
+                ring.following = max(ring.lowest, ring.blocks[0])
         ring.blocks.clear()
         self.window[ring.at:ring.at + self.entries * layout.ENTRY_LEN] = bytes(self.entries * layout.ENTRY_LEN)
         ring.producer = self.get(f"CONSUMER{ring.number}")
@@ -128,7 +136,7 @@ class Device:
         """The entry of a block, with what is wrong in it"""
         take = self.faults.take
         index, generation, key_id = ring.producer, self.generation, self.channel.key_id(block)
-        key, length, reserved = bytearray(self.channel.key(block)), None, b""
+        key, length, reserved = bytearray(self.channel.key(block, self.key_len)), None, b""
         number = block
         if take("sequence") is not None:
             index += 1
@@ -138,6 +146,8 @@ class Device:
             number = max(block - 2 * self.entries, ring.number)
         if take("parity") is not None:
             number = block + 1
+        if take("beyond") is not None:
+            number = (1 << 64) - 2 + ring.number
         if take("reserved") is not None:
             reserved = b"\1"
         if take("duplicate") is not None:
@@ -162,27 +172,32 @@ class Device:
         else:
             half = layout.ENTRY_LEN // 2
             self.window[place.start:place.start + half] = entry[:half]
-            self.after(torn, lambda: self.put_late(ring, block, place, entry))
+            self.after(torn, self.late_entry(ring, block, place, entry))
         if rewrite is not None:
             other = bytearray(entry[:-4])
             other[0x20] ^= 1
-            self.after(rewrite, lambda: self.put_late(ring, block, place, layout.with_check(bytes(other))))
+            self.after(rewrite, self.late_entry(ring, block, place, layout.with_check(bytes(other))))
         ring.blocks.append(block)
         ring.producer = ring.producer + 1 & INDEX_MASK
 
-    def put_late(self, ring, block, place, entry):
-        """Unless it has been taken meanwhile"""
-        if block in ring.blocks:
-            self.window[place] = entry
+    def late_entry(self, ring, block, place, entry):
+        """Writes it, unless it has been taken, or taken back, meanwhile."""
+        generation = self.generation
+
+        def write():
+            if generation == self.generation and block in ring.blocks:
+                self.window[place] = entry
+
+        return write
 
     def fill(self, ring):
         """Moves blocks that exist into the ring."""
         before = ring.producer
         while ring.following < self.channel.distilled[ring.number] and len(ring.blocks) < self.entries:
             block, ring.following = ring.following, ring.following + 2
-            if self.faults.take("lose") is not None:
-                ring.lost += 1
-            else:
+            if block not in ring.missing and self.faults.take("lose") is not None:
+                ring.missing.add(block)
+            if block not in ring.missing:
                 self.put_entry(ring, block)
         if ring.producer == before:
             return
@@ -194,16 +209,16 @@ class Device:
 
     def put_health(self):
         channel, works = self.channel, self.channel.works()
-        now = (works, channel.qber, channel.rate, tuple(ring.lost for ring in self.rings))
+        now = (works, channel.qber, channel.rate, tuple(len(ring.missing) for ring in self.rings))
         if now == self.healthy and time.monotonic() - self.beat_at < BEAT_S:
             return
-        if "no-beat" in self.faults or "stall" in self.faults:
-            return
         self.healthy, self.beat_at = now, time.monotonic()
+        if "stall" in self.faults or self.faults.take("no-beat") is not None:
+            return
         self.beat = self.beat + 2 & INDEX_MASK
         page = bytearray(layout.health(
             self.beat, int(works), UNKNOWN if channel.outage else channel.qber, int(channel.rate) if works else 0,
-            [ring.following for ring in self.rings], [ring.lost & INDEX_MASK for ring in self.rings]))
+            [ring.following for ring in self.rings], [len(ring.missing) for ring in self.rings]))
         if self.faults.take("health-check") is not None:
             page[-1] ^= 1
         if self.faults.take("health-torn") is not None:
@@ -224,6 +239,7 @@ class Device:
             self.put(f"PRODUCER{ring.number}", ring.producer)
         if self.faults.take("same-generation") is None:
             self.new_generation()
+        self.key_len = self.channel.key_len
         self.set_state(layout.STOPPED)
         self.put_geometry()
         return layout.OK
@@ -257,19 +273,18 @@ class Device:
         if ring > 1 or block & 1 != ring or block >> 62:
             return layout.WRONG
         ring = self.rings[ring]
-        ring.following = max(ring.following, block)
+        ring.following, ring.lowest = max(ring.following, block), max(ring.lowest, block)
         return layout.OK
 
     def obey(self):
         number, code = self.get("NUMBER"), self.get("COMMAND")
-        if number == self.done:
+        if number == self.looked_at:
             return
+        self.looked_at = number
         if self.faults.take("mute") is not None:
-            self.done = number
             return
         late = self.faults.take("late")
         if late is not None:
-            self.done = number
             self.after(late, lambda: self.carry_out(number, code))
         else:
             self.carry_out(number, code)
@@ -279,7 +294,6 @@ class Device:
         result = getattr(self, "command_" + name)() if name else layout.UNKNOWN
         wrong = self.faults.take("result")
         self.stats[name or "unknown"] += 1
-        self.done = number
         self.put("RESULT", result if wrong is None else wrong)
         self.put("DONE", number)
         self.interrupt(layout.COMMAND)
@@ -287,7 +301,7 @@ class Device:
     # ---- what is done with it from outside ----
 
     def interrupt(self, vector):
-        if "silent" not in self.faults:
+        if not self.yanked and self.faults.take("silent") is None:
             self.stats[f"interrupts{vector}"] += 1
             self.server.interrupt(vector)
 
@@ -297,23 +311,41 @@ class Device:
 
     def yank(self):
         """As if it were pulled: a read gives ones, whatever is written."""
-        self.yanked = True
+        if self.yanked:
+            raise ValueError("it has been pulled")
         for ring in self.rings:
             self.take_back(ring)
-        self.window[:] = b"\xff" * len(self.window)
+        self.yanked = True
+        self.read_as_ones()
+
+    def read_as_ones(self):
+        ones = b"\xff" * len(self.window)
+        if self.window[:] != ones:
+            self.window[:] = ones
 
     def plug(self):
+        if not self.yanked:
+            raise ValueError("it is in its slot")
         self.yanked = False
         self.power_on()
 
     def poke(self, name, value):
         """Stays, in a register that the device writes, until "clear"."""
         at = REGISTERS[name] if name in REGISTERS else int(name, 0)
+        if self.yanked:
+            raise ValueError("it has been pulled")
         if at % 4 or not 0 <= at < len(self.window):
             raise ValueError(f"{name} is no register")
         if at < REGISTERS["COMMAND"]:
             self.overrides[at] = value
-        self.words[at // 4] = value
+        self.words[at // 4] = value & INDEX_MASK
+
+    def peek(self, name, number):
+        """Registers from there on; no entry of a ring, since keys are told to nobody"""
+        at = REGISTERS[name] if name in REGISTERS else int(name, 0)
+        if at % 4 or at < 0 or number < 1 or at + 4 * number > layout.RINGS_AT:
+            raise ValueError(f"{name}: no {number} registers from there")
+        return [self.get(at + 4 * i) for i in range(number)]
 
     def clear(self):
         self.faults.clear()
@@ -328,6 +360,7 @@ class Device:
     def run(self):
         """All that is due; called often, and when the driver rings"""
         if self.yanked:
+            self.read_as_ones()
             return
         now = time.monotonic()
         due = [timer for timer in self.timers if timer[0] <= now]
@@ -342,17 +375,26 @@ class Device:
         self.put_health()
 
     def storm(self):
-        """Interrupts a second, by the fault of that name: vector * 1000000 + number"""
-        return self.faults.values.get("storm")
+        """Interrupts that are due by the fault of that name; how many a second it wants"""
+        vector, rate = divmod(self.faults.values.get("storm", 0), STORM_VECTOR)
+        now = time.monotonic()
+        due = min(int((now - self.stormed_at) * rate), STORM_BURST)
+        for _ in range(due):
+            self.interrupt(vector)
+        if due or not rate:
+            self.stormed_at = now
+        return rate
 
     def report(self):
         return dict(self.stats, state=self.state, generation=self.generation,
                     attached=self.server.client is not None, next=[ring.following for ring in self.rings],
-                    ring=[len(ring.blocks) for ring in self.rings], lost=[ring.lost for ring in self.rings],
-                    wiped=self.wiped())
+                    ring=[len(ring.blocks) for ring in self.rings], lost=[len(ring.missing) for ring in self.rings],
+                    wiped=self.wiped(), faults=dict(self.faults.done))
 
     def wiped(self):
         """No byte is left of what was consumed."""
+        if self.yanked:
+            return True
         return all(not any(self.window[self.entry_at(ring, ring.producer + i)])
                    for ring in self.rings for i in range(self.entries - len(ring.blocks)))
 

@@ -10,6 +10,7 @@ import socket
 import struct
 
 VERSION = 0
+IDS = 65535
 BOX = 0  # the box as a peer
 GUEST = 1  # the first ID of a virtual machine; each that comes has another one
 DOORBELLS = 1  # vectors of the box
@@ -42,12 +43,14 @@ class Server:
 
     def _on_connect(self, _):
         client, _ = self.listener.accept()
-        if self.client:
+        if self.client and self._is_there():
             client.close()  # one card, one slot
             return
+        self._drop()
         self.client = client
+        self.selector.register(client, selectors.EVENT_READ, self._on_client)
         self.guest_fds = self._eventfds(self.vectors)
-        own_id, self.next_id = self.next_id, self.next_id + 1
+        own_id, self.next_id = self.next_id, self.next_id % IDS + 1
         try:
             self._send(VERSION)
             self._send(own_id)
@@ -58,20 +61,24 @@ class Server:
                 self._send(own_id, fd)
         except OSError:
             self._drop()
-            return
-        self.selector.register(client, selectors.EVENT_READ, self._on_client)
+
+    def _is_there(self):
+        """A client has nothing to say; if it can be read from, it is gone."""
+        try:
+            return bool(self.client.recv(64, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     def _on_client(self, _):
-        """A client has nothing to say: it is gone."""
-        try:
-            if self.client.recv(64):
-                return
-        except OSError:
-            pass
-        self.selector.unregister(self.client)
-        self._drop()
+        if not self._is_there():
+            self._drop()
 
     def _drop(self):
+        if not self.client:
+            return
+        self.selector.unregister(self.client)
         self.client.close()
         self.client = None
         for fd in self.guest_fds:

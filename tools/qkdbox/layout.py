@@ -5,7 +5,6 @@ import zlib
 
 MAGIC_VALUE = 0x31444B51
 VERSION_VALUE = 0x00010000
-GONE = 0xFFFFFFFF
 
 # Registers that the device writes
 REGISTERS = {
