@@ -18,6 +18,11 @@ struct bench_cost {
 /* CPU time of this thread; in warm/ it is time */
 uint64_t bench_clock(void);
 
+/* ---- median.c; both sort what they look at ---- */
+
+void bench_sort(double *values, size_t count);
+double bench_median(double *values, size_t count);
+
 /* ---- ours.c, libssl.c: what shakes hands ---- */
 
 struct bench_files {

@@ -124,20 +124,6 @@ static bool run_all(void)
 	return true;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* Sorts what it looks at. */
-static double median(double values[ROUNDS])
-{
-	qsort(values, ROUNDS, sizeof(values[0]), by_value);
-	return (values[ROUNDS / 2 - 1] + values[ROUNDS / 2]) / 2;
-}
-
 /* ---- Floors ---- */
 
 #define FLOOR_OPS 5
@@ -254,7 +240,7 @@ static void report(const struct bench_floor *floor, const struct bench_beside *b
 
 	for (i = 0; i < MODES; i++)
 		for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
-			usec[i][role] = median(modes[i].usec[role]);
+			usec[i][role] = bench_median(modes[i].usec[role], ROUNDS);
 	print_modes(usec);
 	print_floors(floor);
 	print_beside(beside);

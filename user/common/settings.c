@@ -33,6 +33,19 @@ int settings_no_memory(struct settings *settings)
 	return -ENOMEM;
 }
 
+int settings_name(struct settings *settings, const char *prefix, const char *name, size_t max)
+{
+	size_t len =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+
+	if (len && len <= max && !name[len])
+		return 0;
+	return settings_mistake(settings, settings->line,
+				"section \"[%s%s]\": a name is 1 to %zu letters, digits, \"-\", "
+				"\"_\" and \".\"",
+				prefix, name, max);
+}
+
 int settings_text(struct settings *settings, const struct setting *setting, const char *value,
 		  void *field)
 {

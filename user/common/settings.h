@@ -62,6 +62,9 @@ int settings_mistake(struct settings *settings, unsigned int line, const char *f
 	__attribute__((format(printf, 3, 4)));
 int settings_no_memory(struct settings *settings); /* -ENOMEM */
 
+/* Whether a section "[PREFIX NAME]" may have this name; @prefix has its blank. 0, or -EINVAL after it was said. */
+int settings_name(struct settings *settings, const char *prefix, const char *name, size_t max);
+
 /*
  * Finds @name among @count rows, refuses it if its bit of *@seen (at most 32 rows) says that it was given before,
  * and has it read into @base. @section and @page are for messages: "kme zurich", "qkdkmed.conf(5)".

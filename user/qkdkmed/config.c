@@ -83,22 +83,6 @@ static const struct setting link_rows[L_COUNT] = {
 
 /* Sections */
 
-static bool name_valid(const char *name, size_t max)
-{
-	size_t len =
-		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-
-	return len && len <= max && !name[len];
-}
-
-static int bad_name(struct loader *loader, const char *prefix, const char *name)
-{
-	return settings_mistake(&loader->settings, loader->settings.line,
-				"section \"[%s%s]\": a name is 1 to %d letters, digits, \"-\", "
-				"\"_\" and \".\"",
-				prefix, name, CONFIG_NAME_MAX);
-}
-
 static int twice(struct loader *loader, const char *prefix, const char *name, unsigned int line)
 {
 	return settings_mistake(
@@ -111,8 +95,8 @@ static int kme_begin(struct loader *loader, const char *name)
 {
 	struct kme_config *kme;
 
-	if (!name_valid(name, CONFIG_NAME_MAX))
-		return bad_name(loader, KME_PREFIX, name);
+	if (settings_name(&loader->settings, KME_PREFIX, name, CONFIG_NAME_MAX))
+		return -EINVAL;
 	for (kme = loader->config->kmes; kme; kme = kme->next) {
 		if (!strcmp(kme->name, name))
 			return twice(loader, KME_PREFIX, name, kme->line);
@@ -134,8 +118,8 @@ static int link_begin(struct loader *loader, const char *name)
 {
 	struct link_config *link;
 
-	if (!name_valid(name, QKD_LINK_NAME_LEN - 1))
-		return bad_name(loader, LINK_PREFIX, name);
+	if (settings_name(&loader->settings, LINK_PREFIX, name, QKD_LINK_NAME_LEN - 1))
+		return -EINVAL;
 	for (link = loader->config->links; link; link = link->next) {
 		if (!strcmp(link->name, name))
 			return twice(loader, LINK_PREFIX, name, link->line);

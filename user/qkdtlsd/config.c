@@ -176,24 +176,12 @@ static const struct service_config service_default = {
 	.max_connections = DEFAULT_MAX_CONNECTIONS,
 };
 
-static bool name_valid(const char *name)
-{
-	size_t len =
-		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-
-	return len && len <= CONFIG_NAME_MAX && !name[len];
-}
-
 static int service_begin(struct loader *loader, const char *name)
 {
 	struct service_config *service;
 
-	if (!name_valid(name))
-		return settings_mistake(&loader->settings, loader->settings.line,
-					"section \"[" SERVICE_PREFIX
-					"%s]\": a name is 1 to %d letters, digits, "
-					"\"-\", \"_\" and \".\"",
-					name, CONFIG_NAME_MAX);
+	if (settings_name(&loader->settings, SERVICE_PREFIX, name, CONFIG_NAME_MAX))
+		return -EINVAL;
 	for (service = loader->config->services; service; service = service->next) {
 		if (!strcmp(service->name, name))
 			return settings_mistake(&loader->settings, loader->settings.line,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/bench.h"
 #include "bench/keys/keys.h"
 #include "common/number.h"
 
@@ -35,18 +36,9 @@ struct results {
 	double bytes_per_key;
 };
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* Sorts what it looks at. */
 static double median(struct series *series)
 {
-	qsort(series->nsec, ROUNDS, sizeof(series->nsec[0]), by_value);
-	return (series->nsec[ROUNDS / 2 - 1] + series->nsec[ROUNDS / 2]) / 2;
+	return bench_median(series->nsec, ROUNDS);
 }
 
 /* ---- Measuring ---- */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "bench/bench.h"
 #include "bench/kme/kme.h"
 #include "common/number.h"
 
@@ -44,17 +45,10 @@ struct series {
 	size_t count;
 };
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 /* Sorts what it looks at. */
 static double percentile(struct series *series, size_t percent)
 {
-	qsort(series->value, series->count, sizeof(series->value[0]), by_value);
+	bench_sort(series->value, series->count);
 	return series->value[(series->count - 1) * percent / 100];
 }
 

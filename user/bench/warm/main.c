@@ -109,20 +109,6 @@ static bool run_all(uint32_t rounds)
 	return true;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* Sorts what it looks at. */
-static double median(double *values, uint32_t count)
-{
-	qsort(values, count, sizeof(values[0]), by_value);
-	return (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
-
 /* Of rounds that were run one after the other: before what is in them is sorted */
 static double ratio(const struct pair *pair, uint32_t rounds)
 {
@@ -130,7 +116,7 @@ static double ratio(const struct pair *pair, uint32_t rounds)
 
 	for (uint32_t i = 0; i < rounds; i++)
 		ratios[i] = modes[pair->with].usec[i] / modes[pair->without].usec[i];
-	return median(ratios, rounds);
+	return bench_median(ratios, rounds);
 }
 
 static void report(uint32_t rounds, bool counted, bool native)
@@ -143,7 +129,7 @@ static void report(uint32_t rounds, bool counted, bool native)
 	printf("%-22s %12s\n", "handshake, both ends",
 	       counted ? "thousands of instructions" : "microseconds");
 	for (size_t i = 0; i < MODES; i++)
-		printf("%-22s %12.0f\n", modes[i].name, median(modes[i].usec, rounds));
+		printf("%-22s %12.0f\n", modes[i].name, bench_median(modes[i].usec, rounds));
 	for (size_t i = 0; i < PAIRS; i++)
 		printf("bench kme.handshake.%s%s %.4f\n", unit, pairs[i].figure, ratios[i]);
 }
