@@ -122,6 +122,7 @@ TEST_F(pci, keys_have_the_devices_length)
 {
 	static const unsigned int lengths[] = { 16, 64, 48 };
 	struct qkd_key_get get;
+	long resets;
 
 	for (int i = 0; i < 3; i++) {
 		ASSERT_EQ(0, unbind_driver());
@@ -137,8 +138,10 @@ TEST_F(pci, keys_have_the_devices_length)
 	/* It has told the core how long its keys are. */
 	ASSERT_EQ(0, site_link(&self->site, QKD_ROLE_A, CAPACITY));
 	ASSERT_DONE("set key-length 32");
-	ASSERT_SOON(!qkd_nl_link_purge(self->site.nl, LINK) &&
-		    site_state(&self->site) == QKD_LINK_DOWN);
+	resets = box_stat("reset");
+	ASSERT_DONE("fail " SITE " 1");
+	ASSERT_SOON(box_stat("reset") >= resets + 2);
+	EXPECT_EQ(QKD_LINK_DOWN, site_state(&self->site));
 	ASSERT_EQ(0, unbind_driver());
 	ASSERT_EQ(0, bind_driver());
 	EXPECT_EQ(0, add_pci_link(self->site.nl, LINK, QKD_ROLE_A, CAPACITY));
