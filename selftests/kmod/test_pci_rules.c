@@ -160,23 +160,28 @@ TEST_F(device, a_fault_that_it_reports_ends_in_a_reset)
 
 TEST_F(device, commands_that_fail_end_in_a_reset)
 {
-	static const char *const faults[] = { "mute", "result=77", "result=4", "late=1500" };
+	static const struct {
+		const char *fault;
+		int finds; /* that the box carries out */
+	} cases[] = { { "mute", 1 }, { "result=77", 2 }, { "result=4", 2 }, { "late=5000", 2 } };
 	struct qkd_key_get get;
 	uint8_t id[QKD_KEY_ID_LEN];
 
 	for (int i = 0; i < 4; i++) {
-		long resets = box_stat("reset");
+		const long resets = box_stat("reset"), finds = box_stat("find");
 
 		ASSERT_SOON(is_still(&self->site));
 		ASSERT_EQ(0, block_id((unsigned long)box_ring_stat("next", 1) + 200, id));
-		ASSERT_DONE("fault " SITE " %s times=1", faults[i]);
+		ASSERT_DONE("fault " SITE " %s times=1", cases[i].fault);
 		/* Asked again after the reset */
 		EXPECT_EQ(0, get_by_id(self->site.fd, id, DEADLINE_MS, &get))
 		{
-			TH_LOG("%s", faults[i]);
+			TH_LOG("%s", cases[i].fault);
 		}
 		EXPECT_EQ(0, commit(self->site.fd, id));
 		EXPECT_LT(resets, box_stat("reset"));
+		/* What comes late is nobody's answer. */
+		ASSERT_SOON(box_stat("find") >= finds + cases[i].finds);
 		ASSERT_CAME();
 	}
 }
