@@ -10,6 +10,8 @@ all: user
 help:
 	@echo 'make demo             set up all, boot a VM, show a kTLS connection that carries a QKD key'
 	@echo 'make check            set up all, run every test; ends in "N passed, N failed, N skipped"'
+	@echo 'make demo-two-sites   the same with a VM for each site, and keys from SOURCE=sim|pci|kme'
+	@echo 'make check-two-sites  two VMs, all three sources: what goes wrong in the midst of transfers [SERIES=6.12]'
 	@echo 'make check-debug      kernel and end-to-end tests with KASAN, lockdep, kmemleak (builds a kernel the first time)'
 	@echo 'make torture          many threads use links that go under them, in the debug kernel: TIME=SECONDS [SERIES=6.12]'
 	@echo 'make bench-handshake  what a handshake with a QKD key costs beside libssl without one, in the Debian 13 root'
@@ -33,7 +35,10 @@ check:
 	selftests/run.sh
 
 check-debug:
-	selftests/run.sh kmod-debug e2e-debug
+	selftests/run.sh kmod-debug e2e-debug two-sites-debug
+
+check-two-sites:
+	selftests/run.sh two-sites-$(or $(SERIES),6.12)
 
 torture:
 	TORTURE_TIME=$(TIME) selftests/run.sh torture-$(or $(SERIES),debug)
@@ -59,6 +64,9 @@ fuzz:
 demo:
 	tools/demo/run
 
+demo-two-sites:
+	tools/two-sites/demo $(SOURCE)
+
 install:
 	$(MAKE) -C user install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
 	for page in Documentation/man/*; do \
@@ -74,4 +82,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: all help user modules modules_install check check-debug torture bench-handshake bench-keys bench-kme prove fuzz demo install clean
+.PHONY: all help user modules modules_install check check-debug check-two-sites torture bench-handshake bench-keys bench-kme prove fuzz demo demo-two-sites install clean

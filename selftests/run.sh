@@ -16,15 +16,16 @@
 #	kmod-6.1, kmod-7.3, e2e-7.3
 #	debug       keys, providers, faults, torture and fuzzers in a kernel that looks for misuse of memory and locks
 #	            (tools/testbed/debug-kernel, whose build, if it is not in the cache, begins with the first part)
+#	two-sites-6.12  two sites on two virtual machines, keys from the simulator, the PCIe device and KMEs
 #
 # and, only when asked for:
 #
 #	kmod-debug  all kernel self-tests with that kernel (make check-debug)
-#	e2e-debug   two sites with it
+#	e2e-debug, two-sites-debug  two sites with it
 #	torture-SERIES  selftests/kmod/torture for $TORTURE_TIME seconds (default 60; make torture)
 #
-# Parts that need a virtual machine run beside those that do not, two of them when all others are over; each is shown
-# when it has ended. A part in which nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N
+# Parts that need a virtual machine run beside those that do not, two of them when all others are over, and those that
+# need two of them last; each is shown when it has ended. A part in which nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N
 # skipped"; the exit status is 0 only if nothing failed and something passed.
 set -euo pipefail
 
@@ -242,6 +243,11 @@ part_torture() {
 
 part_e2e() { in_guest "$1" "e2e-$1" "${ktls_tests[@]}" "$top"/selftests/e2e/qkd*.sh; }
 
+part_two_sites() {
+	judge "$logs/two-sites-$1.tap" tap_program "two-sites-$1" \
+		selftests/two-sites/check.sh -k "$1" -o "$logs/two-sites-$1"
+}
+
 run_part() {
 	case $1 in
 	static) part_static ;;
@@ -252,6 +258,7 @@ run_part() {
 	prove) part_prove ;;
 	e2e-*) part_e2e "${1#e2e-}" ;;
 	debug) part_debug ;;
+	two-sites-*) part_two_sites "${1#two-sites-}" ;;
 	kmod-*) part_kmod "${1#kmod-}" ;;
 	torture-*) part_torture "${1#torture-}" ;;
 	*)
@@ -294,19 +301,20 @@ work_on() {
 mkdir -p "$logs"
 parts=("$@")
 ((${#parts[@]})) || parts=(static unit fuzz unit-host ct prove kmod-6.12 e2e-6.12 kmod-6.1 kmod-7.3
-	e2e-7.3 debug)
+	e2e-7.3 debug two-sites-6.12)
 # The debug kernel takes long: idle processor time of the parts before goes into it. Who needs it waits for it.
 if [[ " ${parts[*]} " == *debug* ]]; then
 	"$bed/debug-kernel" >"$logs/debug-kernel.log" 2>&1 &
 fi
 # A machine in QEMU waits half of its time: what needs none runs beside it, and behind that the last ones that do.
-native=() machines=() machines_last_first=()
+native=() machines=() machines_last_first=() pairs=()
 for part in "${parts[@]}"; do
 	case $part in
 	kmod-* | e2e-* | debug | torture-*)
 		machines+=("$part")
 		machines_last_first=("$part" ${machines_last_first[0]+"${machines_last_first[@]}"})
 		;;
+	two-sites-*) pairs+=("$part") ;;
 	*) native+=("$part") ;;
 	esac
 done
@@ -324,6 +332,7 @@ done < <(
 	work_on ${native[0]+"${native[@]}"} ${machines_last_first[0]+"${machines_last_first[@]}"} &
 	work_on ${machines[0]+"${machines[@]}"} &
 	wait
+	work_on ${pairs[0]+"${pairs[@]}"}
 )
 for part in "${parts[@]}"; do
 	if [[ ! ${ended[$part]-} ]]; then
