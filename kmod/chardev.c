@@ -24,11 +24,13 @@
 #define KEY_GET_SIZE_V1 96
 #define KEY_REF_SIZE_V1 24
 #define FEED_SIZE_V1	8
+#define SESSION_SIZE_V1 64
 static_assert(sizeof(struct qkd_bind) >= BIND_SIZE_V1);
 static_assert(sizeof(struct qkd_info) >= INFO_SIZE_V1);
 static_assert(sizeof(struct qkd_key_get) >= KEY_GET_SIZE_V1);
 static_assert(sizeof(struct qkd_key_ref) >= KEY_REF_SIZE_V1);
 static_assert(sizeof(struct qkd_feed_open) >= FEED_SIZE_V1);
+static_assert(sizeof(struct qkd_session_open) >= SESSION_SIZE_V1);
 
 /*
  * An open file. It does not keep its namespace, only our record of it. @link is set once, under
@@ -74,7 +76,7 @@ static long wait_jiffies(const struct file *file, u32 timeout_ms)
 }
 
 /* The caller's structure as one of @size bytes, of which the first version had @min. */
-static int copy_in(void *arg, size_t size, size_t min, const void __user *uarg)
+int qkd_copy_in(void *arg, size_t size, size_t min, const void __user *uarg)
 {
 	u32 usize;
 	int err;
@@ -113,7 +115,7 @@ static int bind_file(struct qkd_file *qf, const char *name)
 static int ioc_bind(struct file *file, void __user *uarg)
 {
 	struct qkd_bind bind;
-	int err = copy_in(&bind, sizeof(bind), BIND_SIZE_V1, uarg);
+	int err = qkd_copy_in(&bind, sizeof(bind), BIND_SIZE_V1, uarg);
 	size_t len;
 
 	if (err)
@@ -154,7 +156,7 @@ static int fill_info(struct qkd_link *link, struct qkd_info *info)
 static int ioc_get_info(struct file *file, void __user *uarg)
 {
 	struct qkd_info info;
-	int err = copy_in(&info, sizeof(info), INFO_SIZE_V1, uarg);
+	int err = qkd_copy_in(&info, sizeof(info), INFO_SIZE_V1, uarg);
 	struct qkd_link *link;
 	u32 usize;
 
@@ -222,7 +224,7 @@ fault:
 static int copy_in_odd_get(union get_head *head, u64 *key, struct qkd_key_get __user *uget)
 {
 	struct qkd_key_get get;
-	int err = copy_in(&get, sizeof(get), KEY_GET_SIZE_V1, uget);
+	int err = qkd_copy_in(&get, sizeof(get), KEY_GET_SIZE_V1, uget);
 
 	if (err)
 		return err;
@@ -271,6 +273,14 @@ static int answer_get(struct qkd_key_get __user *uget, struct qkd_record *rec)
 	return err;
 }
 
+/* The file's link, if its keys may be shown. */
+static struct qkd_link *raw_link(struct qkd_file *qf)
+{
+	struct qkd_link *link = file_link(qf);
+
+	return IS_ERR(link) || READ_ONCE(link->raw) ? link : ERR_PTR(-EACCES);
+}
+
 static int ioc_get_key(struct file *file, void __user *uarg)
 {
 	struct qkd_file *qf = file->private_data;
@@ -283,7 +293,7 @@ static int ioc_get_key(struct file *file, void __user *uarg)
 		return err;
 	if (head.words[2] | head.words[3]) /* the ID */
 		return -EINVAL;
-	link = file_link(qf);
+	link = raw_link(qf);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
 	err = qkd_link_take(link, &qf->spent, wait_jiffies(file, head.timeout_ms), &rec);
@@ -300,7 +310,7 @@ static int ioc_get_key_by_id(struct file *file, void __user *uarg)
 
 	if (err)
 		return err;
-	link = file_link(qf);
+	link = raw_link(qf);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
 	err = qkd_link_reserve(link, &qf->holder, head.key_id, wait_jiffies(file, head.timeout_ms),
@@ -342,7 +352,7 @@ static int copy_in_ref(union ref_words *arg, const void __user *uarg)
 	int err = read_ref(arg, uarg);
 
 	if (err || arg->ref.size != sizeof(arg->ref))
-		err = copy_in(&arg->ref, sizeof(arg->ref), KEY_REF_SIZE_V1, uarg);
+		err = qkd_copy_in(&arg->ref, sizeof(arg->ref), KEY_REF_SIZE_V1, uarg);
 	return err;
 }
 
@@ -397,7 +407,7 @@ static bool is_admin(const struct file *file, struct user_namespace *ns)
 static int ioc_open_feed(struct file *file, void __user *uarg)
 {
 	struct qkd_feed_open feed;
-	int err = copy_in(&feed, sizeof(feed), FEED_SIZE_V1, uarg);
+	int err = qkd_copy_in(&feed, sizeof(feed), FEED_SIZE_V1, uarg);
 	struct qkd_link *link;
 
 	if (err)
@@ -412,6 +422,22 @@ static int ioc_open_feed(struct file *file, void __user *uarg)
 	return qkd_feed_open(link, feed.flags);
 }
 
+static int ioc_open_session(struct file *file, void __user *uarg)
+{
+	struct qkd_session_open open;
+	int err = qkd_copy_in(&open, sizeof(open), SESSION_SIZE_V1, uarg);
+	struct qkd_link *link;
+
+	if (!err)
+		err = qkd_sealed_check(&open);
+	if (err)
+		return err;
+	link = file_link(file->private_data);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+	return qkd_sealed_open(link, &open, wait_jiffies(file, open.timeout_ms), uarg);
+}
+
 static int (*const iocs[])(struct file *file, void __user *uarg) = {
 	[_IOC_NR(QKD_IOC_BIND)] = ioc_bind,
 	[_IOC_NR(QKD_IOC_GET_INFO)] = ioc_get_info,
@@ -420,6 +446,7 @@ static int (*const iocs[])(struct file *file, void __user *uarg) = {
 	[_IOC_NR(QKD_IOC_COMMIT)] = ioc_commit,
 	[_IOC_NR(QKD_IOC_RELEASE)] = ioc_release,
 	[_IOC_NR(QKD_IOC_OPEN_FEED)] = ioc_open_feed,
+	[_IOC_NR(QKD_IOC_OPEN_SESSION)] = ioc_open_session,
 };
 
 static long qkd_ioctl(struct file *file, unsigned int cmd, unsigned long uaddr)
@@ -436,7 +463,7 @@ static ssize_t qkd_read(struct file *file, char __user *ubuf, size_t count, loff
 {
 	long timeout = file->f_flags & O_NONBLOCK ? 0 : MAX_SCHEDULE_TIMEOUT;
 	struct qkd_file *qf = file->private_data;
-	struct qkd_link *link = file_link(qf);
+	struct qkd_link *link = raw_link(qf);
 	struct qkd_record rec;
 	size_t done = 0;
 	int err = 0;

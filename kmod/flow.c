@@ -118,6 +118,7 @@ static void apply_settings(struct qkd_link *link, const struct qkd_link_settings
 	link->settings = *settings;
 	qkd_store_set_ttl(&link->store, (u64)settings->ttl_s * NSEC_PER_SEC);
 	link->store.lease_ns = (u64)settings->lease_s * NSEC_PER_SEC;
+	WRITE_ONCE(link->raw, settings->raw);
 	link->priority_gid = make_kgid(link->user_ns, settings->priority_gid);
 	qkd_quota_set(&link->quota, settings->quota_rate, settings->quota_burst);
 }

@@ -13,7 +13,7 @@ static int __init qkd_init(void)
 	err = qkd_key_init();
 	if (err)
 		return err;
-	err = qkd_selftest();
+	err = qkd_selftest() ?: qkd_schedule_selftest();
 	if (err)
 		goto err_key;
 	err = qkd_net_init();
@@ -69,4 +69,4 @@ MODULE_LICENSE("GPL");
  * No alias of the netlink family's name: any user may ask for that, and it is for the administrator to
  * load this.
  */
-MODULE_SOFTDEP("pre: tls");
+MODULE_SOFTDEP("pre: tls hmac sha256 sha512");

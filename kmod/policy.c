@@ -58,6 +58,7 @@ static const struct nla_policy link_new_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_QUOTA_BURST] = NLA_POLICY_FULL_RANGE(NLA_U32, &quota_burst_range),
 	[QKD_A_LINK_RESERVE] = { .type = NLA_U32 },
 	[QKD_A_LINK_PRIORITY_GID] = { .type = NLA_U32 },
+	[QKD_A_LINK_RAW] = NLA_POLICY_MAX(NLA_U32, 1),
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 
@@ -73,6 +74,7 @@ static const struct nla_policy link_set_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_QUOTA_BURST] = NLA_POLICY_FULL_RANGE(NLA_U32, &quota_burst_range),
 	[QKD_A_LINK_RESERVE] = { .type = NLA_U32 },
 	[QKD_A_LINK_PRIORITY_GID] = { .type = NLA_U32 },
+	[QKD_A_LINK_RAW] = NLA_POLICY_MAX(NLA_U32, 1),
 	[QKD_A_LINK_CONFIG] = { .type = NLA_NESTED },
 };
 

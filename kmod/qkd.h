@@ -237,6 +237,7 @@ struct qkd_link_settings {
 	u32 quota_burst;
 	u32 reserve;
 	u32 priority_gid;
+	u32 raw;
 };
 
 #define QKD_ALARM_FAILURES 8 /* binder failures in a short time that raise an alarm */
@@ -315,6 +316,7 @@ struct qkd_link {
 	struct qkd_rate lookup_rate;
 	struct qkd_bucket lookups; /* of IDs never seen */
 	kgid_t priority_gid;
+	bool raw; /* read without the lock: may a program have its keys? */
 	struct qkd_health health;
 	u32 state;
 	unsigned long events; /* bit per enum qkd_event_type, yet to be sent */
@@ -511,10 +513,37 @@ unsigned int qkd_store_room(const struct qkd_store *store, enum qkd_direction di
 u64 qkd_store_next_end(struct qkd_store *store);
 
 /* chardev.c */
+int qkd_copy_in(void *arg, size_t size, size_t min, const void __user *uarg);
 int qkd_chardev_init(void);
 void qkd_chardev_exit(void);
 
 /* session.c */
+/**
+ * struct qkd_session_about - what is told of a connection
+ * @id: of its key
+ * @dir: the key's direction
+ * @suite: TLS cipher suite
+ * @sealed: the kernel has its keys, and nobody else
+ * @group: of the key exchange, 0 if it was not told
+ * @peer: the peer's name, or NULL
+ */
+struct qkd_session_about {
+	const u8 *id;
+	enum qkd_direction dir;
+	u16 suite;
+	bool sealed;
+	u16 group;
+	const char *peer;
+};
+
+struct qkd_session;
+
+struct qkd_session *qkd_session_new(const struct qkd_link *link, struct socket *sock,
+				    const struct qkd_session_about *about);
+void qkd_session_put(struct qkd_session *session);
+void qkd_session_add(struct qkd_link *link, struct qkd_session *session);
+struct sock *qkd_session_sock(const struct qkd_session *session);
+void qkd_session_updated(struct qkd_session *session, bool tx);
 void qkd_spent_note(struct qkd_spent *spent, const u8 *id, enum qkd_direction dir);
 int qkd_session_commit(struct qkd_link *link, struct qkd_holder *holder, struct qkd_spent *spent,
 		       const struct qkd_key_ref *ref);
@@ -556,11 +585,22 @@ extern struct genl_family qkd_family;
 int qkd_power_init(void);
 void qkd_power_exit(void);
 
-/* selftest/store.c */
+/* sealed/file.c */
+int qkd_sealed_check(const struct qkd_session_open *open);
+int qkd_sealed_open(struct qkd_link *link, struct qkd_session_open *open, long timeout,
+		    void __user *uarg);
+
+/* selftest/store.c, selftest/schedule.c */
 #ifdef QKD_SELFTEST
 int qkd_selftest(void);
+int qkd_schedule_selftest(void);
 #else
 static inline int qkd_selftest(void)
+{
+	return 0;
+}
+
+static inline int qkd_schedule_selftest(void)
 {
 	return 0;
 }

@@ -19,18 +19,26 @@
 #define SESSIONS_MAX   4096 /* of one namespace */
 #define PRUNE_INTERVAL (5 * HZ)
 
-/* Const once it is in its namespace's list, which owns it. */
+/*
+ * The list of its namespace has a reference, and so has a sealed session's file, by whose calls alone @generation changes.
+ * All else is const once it is in the list.
+ */
 struct qkd_session {
+	refcount_t refs;
 	struct list_head node;
 	struct sock *sk;
 	u64 serial;
 	u64 since; /* boot-time clock, ns */
 	u16 suite;
+	u16 group;
+	bool sealed;
 	u8 dir;
 	u8 id[QKD_KEY_ID_LEN];
+	u32 generation[2]; /* of keys, by direction: received, sent */
 	char link[QKD_LINK_NAME_LEN];
 	struct sockaddr_storage local;
 	struct sockaddr_storage remote;
+	char peer[QKD_PEER_LEN_MAX + 1];
 };
 
 /* With the link's lock held. @dir: the key's direction, which goes with its ID. */
@@ -60,10 +68,23 @@ static int take_spent(struct qkd_link *link, struct qkd_spent *spent, const u8 *
 	return dir;
 }
 
-static void session_free(struct qkd_session *session)
+void qkd_session_put(struct qkd_session *session)
 {
+	if (!refcount_dec_and_test(&session->refs))
+		return;
 	sock_put(session->sk);
 	kfree(session);
+}
+
+struct sock *qkd_session_sock(const struct qkd_session *session)
+{
+	return session->sk;
+}
+
+/* One direction has its next key. */
+void qkd_session_updated(struct qkd_session *session, bool tx)
+{
+	WRITE_ONCE(session->generation[tx], session->generation[tx] + 1);
 }
 
 /* A connected TCP socket of this namespace: 0, -EINVAL, -ENOTCONN. */
@@ -79,12 +100,37 @@ static int read_socket(struct qkd_session *session, struct socket *sock, const s
 	return len < 0 ? len : 0;
 }
 
-/*
- * A session that is not in a list yet. ERR_PTR: -EBADF, -ENOTSOCK, -EINVAL, -ENOTCONN (the socket),
- * -EINVAL (the suite), -ENOMEM.
- */
-static struct qkd_session *session_new(const struct qkd_link *link, const struct qkd_key_ref *ref)
+/* A session that is not in a list yet. ERR_PTR: -EINVAL, -ENOTCONN (the socket), -ENOMEM. */
+struct qkd_session *qkd_session_new(const struct qkd_link *link, struct socket *sock,
+				    const struct qkd_session_about *about)
 {
+	struct qkd_session *session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	int err = session ? read_socket(session, sock, link->net->net) : -ENOMEM;
+
+	if (err) {
+		kfree(session);
+		return ERR_PTR(err);
+	}
+	refcount_set(&session->refs, 1);
+	session->sk = sock->sk;
+	sock_hold(session->sk);
+	session->suite = about->suite;
+	session->group = about->group;
+	session->sealed = about->sealed;
+	session->dir = about->dir;
+	memcpy(session->id, about->id, sizeof(session->id));
+	strscpy(session->link, link->name, sizeof(session->link));
+	if (about->peer)
+		strscpy(session->peer, about->peer, sizeof(session->peer));
+	session->since = ktime_get_boottime_ns();
+	return session;
+}
+
+/* The same, of a descriptor. Beside: -EBADF, -ENOTSOCK, and -EINVAL, the suite */
+static struct qkd_session *session_of_ref(const struct qkd_link *link,
+					  const struct qkd_key_ref *ref)
+{
+	const struct qkd_session_about about = { .id = ref->key_id, .suite = ref->suite };
 	struct qkd_session *session;
 	struct socket *sock;
 	int err;
@@ -94,19 +140,7 @@ static struct qkd_session *session_new(const struct qkd_link *link, const struct
 	sock = sockfd_lookup(ref->socket, &err);
 	if (!sock)
 		return ERR_PTR(err);
-	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
-	err = session ? read_socket(session, sock, link->net->net) : -ENOMEM;
-	if (err) {
-		kfree(session);
-		session = ERR_PTR(err);
-	} else {
-		session->sk = sock->sk;
-		sock_hold(session->sk);
-		session->suite = ref->suite;
-		memcpy(session->id, ref->key_id, sizeof(session->id));
-		strscpy(session->link, link->name, sizeof(session->link));
-		session->since = ktime_get_boottime_ns();
-	}
+	session = qkd_session_new(link, sock, &about);
 	sockfd_put(sock);
 	return session;
 }
@@ -115,7 +149,7 @@ static void forget(struct qkd_sessions *sessions, struct qkd_session *session)
 {
 	list_del(&session->node);
 	sessions->count--;
-	session_free(session);
+	qkd_session_put(session);
 }
 
 static bool is_closed(const struct sock *sk)
@@ -146,15 +180,14 @@ static void prune_work(struct work_struct *work)
 	mutex_unlock(&sessions->lock);
 }
 
-/* Takes the session over; the oldest makes room. Return: whether one had to. */
-static bool add(struct qkd_sessions *sessions, struct qkd_session *session, enum qkd_direction dir)
+/* Takes the caller's reference over; the oldest makes room. Return: whether one had to. */
+static bool add(struct qkd_sessions *sessions, struct qkd_session *session)
 {
 	bool dropped = false;
 
-	session->dir = dir;
 	mutex_lock(&sessions->lock);
 	if (sessions->ended) {
-		session_free(session);
+		qkd_session_put(session);
 		goto out;
 	}
 	if (sessions->count >= SESSIONS_MAX)
@@ -172,6 +205,12 @@ out:
 	return dropped;
 }
 
+static void add_to_link(struct qkd_link *link, struct qkd_session *session)
+{
+	if (add(&link->net->sessions, session))
+		qkd_link_count(link, QKD_A_STATS_SESSIONS_DROPPED);
+}
+
 /*
  * Commits a key that @holder has reserved, or takes one that @spent says it has spent, and notes the
  * socket that it goes into. The socket is looked at first: -EBADF, -ENOTSOCK, -ENOTCONN, -EINVAL,
@@ -180,7 +219,7 @@ out:
 int qkd_session_commit(struct qkd_link *link, struct qkd_holder *holder, struct qkd_spent *spent,
 		       const struct qkd_key_ref *ref)
 {
-	struct qkd_session *session = session_new(link, ref);
+	struct qkd_session *session = session_of_ref(link, ref);
 	int dir;
 
 	if (IS_ERR(session))
@@ -189,12 +228,19 @@ int qkd_session_commit(struct qkd_link *link, struct qkd_holder *holder, struct 
 	if (dir == -ENOKEY)
 		dir = take_spent(link, spent, ref->key_id);
 	if (dir < 0) {
-		session_free(session);
+		qkd_session_put(session);
 		return dir;
 	}
-	if (add(&link->net->sessions, session, dir))
-		qkd_link_count(link, QKD_A_STATS_SESSIONS_DROPPED);
+	session->dir = dir;
+	add_to_link(link, session);
 	return 0;
+}
+
+/* One that the caller goes on to have a reference of */
+void qkd_session_add(struct qkd_link *link, struct qkd_session *session)
+{
+	refcount_inc(&session->refs);
+	add_to_link(link, session);
 }
 
 void qkd_sessions_init(struct qkd_sessions *sessions)
@@ -230,6 +276,16 @@ static int put_end(struct sk_buff *skb, int attr, const struct sockaddr_storage 
 		       ?: nla_put_u16(skb, attr + 1, ntohs(in->sin_port));
 }
 
+/* What only the kernel's own sessions have */
+static int put_sealed(struct sk_buff *skb, const struct qkd_session *session)
+{
+	return nla_put_flag(skb, QKD_A_SESSION_SEALED) ?:
+	       nla_put_u16(skb, QKD_A_SESSION_GROUP, session->group) ?:
+	       nla_put_string(skb, QKD_A_SESSION_PEER, session->peer) ?:
+	       nla_put_u32(skb, QKD_A_SESSION_TX_GENERATION, READ_ONCE(session->generation[true])) ?:
+	       nla_put_u32(skb, QKD_A_SESSION_RX_GENERATION, READ_ONCE(session->generation[false]));
+}
+
 static int put_session(struct sk_buff *skb, const struct qkd_session *session)
 {
 	u32 cookie[2];
@@ -246,7 +302,8 @@ static int put_session(struct sk_buff *skb, const struct qkd_session *session)
 	       nla_put_u64_64bit(skb, QKD_A_SESSION_COOKIE, (u64)cookie[1] << 32 | cookie[0],
 				 QKD_A_SESSION_PAD) ?:
 	       put_end(skb, QKD_A_SESSION_LOCAL_ADDR, &session->local) ?:
-	       put_end(skb, QKD_A_SESSION_REMOTE_ADDR, &session->remote);
+	       put_end(skb, QKD_A_SESSION_REMOTE_ADDR, &session->remote) ?:
+	       (session->sealed ? put_sealed(skb, session) : 0);
 }
 
 static int dump_one(struct sk_buff *skb, struct netlink_callback *cb,

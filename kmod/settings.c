@@ -24,6 +24,7 @@ static const struct {
 	NUMBER(QUOTA_BURST, quota_burst),
 	NUMBER(RESERVE, reserve),
 	NUMBER(PRIORITY_GID, priority_gid),
+	NUMBER(RAW, raw),
 };
 
 static u32 *number_of(struct qkd_link_settings *settings, int i)
@@ -41,6 +42,7 @@ void qkd_settings_init(struct qkd_link_settings *settings, const struct qkd_link
 		.lease_s = QKD_LEASE_DEFAULT,
 		.degrade_after = QKD_DEGRADE_AFTER_DEFAULT,
 		.priority_gid = QKD_GID_NONE,
+		.raw = 1,
 	};
 }
 

@@ -71,6 +71,40 @@ int qkd_commit(int fd, const uint8_t id[QKD_KEY_ID_LEN]);
 int qkd_commit_socket(int fd, const uint8_t id[QKD_KEY_ID_LEN], int socket, uint16_t suite);
 int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN], uint32_t flags); /* QKD_RELEASE_F_* */
 
+/*
+ * Sealed sessions: a TLS key schedule in the kernel; <linux/qkd.h> has the whole contract, and which call may follow which.
+ * Hashes are named by QKD_KDF_* and have qkd_kdf_len() bytes; @hash_len is that of the session's suite. All but the two
+ * that open one return 0 or a negative errno. What a session hands out, the handshake's secrets, the caller wipes.
+ */
+
+size_t qkd_kdf_len(unsigned int kdf); /* 0: no such hash */
+
+/* With an outbound key of @fd, from qkd_open(), imported for these hashes: a set of 1 << QKD_KDF_*. Return: the session's
+ * descriptor, to be closed with close(), and the key's ID in @id; or a negative errno */
+int qkd_session_open_client(int fd, unsigned int kdfs, const uint8_t context[QKD_CONTEXT_LEN],
+			    unsigned int timeout_ms, uint8_t id[QKD_KEY_ID_LEN]);
+
+/* With the inbound key @id, which is reserved until its binder has been checked. Return: the same */
+int qkd_session_open_server(int fd, unsigned int kdf, const uint8_t context[QKD_CONTEXT_LEN],
+			    const uint8_t id[QKD_KEY_ID_LEN], unsigned int timeout_ms);
+
+int qkd_session_binder(int session, unsigned int kdf, const uint8_t *transcript_hash,
+		       uint8_t *binder);
+int qkd_session_check_binder(int session, unsigned int kdf, const uint8_t *transcript_hash,
+			     const uint8_t *binder);
+int qkd_session_handshake(int session, uint16_t suite, size_t hash_len, const uint8_t *kex_secret,
+			  size_t kex_len, const uint8_t *transcript_hash, uint8_t *client_secret,
+			  uint8_t *server_secret);
+int qkd_session_application(int session, size_t hash_len, const uint8_t *transcript_hash);
+
+/* @group: the TLS group, or 0. @peer: its name, or NULL. Both are what qkd_nl_session_list() shows. */
+int qkd_session_install(int session, int socket, uint16_t group, const char *peer);
+
+/* @direction: QKD_UPDATE_F_TX or QKD_UPDATE_F_RX */
+int qkd_session_update(int session, unsigned int direction);
+int qkd_session_export(int session, const char *label, size_t hash_len, const uint8_t *context_hash,
+		       uint8_t *out, size_t len);
+
 /* Feeds: this process as the provider of a link of provider "feed"; <linux/qkd.h> has the whole contract */
 
 /* QKD_IOC_OPEN_FEED on @fd, from qkd_open(). Returns another descriptor. @flags: 0 or QKD_FEED_F_NONBLOCK. */
@@ -159,6 +193,7 @@ struct qkd_link_info {
 	uint32_t quota_burst;
 	uint32_t reserve;
 	uint32_t priority_gid; /* or QKD_GID_NONE */
+	uint32_t raw; /* 0: only sealed sessions have its keys; else 1 */
 	struct qkd_sim_settings sim; /* nothing is given if it is not simulated */
 	struct qkd_link_stats stats;
 };
@@ -179,6 +214,7 @@ struct qkd_link_request {
 	const uint32_t *quota_burst;
 	const uint32_t *reserve;
 	const uint32_t *priority_gid;
+	const uint32_t *raw;
 	int sim_seed_fd; /* memfd with the seed; -1: none */
 	const uint32_t *sim_rate;
 	const struct qkd_sim_settings *sim; /* more of them; NULL: none */
@@ -196,6 +232,7 @@ struct qkd_link_change {
 	const uint32_t *quota_burst;
 	const uint32_t *reserve;
 	const uint32_t *priority_gid;
+	const uint32_t *raw;
 	struct qkd_sim_settings sim;
 };
 
@@ -250,6 +287,11 @@ struct qkd_audit_record {
  * @remote: address of the other
  * @local_port: port of this end
  * @remote_port: port of the other
+ * @sealed: its keys are in the kernel only; else what follows is zero
+ * @group: TLS group of the key exchange, as told; 0: it was not
+ * @peer: the peer's name, as told: printable ASCII, may be empty
+ * @tx_generation: how often what this end sends has got another key
+ * @rx_generation: the same of what it receives
  */
 struct qkd_session_info {
 	char link[QKD_LINK_NAME_LEN];
@@ -263,6 +305,11 @@ struct qkd_session_info {
 	uint8_t remote[QKD_ADDRESS_LEN_MAX];
 	uint16_t local_port;
 	uint16_t remote_port;
+	bool sealed;
+	uint16_t group;
+	char peer[QKD_PEER_LEN_MAX + 1];
+	uint32_t tx_generation;
+	uint32_t rx_generation;
 };
 
 /* Callbacks return 0 to go on; anything else stops and is returned. */

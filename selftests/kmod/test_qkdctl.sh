@@ -115,7 +115,7 @@ test_link_add_and_show() {
 	grep -qx '    key-length 32 capacity 100 ttl 600 low 5 lease 60' "$dir/text"
 	grep -qx '    qber-max 90000 qber 20000 rate 4096' "$dir/text"
 	grep -q '^    sim rate 4096 qber 20000 outage off eavesdropper off jitter 0 fetch-delay 0 loss 0' "$dir/text"
-	grep -qx '    degrade-after 3 quota-rate 0 quota-burst 0 reserve 0' "$dir/text"
+	grep -qx '    degrade-after 3 quota-rate 0 quota-burst 0 reserve 0 raw on' "$dir/text"
 	grep -Eqx '    outbound [0-9]+ inbound [0-9]+ reserved 0' "$dir/text"
 	json qkdctl link show alpha --json
 	has '"name":"alpha"' '"provider":"sim"' '"local":"site-b"' '"remote":"site-a"' '"role":"b"' '"state":"up"' \
@@ -205,10 +205,10 @@ test_link_set_and_sim_set() {
 	qkdctl link show alpha | grep -q ' low 7 lease 5$'
 	says 2 'a number from 1 to 3600' qkdctl link set alpha lease 0
 	[[ -z $(qkdctl link set alpha degrade-after 0) ]]
-	qkdctl link show alpha | grep -qx '    degrade-after 0 quota-rate 0 quota-burst 0 reserve 0'
+	qkdctl link show alpha | grep -qx '    degrade-after 0 quota-rate 0 quota-burst 0 reserve 0 raw on'
 	[[ -z $(qkdctl link set alpha quota-rate 10 quota-burst 20 reserve 30 priority-gid 40) ]]
 	qkdctl link show alpha |
-		grep -qx '    degrade-after 0 quota-rate 10 quota-burst 20 reserve 30 priority-gid 40'
+		grep -qx '    degrade-after 0 quota-rate 10 quota-burst 20 reserve 30 priority-gid 40 raw on'
 	json qkdctl -j link show alpha
 	has '"quota_rate":10' '"quota_burst":20' '"reserve":30' '"priority_gid":40'
 	says 1 'the reserve is above the capacity' qkdctl link set alpha reserve 1025

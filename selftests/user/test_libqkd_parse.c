@@ -112,6 +112,7 @@ static struct nl_msg *link_message(const struct change *change, const char *prov
 	put_u32(msg, change, QKD_A_LINK_QUOTA_BURST, 12);
 	put_u32(msg, change, QKD_A_LINK_RESERVE, 13);
 	put_u32(msg, change, QKD_A_LINK_PRIORITY_GID, 14);
+	put_u32(msg, change, QKD_A_LINK_RAW, 0);
 	return msg;
 }
 
@@ -151,6 +152,7 @@ static void link_is_read_whole(void **state)
 	assert_int_equal(info.quota_burst, 12);
 	assert_int_equal(info.reserve, 13);
 	assert_int_equal(info.priority_gid, 14);
+	assert_int_equal(info.raw, 0);
 	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++)
 		assert_true(info.stats.value[i] == 0x100000000ULL + (uint64_t)i);
 }
@@ -170,6 +172,7 @@ static void link_of_an_older_kernel_is_read(void **state)
 	static const int late[] = {
 		QKD_A_LINK_LEASE,	QKD_A_LINK_DEGRADE_AFTER, QKD_A_LINK_QUOTA_RATE,
 		QKD_A_LINK_QUOTA_BURST, QKD_A_LINK_RESERVE,	  QKD_A_LINK_PRIORITY_GID,
+		QKD_A_LINK_RAW,
 	};
 	struct qkd_link_info info;
 
@@ -178,7 +181,7 @@ static void link_of_an_older_kernel_is_read(void **state)
 
 		assert_int_equal(parse_link(&change, &info), 0);
 	}
-	assert_int_equal(info.priority_gid, QKD_GID_NONE);
+	assert_int_equal(info.raw, 1);
 }
 
 static void link_with_a_wrong_length_is_refused(void **state)
@@ -208,6 +211,7 @@ static void link_with_a_wrong_length_is_refused(void **state)
 		{ QKD_A_LINK_QUOTA_BURST, OTHER_LENGTH, 8 },
 		{ QKD_A_LINK_RESERVE, OTHER_LENGTH, 8 },
 		{ QKD_A_LINK_PRIORITY_GID, OTHER_LENGTH, 8 },
+		{ QKD_A_LINK_RAW, OTHER_LENGTH, 1 },
 	};
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
@@ -578,12 +582,13 @@ static void broken_audit_messages_are_refused_whole(void **state)
 	assert_int_equal(records.count, 0);
 }
 
-static int parse_session(const struct change *change, int remote_len, struct qkd_session_info *info)
+static int parse_any_session(const struct change *change, int remote_len, bool sealed,
+			     struct qkd_session_info *info)
 {
 	const uint8_t id[QKD_KEY_ID_LEN] = { 9 }, local[16] = { 10, 0, 0, 1 },
 		      remote[16] = { 10, 0, 0, 2 };
 	const uint64_t age = 1500, cookie = 0x100000001;
-	const uint16_t suite = 0x1302, port = 4433;
+	const uint16_t suite = 0x1302, port = 4433, group = 0x11ec;
 	struct nl_msg *msg = message(QKD_CMD_SESSION_GET);
 	int ret;
 
@@ -597,9 +602,21 @@ static int parse_session(const struct change *change, int remote_len, struct qkd
 	put(msg, change, QKD_A_SESSION_LOCAL_PORT, &port, sizeof(port));
 	put(msg, change, QKD_A_SESSION_REMOTE_ADDR, remote, remote_len);
 	put(msg, change, QKD_A_SESSION_REMOTE_PORT, &port, sizeof(port));
+	if (sealed) {
+		put(msg, change, QKD_A_SESSION_SEALED, NULL, 0);
+		put(msg, change, QKD_A_SESSION_GROUP, &group, sizeof(group));
+		put_text(msg, change, QKD_A_SESSION_PEER, "zurich.example");
+		put_u32(msg, change, QKD_A_SESSION_TX_GENERATION, 3);
+		put_u32(msg, change, QKD_A_SESSION_RX_GENERATION, 4);
+	}
 	ret = qkd_parse_session(nlmsg_hdr(msg), info);
 	nlmsg_free(msg);
 	return ret;
+}
+
+static int parse_session(const struct change *change, int remote_len, struct qkd_session_info *info)
+{
+	return parse_any_session(change, remote_len, false, info);
 }
 
 static void a_session_is_read_whole(void **state)
@@ -618,15 +635,34 @@ static void a_session_is_read_whole(void **state)
 	assert_int_equal(info.remote[3], 2);
 	assert_int_equal(info.local_port, 4433);
 	assert_int_equal(info.remote_port, 4433);
+	assert_false(info.sealed);
 	assert_int_equal(parse_session(NULL, 16, &info), 0);
 	assert_int_equal(info.address_len, 16);
+}
+
+static void a_sealed_session_is_read_whole(void **state)
+{
+	struct qkd_session_info info;
+
+	assert_int_equal(parse_any_session(NULL, 4, true, &info), 0);
+	assert_true(info.sealed);
+	assert_int_equal(info.group, 0x11ec);
+	assert_string_equal(info.peer, "zurich.example");
+	assert_int_equal(info.tx_generation, 3);
+	assert_int_equal(info.rx_generation, 4);
+	for (int i = QKD_A_SESSION_GROUP; i <= QKD_A_SESSION_MAX; i++) {
+		const struct change missing = { i, MISSING, 0 }, longer = { i, OTHER_LENGTH, 300 };
+
+		assert_int_equal(parse_any_session(&missing, 4, true, &info), -EPROTO);
+		assert_int_equal(parse_any_session(&longer, 4, true, &info), -EPROTO);
+	}
 }
 
 static void a_broken_session_is_refused(void **state)
 {
 	struct qkd_session_info info;
 
-	for (int i = QKD_A_SESSION_LINK; i <= QKD_A_SESSION_MAX; i++) {
+	for (int i = QKD_A_SESSION_LINK; i <= QKD_A_SESSION_REMOTE_PORT; i++) {
 		const struct change missing = { i, MISSING, 0 }, longer = { i, OTHER_LENGTH, 40 };
 
 		assert_int_equal(parse_session(&missing, 4, &info), -EPROTO);
@@ -665,6 +701,7 @@ int main(void)
 		cmocka_unit_test(audit_records_are_read_whole),
 		cmocka_unit_test(audit_ends_when_its_reader_says_so),
 		cmocka_unit_test(a_session_is_read_whole),
+		cmocka_unit_test(a_sealed_session_is_read_whole),
 		cmocka_unit_test(a_broken_session_is_refused),
 		cmocka_unit_test(broken_audit_messages_are_refused_whole),
 	};

@@ -70,7 +70,7 @@ static void link_add_takes_all_options_in_any_order(void **state)
 
 	assert_int_equal(
 		link_add(
-			"x.y_z-9 low 3 ttl 0 lease 5 degrade-after 9 quota-rate 1048576 reserve 8 priority-gid 77 capacity 1048576 rate 256 seed-file s role b "
+			"x.y_z-9 low 3 ttl 0 lease 5 degrade-after 9 quota-rate 1048576 reserve 8 priority-gid 77 raw off capacity 1048576 rate 256 seed-file s role b "
 			"remote r local l provider sim",
 			&line, &args, problem),
 		0);
@@ -84,6 +84,7 @@ static void link_add_takes_all_options_in_any_order(void **state)
 	assert_null(args.request.quota_burst);
 	assert_int_equal(*args.request.reserve, 8);
 	assert_int_equal(*args.request.priority_gid, 77);
+	assert_int_equal(*args.request.raw, 0);
 	assert_int_equal(*args.request.capacity, 1048576);
 	assert_int_equal(*args.request.sim_rate, 256);
 }
@@ -207,6 +208,7 @@ static void link_add_says_what_is_wrong(void **state)
 		{ GOOD " quota-rate 1048577", "0 to 1048576" },
 		{ GOOD " quota-burst 1048577", "0 to 1048576" },
 		{ GOOD " priority-gid users", "0 to 4294967295" },
+		{ GOOD " raw 1", "on or off" },
 		{ "alpha provider sim local l remote r role c seed-file s", "'role c'" },
 		{ "alpha provider sim local l remote r role ab seed-file s", "'role ab'" },
 		{ "alpha provider sim local l remote r role A seed-file s", "'role A'" },

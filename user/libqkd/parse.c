@@ -51,6 +51,7 @@ static struct nla_policy link_policy[QKD_A_LINK_MAX + 1] = {
 	[QKD_A_LINK_QUOTA_BURST] = EXACT(NLA_U32, 4),
 	[QKD_A_LINK_RESERVE] = EXACT(NLA_U32, 4),
 	[QKD_A_LINK_PRIORITY_GID] = EXACT(NLA_U32, 4),
+	[QKD_A_LINK_RAW] = EXACT(NLA_U32, 4),
 };
 
 /* Settings that came later than the rest: a kernel that does not know one does not send it. */
@@ -64,6 +65,7 @@ static const struct {
 	{ QKD_A_LINK_QUOTA_BURST, offsetof(struct qkd_link_info, quota_burst) },
 	{ QKD_A_LINK_RESERVE, offsetof(struct qkd_link_info, reserve) },
 	{ QKD_A_LINK_PRIORITY_GID, offsetof(struct qkd_link_info, priority_gid) },
+	{ QKD_A_LINK_RAW, offsetof(struct qkd_link_info, raw) },
 };
 
 static struct nla_policy event_policy[QKD_A_EVENT_MAX + 1] = {
@@ -108,6 +110,11 @@ static struct nla_policy session_policy[QKD_A_SESSION_MAX + 1] = {
 	[QKD_A_SESSION_LOCAL_PORT] = EXACT(NLA_U16, 2),
 	[QKD_A_SESSION_REMOTE_ADDR] = ADDRESS,
 	[QKD_A_SESSION_REMOTE_PORT] = EXACT(NLA_U16, 2),
+	[QKD_A_SESSION_SEALED] = EXACT(NLA_FLAG, 0),
+	[QKD_A_SESSION_GROUP] = EXACT(NLA_U16, 2),
+	[QKD_A_SESSION_PEER] = { .type = NLA_STRING, .minlen = 1, .maxlen = QKD_PEER_LEN_MAX + 1 },
+	[QKD_A_SESSION_TX_GENERATION] = EXACT(NLA_U32, 4),
+	[QKD_A_SESSION_RX_GENERATION] = EXACT(NLA_U32, 4),
 };
 
 static bool parse(struct nlmsghdr *hdr, uint8_t cmd, struct nlattr **attrs, int max,
@@ -204,6 +211,7 @@ int qkd_parse_link(struct nlmsghdr *hdr, struct qkd_link_info *info)
 	info->qber = measured(attrs[QKD_A_LINK_QBER]);
 	info->rate = measured(attrs[QKD_A_LINK_RATE]);
 	info->priority_gid = QKD_GID_NONE;
+	info->raw = 1;
 	parse_late_settings(attrs, info);
 	ret = parse_stats(attrs[QKD_A_LINK_STATS], &info->stats);
 	if (!ret && attrs[QKD_A_LINK_CONFIG])
@@ -289,6 +297,21 @@ int qkd_parse_audit(struct nlmsghdr *hdr, qkd_audit_cb cb, void *arg)
 	return ret ? ret : each_record(hdr, &record, cb, arg);
 }
 
+/* What only the kernel's own sessions have */
+static int parse_sealed(struct nlattr **attrs, struct qkd_session_info *info)
+{
+	if (!attrs[QKD_A_SESSION_SEALED])
+		return 0;
+	if (!all_present(attrs, QKD_A_SESSION_SEALED, QKD_A_SESSION_RX_GENERATION))
+		return -EPROTO;
+	info->sealed = true;
+	info->group = nla_get_u16(attrs[QKD_A_SESSION_GROUP]);
+	COPY(info->peer, attrs[QKD_A_SESSION_PEER]);
+	info->tx_generation = nla_get_u32(attrs[QKD_A_SESSION_TX_GENERATION]);
+	info->rx_generation = nla_get_u32(attrs[QKD_A_SESSION_RX_GENERATION]);
+	return 0;
+}
+
 int qkd_parse_session(struct nlmsghdr *hdr, struct qkd_session_info *info)
 {
 	struct nlattr *attrs[QKD_A_SESSION_MAX + 1];
@@ -311,5 +334,5 @@ int qkd_parse_session(struct nlmsghdr *hdr, struct qkd_session_info *info)
 	COPY(info->remote, attrs[QKD_A_SESSION_REMOTE_ADDR]);
 	info->local_port = nla_get_u16(attrs[QKD_A_SESSION_LOCAL_PORT]);
 	info->remote_port = nla_get_u16(attrs[QKD_A_SESSION_REMOTE_PORT]);
-	return 0;
+	return parse_sealed(attrs, info);
 }

@@ -183,6 +183,8 @@ static const struct {
 	  offsetof(struct qkd_link_change, reserve) },
 	{ QKD_A_LINK_PRIORITY_GID, offsetof(struct qkd_link_request, priority_gid),
 	  offsetof(struct qkd_link_change, priority_gid) },
+	{ QKD_A_LINK_RAW, offsetof(struct qkd_link_request, raw),
+	  offsetof(struct qkd_link_change, raw) },
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))

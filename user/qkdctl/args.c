@@ -181,7 +181,7 @@ static const uint32_t *optional(const struct word *word, uint32_t *value)
 	return word->text ? value : NULL;
 }
 
-/* What link add and link set share, and where their requests point to it */
+/* What link add and link set share, and where their requests point to it. A number above 0, or on or off */
 static const struct setting {
 	const char *name;
 	uint32_t min, max;
@@ -205,13 +205,16 @@ static const struct setting {
 	  offsetof(struct qkd_link_change, reserve) },
 	{ "priority-gid", 0, UINT32_MAX, offsetof(struct qkd_link_request, priority_gid),
 	  offsetof(struct qkd_link_change, priority_gid) },
+	{ "raw", 0, 0, offsetof(struct qkd_link_request, raw),
+	  offsetof(struct qkd_link_change, raw) },
 };
 
 static void setting_words(struct word *words)
 {
 	for (size_t i = 0; i < LINK_SETTINGS; i++)
 		words[i] = (struct word){ .name = link_settings[i].name,
-					  .is_number = true,
+					  .is_number = link_settings[i].max,
+					  .is_switch = !link_settings[i].max,
 					  .min = link_settings[i].min,
 					  .max = link_settings[i].max };
 }

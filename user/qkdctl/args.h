@@ -41,7 +41,7 @@ int args_link_name(const char *name, char *problem);
 int args_link_resync(int argc, char **argv, const char **name, uint64_t *block, char *problem);
 int args_none(int argc, char **argv, char *problem);
 
-#define LINK_SETTINGS 9 /* those that link add and link set share */
+#define LINK_SETTINGS 10 /* those that link add and link set share */
 
 /**
  * struct link_add_args - link add, understood

@@ -23,7 +23,7 @@ static const struct command {
 	  "NAME provider PROVIDER local SAE remote SAE [role a|b]\n"
 	  "        [seed-file FILE] [rate BPS] [capacity N] [ttl S] [low N] [qber-max PPM] [lease S]\n"
 	  "        [degrade-after N] [quota-rate N] [quota-burst N]\n"
-	  "        [reserve N] [priority-gid GID]",
+	  "        [reserve N] [priority-gid GID] [raw on|off]",
 	  "add a link",
 	  "NAME       1 to 31 of A-Z a-z 0-9 . _ -\n"
 	  "provider   sim, feed (a process brings the keys), or another of 'qkdctl provider list'\n"
@@ -44,7 +44,8 @@ static const struct command {
 	  "           how many of them at a time, 0 for those of a second\n"
 	  "reserve    the last outbound keys, for who has priority: CAP_NET_ADMIN or the group\n"
 	  "priority-gid\n"
-	  "           this group's number, 4294967295 for none\n" },
+	  "           this group's number, 4294967295 for none\n"
+	  "raw        off: programs get no key in the clear, only sealed sessions have any\n" },
 	{ "link", "list", cmd_link_list, "", "list the links of this network namespace",
 	  "Name, provider, state, both SAE IDs, role, settings and levels of each.\n" },
 	{ "link", "show", cmd_link_show, "LINK", "show one link",
@@ -52,7 +53,7 @@ static const struct command {
 	{ "link", "set", cmd_link_set,
 	  "LINK [ttl S] [low N] [qber-max PPM] [lease S]\n"
 	  "        [degrade-after N] [quota-rate N] [quota-burst N]\n"
-	  "        [reserve N] [priority-gid GID]",
+	  "        [reserve N] [priority-gid GID] [raw on|off]",
 	  "change a link's settings",
 	  "What is not named stays.\n"
 	  "ttl        seconds a key may wait, those that wait already too; 0 for ever\n"
@@ -66,7 +67,8 @@ static const struct command {
 	  "           how many of them at a time, 0 for those of a second\n"
 	  "reserve    the last outbound keys, for who has priority: CAP_NET_ADMIN or the group\n"
 	  "priority-gid\n"
-	  "           this group's number, 4294967295 for none\n" },
+	  "           this group's number, 4294967295 for none\n"
+	  "raw        off: programs get no key in the clear, only sealed sessions have any\n" },
 	{ "link", "delete", cmd_link_delete, "LINK", "delete a link and wipe its keys",
 	  "Programs that use it get an error at once.\n" },
 	{ "link", "resync", cmd_link_resync, "LINK block N",

@@ -198,6 +198,7 @@ struct json_object *output_link_json(const struct qkd_link_info *info)
 	add_number(doc, "reserve", info->reserve);
 	if (info->priority_gid != QKD_GID_NONE)
 		add_number(doc, "priority_gid", info->priority_gid);
+	add_bool(doc, "raw", info->raw);
 	add_number(doc, "qber_max", info->qber_max);
 	if (info->qber != QKD_UNKNOWN)
 		add_number(doc, "qber", info->qber);
@@ -232,6 +233,7 @@ void output_link(const struct qkd_link_info *info)
 	       info->degrade_after, info->quota_rate, info->quota_burst, info->reserve);
 	if (info->priority_gid != QKD_GID_NONE)
 		printf(" priority-gid %" PRIu32, info->priority_gid);
+	printf(" raw %s", info->raw ? "on" : "off");
 	printf("\n    outbound %" PRIu64 " inbound %" PRIu64 " reserved %" PRIu64 "\n",
 	       level[QKD_A_STATS_OUTBOUND_FRESH], level[QKD_A_STATS_INBOUND_FRESH],
 	       level[QKD_A_STATS_INBOUND_RESERVED]);

@@ -24,6 +24,27 @@ static const char *suite_name(uint16_t suite, char text[SUITE_LEN])
 	}
 }
 
+static const char *group_name(uint16_t group, char text[SUITE_LEN])
+{
+	switch (group) {
+	case 0x11ec:
+		return "X25519MLKEM768";
+	case 0x11eb:
+		return "SecP256r1MLKEM768";
+	case 0x11ed:
+		return "SecP384r1MLKEM1024";
+	case 0x001d:
+		return "x25519";
+	case 0x0017:
+		return "secp256r1";
+	case 0x0018:
+		return "secp384r1";
+	default:
+		snprintf(text, SUITE_LEN, "0x%04x", group);
+		return text;
+	}
+}
+
 static const char *direction_name(uint8_t direction)
 {
 	return direction == QKD_DIR_OUTBOUND ? "outbound" : "inbound";
@@ -55,6 +76,14 @@ struct json_object *output_session_json(const struct qkd_session_info *info)
 	json_object_object_add(doc, "remote",
 			       json_object_new_string(address(info, info->remote, end)));
 	json_object_object_add(doc, "remote_port", json_object_new_int(info->remote_port));
+	json_object_object_add(doc, "sealed", json_object_new_boolean(info->sealed));
+	if (!info->sealed)
+		return doc;
+	json_object_object_add(doc, "group",
+			       json_object_new_string(group_name(info->group, suite)));
+	json_object_object_add(doc, "peer", json_object_new_string(info->peer));
+	json_object_object_add(doc, "tx_generation", json_object_new_uint64(info->tx_generation));
+	json_object_object_add(doc, "rx_generation", json_object_new_uint64(info->rx_generation));
 	return doc;
 }
 
@@ -64,9 +93,14 @@ void output_session(const struct qkd_session_info *info)
 
 	qkd_id_format(info->id, id);
 	printf("%s: link %s %s suite %s age %" PRIu64 ".%03u local %s port %u remote %s port %u "
-	       "cookie %" PRIu64 "\n",
+	       "cookie %" PRIu64,
 	       id, info->link, direction_name(info->direction), suite_name(info->suite, suite),
 	       info->age_ms / 1000, (unsigned int)(info->age_ms % 1000),
 	       address(info, info->local, local), info->local_port,
 	       address(info, info->remote, remote), info->remote_port, info->cookie);
+	if (info->sealed)
+		printf(" sealed group %s peer \"%s\" tx-generation %u rx-generation %u",
+		       group_name(info->group, suite), info->peer, info->tx_generation,
+		       info->rx_generation);
+	putchar('\n');
 }

@@ -154,6 +154,7 @@ struct qkd_info {
  *   EACCES	its provider was refused it: another SAE's key, as a KME sees it
  * Both:
  *   EBUSY	too many waiters for keys of this direction of the link
+ *   EACCES	the link gives its keys to sealed sessions only (QKD_A_LINK_RAW); so does read()
  */
 struct qkd_key_get {
 	__u32 size;
@@ -365,6 +366,191 @@ struct qkd_feed_message {
 	};
 };
 
+/*
+ * Sealed sessions: the key schedule of one TLS 1.3 connection (RFC 9846 section 7.1), in the kernel.
+ *
+ * QKD_IOC_OPEN_SESSION takes or reserves a key as QKD_IOC_GET_KEY and QKD_IOC_GET_KEY_BY_ID do, imports it (RFC 9258; the
+ * key's own hash is SHA-256) and answers with another descriptor, the session. Neither the key, nor the Early, Handshake
+ * or Main Secret, nor an application traffic secret or key is ever in user space: a process that is taken over by its peer
+ * has no more to give away than the secrets of handshakes. Its calls, in this order; any other order, or one
+ * of them once more, answers EINVAL and changes nothing:
+ *
+ *   QKD_IOC_BINDER		client: a binder; for each hash at most two (the second behind a HelloRetryRequest).
+ *			server: checks one, once, and spends the key if it is right
+ *   QKD_IOC_HANDSHAKE	the handshake traffic secrets
+ *   QKD_IOC_APPLICATION	makes the application secrets
+ *   QKD_IOC_INSTALL	gives them to a socket, by the kernel's own TLS
+ *   QKD_IOC_UPDATE	any number of times: the next key of a direction, behind a KeyUpdate
+ *   QKD_IOC_EXPORT	any number of times, from QKD_IOC_APPLICATION on: exporter (RFC 9846 section 7.5)
+ *
+ * A call that fails changes nothing either, unless its errors say that the session is over: then what it has is wiped,
+ * and each further call answers EINVAL. Closing the descriptor wipes what the session has and gives a reserved key back;
+ * the socket that the keys went to goes on. The descriptor may be given to another process; who has it
+ * may use it. Calls of several threads come one after the other.
+ *
+ * Hashes are named by their KDF (RFC 9258 section 10). A field for a hash has as many bytes as the longest; behind a shorter
+ * one it is zero, in and out. A link that shows no program its keys (QKD_A_LINK_RAW) has sessions all the same.
+ */
+
+#define QKD_KDF_SHA256		1
+#define QKD_KDF_SHA384		2
+#define QKD_HASH_LEN_MAX	48
+#define QKD_CONTEXT_LEN		32	/* bytes of the context that a key is imported in */
+#define QKD_KEX_LEN_MAX		128	/* bytes of a key exchange's secret */
+#define QKD_LABEL_LEN_MAX	249	/* bytes of an exporter's label, without NUL */
+#define QKD_EXPORT_LEN_MAX	1024
+#define QKD_PEER_LEN_MAX	255	/* bytes of a peer's name, without NUL */
+
+/* Flags of QKD_IOC_OPEN_SESSION */
+#define QKD_SESSION_F_SERVER	(1U << 0)	/* the TLS server's; else the client's */
+
+/**
+ * struct qkd_session_open - QKD_IOC_OPEN_SESSION: begin a sealed session with a key of this file's link
+ * @size: sizeof(struct qkd_session_open)
+ * @flags: 0 or QKD_SESSION_F_SERVER
+ * @timeout_ms: as in struct qkd_key_get
+ * @kdfs: for which hashes the key is imported: a set of 1 << QKD_KDF_SHA256, 1 << QKD_KDF_SHA384
+ * @key_id: client: out (zero on entry), the outbound key that was taken. Server: in, the inbound key that is reserved
+ * @context: the context of the ImportedIdentity, whose external_identity is the key's ID
+ *
+ * Answers with a file descriptor, close-on-exec. Errors: those of QKD_IOC_GET_KEY for a client, of QKD_IOC_GET_KEY_BY_ID
+ * for a server; EINVAL, no hash or an unknown one; EMFILE, ENFILE, ENOMEM, ENOENT (the kernel has not got the hash), after
+ * which no key was taken.
+ */
+struct qkd_session_open {
+	__u32 size;
+	__u32 flags;
+	__u32 timeout_ms;
+	__u32 kdfs;
+	__u8 key_id[QKD_KEY_ID_LEN];
+	__u8 context[QKD_CONTEXT_LEN];
+};
+
+/**
+ * struct qkd_session_binder - QKD_IOC_BINDER
+ * @size: sizeof(struct qkd_session_binder)
+ * @flags: must be 0
+ * @kdf: QKD_KDF_*, one of those the session was opened with
+ * @reserved: must be 0
+ * @transcript_hash: of the hellos up to and with the last one, truncated before its binders
+ * @binder: client: out (zero on entry). Server: in
+ *
+ * Of a server's, beside EINVAL, each of which ends the session:
+ *   EBADMSG	it is wrong: the key was given back, as by QKD_RELEASE_F_MISMATCH
+ *   EKEYREVOKED	it is right, but the key was withdrawn meanwhile
+ *   ENOKEY	it is right, but the reservation has outlasted its lease
+ *   ENODEV	it is right, but the link has gone
+ */
+struct qkd_session_binder {
+	__u32 size;
+	__u32 flags;
+	__u32 kdf;
+	__u32 reserved;
+	__u8 transcript_hash[QKD_HASH_LEN_MAX];
+	__u8 binder[QKD_HASH_LEN_MAX];
+};
+
+/**
+ * struct qkd_session_handshake - QKD_IOC_HANDSHAKE
+ * @size: sizeof(struct qkd_session_handshake)
+ * @flags: must be 0
+ * @suite: the TLS cipher suite: 0x1301, 0x1302 or 0x1303; its hash is one that a binder was made of, or right for
+ * @kex_len: bytes of @kex_secret, 1..QKD_KEX_LEN_MAX
+ * @kex_secret: what the key exchange gave, the rest zero
+ * @transcript_hash: up to and with ServerHello
+ * @client_secret: out (zero on entry): the client's handshake traffic secret
+ * @server_secret: out (zero on entry): the server's
+ */
+struct qkd_session_handshake {
+	__u32 size;
+	__u32 flags;
+	__u32 suite;
+	__u32 kex_len;
+	__u8 kex_secret[QKD_KEX_LEN_MAX];
+	__u8 transcript_hash[QKD_HASH_LEN_MAX];
+	__u8 client_secret[QKD_HASH_LEN_MAX];
+	__u8 server_secret[QKD_HASH_LEN_MAX];
+};
+
+/**
+ * struct qkd_session_application - QKD_IOC_APPLICATION
+ * @size: sizeof(struct qkd_session_application)
+ * @flags: must be 0
+ * @transcript_hash: up to and with the server's Finished
+ */
+struct qkd_session_application {
+	__u32 size;
+	__u32 flags;
+	__u8 transcript_hash[QKD_HASH_LEN_MAX];
+};
+
+/**
+ * struct qkd_session_install - QKD_IOC_INSTALL: the kernel's TLS protects a connection from here on
+ * @size: sizeof(struct qkd_session_install)
+ * @flags: must be 0
+ * @socket: a connected TCP socket of this process, without ULP, of the namespace of the session's link
+ * @group: the group of the key exchange, as TLS numbers it, or 0: for QKD_CMD_SESSION_GET, which takes your word for it
+ * @peer: the same: the peer's name, NUL-terminated, printable ASCII but for " and \, the rest zero; may be empty
+ *
+ * Both directions begin with record 0. The connection is shown by QKD_CMD_SESSION_GET until the socket is closed. Nobody
+ * can read the keys back: getsockopt() of TLS_TX and TLS_RX gives zeros in their place, and IV and record number as ever.
+ * Only the kernel's own implementation is used, not one of the network device.
+ *
+ *   EBADF, ENOTSOCK, EINVAL, ENOTCONN	as for QKD_COMMIT_F_SOCKET
+ *   EEXIST	the socket has an ULP
+ *   ENOENT	the kernel has no TLS, or the caller may not load it
+ *   ENOMEM
+ * and, each of which ends the session and shuts both directions of the socket down, since it would send in the clear,
+ *   EOPNOTSUPP	the socket's device would do it
+ *   EIO	the kernel's TLS would not: it lacks the cipher, say, or somebody else has set a key meanwhile
+ */
+struct qkd_session_install {
+	__u32 size;
+	__u32 flags;
+	__s32 socket;
+	__u32 group;
+	char peer[QKD_PEER_LEN_MAX + 1];
+};
+
+/* Flags of QKD_IOC_UPDATE: one of them */
+#define QKD_UPDATE_F_TX		(1U << 0)	/* what this end sends */
+#define QKD_UPDATE_F_RX		(1U << 1)	/* what the peer sends */
+
+/**
+ * struct qkd_session_update - QKD_IOC_UPDATE: the next key of one direction
+ * @size: sizeof(struct qkd_session_update)
+ * @flags: QKD_UPDATE_F_TX or QKD_UPDATE_F_RX
+ *
+ * For QKD_UPDATE_F_TX the KeyUpdate has been sent, under the old key; for QKD_UPDATE_F_RX it has been read, and nothing
+ * behind it. (From Linux 6.14 on the kernel sees to the latter, and reading answers EKEYEXPIRED until this is called.)
+ *
+ *   ENOTCONN	the connection is over
+ */
+struct qkd_session_update {
+	__u32 size;
+	__u32 flags;
+};
+
+/**
+ * struct qkd_session_export - QKD_IOC_EXPORT
+ * @size: sizeof(struct qkd_session_export)
+ * @flags: must be 0
+ * @len: bytes wanted, 1..QKD_EXPORT_LEN_MAX
+ * @reserved: must be 0
+ * @label: NUL-terminated, at most QKD_LABEL_LEN_MAX bytes, the rest zero; not "tls13 ..." itself
+ * @context_hash: the hash, that of the session's suite, of the context
+ * @out: out (zero on entry)
+ */
+struct qkd_session_export {
+	__u32 size;
+	__u32 flags;
+	__u32 len;
+	__u32 reserved;
+	char label[QKD_LABEL_LEN_MAX + 7];
+	__u8 context_hash[QKD_HASH_LEN_MAX];
+	__u8 out[QKD_EXPORT_LEN_MAX];
+};
+
 #define QKD_IOC_MAGIC		0xBE
 
 #define QKD_IOC_BIND		_IO(QKD_IOC_MAGIC, 0)	/* struct qkd_bind */
@@ -374,5 +560,14 @@ struct qkd_feed_message {
 #define QKD_IOC_COMMIT		_IO(QKD_IOC_MAGIC, 4)	/* struct qkd_key_ref */
 #define QKD_IOC_RELEASE		_IO(QKD_IOC_MAGIC, 5)	/* struct qkd_key_ref */
 #define QKD_IOC_OPEN_FEED	_IO(QKD_IOC_MAGIC, 6)	/* struct qkd_feed_open; answers with a descriptor */
+#define QKD_IOC_OPEN_SESSION	_IO(QKD_IOC_MAGIC, 7)	/* struct qkd_session_open; answers with a descriptor */
+
+/* Of a session's descriptor */
+#define QKD_IOC_BINDER		_IO(QKD_IOC_MAGIC, 16)	/* struct qkd_session_binder */
+#define QKD_IOC_HANDSHAKE	_IO(QKD_IOC_MAGIC, 17)	/* struct qkd_session_handshake */
+#define QKD_IOC_APPLICATION	_IO(QKD_IOC_MAGIC, 18)	/* struct qkd_session_application */
+#define QKD_IOC_INSTALL		_IO(QKD_IOC_MAGIC, 19)	/* struct qkd_session_install */
+#define QKD_IOC_UPDATE		_IO(QKD_IOC_MAGIC, 20)	/* struct qkd_session_update */
+#define QKD_IOC_EXPORT		_IO(QKD_IOC_MAGIC, 21)	/* struct qkd_session_export */
 
 #endif /* _UAPI_LINUX_QKD_H */

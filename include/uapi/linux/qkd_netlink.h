@@ -26,7 +26,7 @@
  *			(default QKD_CAPACITY_DEFAULT), _TTL (0), _LOW (0), _QBER_MAX
  *			(QKD_QBER_MAX_DEFAULT), _LEASE (QKD_LEASE_DEFAULT), _DEGRADE_AFTER
  *			(QKD_DEGRADE_AFTER_DEFAULT), _QUOTA_RATE (0), _QUOTA_BURST (0), _RESERVE (0),
- *			_PRIORITY_GID (QKD_GID_NONE), _CONFIG (provider's own nest)
+ *			_PRIORITY_GID (QKD_GID_NONE), _RAW (1), _CONFIG (provider's own nest)
  *   errors:		EEXIST, the name is taken; ENODEV, no such provider; EINVAL, with text;
  *			EPERM, its keys are not simulated, or its rate is above QKD_SIM_RATE_DEFAULT or its
  *			capacity above QKD_CAPACITY_USER_MAX, and the caller is not the machine's
@@ -49,7 +49,7 @@
  *			twice; or it is too large; EOPNOTSUPP, the provider's keys are not numbered
  *
  * QKD_CMD_LINK_SET (do, CAP_NET_ADMIN): QKD_A_LINK_NAME and what is to change of _TTL, _LOW, _QBER_MAX,
- *   _LEASE, _DEGRADE_AFTER, _QUOTA_RATE, _QUOTA_BURST, _RESERVE, _PRIORITY_GID and _CONFIG. All of it
+ *   _LEASE, _DEGRADE_AFTER, _QUOTA_RATE, _QUOTA_BURST, _RESERVE, _PRIORITY_GID, _RAW and _CONFIG. All of it
  *   changes or nothing; what is not named stays. A ttl holds for the keys that wait
  *   already, a lease for those that are reserved.
  *   errors:		ENODEV, no such link; EINVAL, with text, also if nothing is named; EOPNOTSUPP, the
@@ -65,8 +65,9 @@
  *   it, or as many as the capacity lets in; after none, too, keys are available only then. Of levels
  *   that change fast one hears once a second: which low ones there have been, then the present one.
  *
- * QKD_CMD_SESSION_GET (dump): every QKD_A_SESSION_* of each connection that a program has named with the key that
- *   it was made with (QKD_COMMIT_F_SOCKET), until it is closed. One that comes or goes midway may be missing.
+ * QKD_CMD_SESSION_GET (dump): each connection that a program has named with the key that it was made with
+ *   (QKD_COMMIT_F_SOCKET), or that a sealed session's keys went to (QKD_IOC_INSTALL), until it is closed. The former have
+ *   QKD_A_SESSION_* up to _REMOTE_PORT, the latter all. One that comes or goes midway may be missing.
  *
  * QKD_CMD_AUDIT (multicast group "audit", which only CAP_NET_ADMIN may join): QKD_A_AUDIT_LINK, _SERIAL and
  *   one or more _RECORD, each what became of one key: that it was handed out (QKD_A_RECORD_UID, _PID, _COMM say
@@ -156,6 +157,7 @@ enum qkd_a_link {
 	QKD_A_LINK_RESERVE,	/* u32, the last outbound keys, for holders of priority, to capacity */
 	QKD_A_LINK_PRIORITY_GID, /* u32, whose members have priority, beside CAP_NET_ADMIN, or QKD_GID_NONE */
 	QKD_A_LINK_BLOCK,	/* u64, LINK_RESYNC only: where to go on */
+	QKD_A_LINK_RAW,		/* u32, 1, or 0: its keys are given to no program, only to sealed sessions */
 	__QKD_A_LINK_MAX,
 };
 #define QKD_A_LINK_MAX (__QKD_A_LINK_MAX - 1)
@@ -285,6 +287,11 @@ enum qkd_a_session {
 	QKD_A_SESSION_LOCAL_PORT,	/* u16 */
 	QKD_A_SESSION_REMOTE_ADDR,	/* binary, as many bytes */
 	QKD_A_SESSION_REMOTE_PORT,	/* u16 */
+	QKD_A_SESSION_SEALED,		/* flag: its keys are in the kernel only (QKD_IOC_OPEN_SESSION); what follows too */
+	QKD_A_SESSION_GROUP,		/* u16, TLS group of the key exchange, as told; 0: it was not */
+	QKD_A_SESSION_PEER,		/* string, the peer's name, as told; may be empty */
+	QKD_A_SESSION_TX_GENERATION,	/* u32, how often what this end sends has got another key */
+	QKD_A_SESSION_RX_GENERATION,	/* u32, the same of what it receives */
 	__QKD_A_SESSION_MAX,
 };
 #define QKD_A_SESSION_MAX (__QKD_A_SESSION_MAX - 1)
