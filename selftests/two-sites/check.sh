@@ -116,7 +116,7 @@ test_the_wire_is_cut_in_the_midst_of_transfers() {
 
 # Its connections end, and not as if all had been said. Sources that go on without it give it keys again.
 test_a_site_is_killed_in_the_midst_of_transfers() {
-	local source
+	local source ended
 	for source in "${SOURCES[@]}"; do
 		at geneva begin_echo "$source"
 	done
@@ -125,9 +125,12 @@ test_a_site_is_killed_in_the_midst_of_transfers() {
 	for source in "${SOURCES[@]}"; do
 		at geneva go_on "$source"
 	done
+	ended=$(at geneva connections "${SOURCES[0]}-require" end=)
 	refuse at geneva get "${SOURCES[0]}" require got --max-time 5
 	site_again zurich
 	services zurich
+	# The daemon went on trying for who has gone meanwhile.
+	at geneva expect_connections "${SOURCES[0]}-require" end= $((ended + 1))
 	for source in "${SOURCES[@]}"; do
 		at geneva expect_connections "$source-echo" 'end=reset outcome=qkd' 1
 		rejoin "$source"

@@ -74,7 +74,7 @@ connections() { grep -cE "service=$1 .*$2" "$E2E_DIR/services.log" || :; }
 
 # expect_connection SERVICE PATTERN COUNT: and so many have
 expect_connections() {
-	wait_for 30 connections_are "$@" || {
+	wait_for 120 connections_are "$@" || {
 		cat "$E2E_DIR/services.log"
 		return 1
 	}
