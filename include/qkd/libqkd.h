@@ -79,13 +79,16 @@ int qkd_release(int fd, const uint8_t id[QKD_KEY_ID_LEN], uint32_t flags); /* QK
 
 size_t qkd_kdf_len(unsigned int kdf); /* 0: no such hash */
 
+/* Does the module behind @fd, from qkd_open(), know sealed sessions? */
+bool qkd_session_known(int fd);
+
 /* With an outbound key of @fd, from qkd_open(), imported for these hashes: a set of 1 << QKD_KDF_*. Return: the session's
  * descriptor, to be closed with close(), and the key's ID in @id; or a negative errno */
 int qkd_session_open_client(int fd, unsigned int kdfs, const uint8_t context[QKD_CONTEXT_LEN],
 			    unsigned int timeout_ms, uint8_t id[QKD_KEY_ID_LEN]);
 
-/* With the inbound key @id, which is reserved until its binder has been checked. Return: the same */
-int qkd_session_open_server(int fd, unsigned int kdf, const uint8_t context[QKD_CONTEXT_LEN],
+/* With the inbound key @id, which is reserved until its binder, for one of these hashes, has been checked. Return: the same */
+int qkd_session_open_server(int fd, unsigned int kdfs, const uint8_t context[QKD_CONTEXT_LEN],
 			    const uint8_t id[QKD_KEY_ID_LEN], unsigned int timeout_ms);
 
 int qkd_session_binder(int session, unsigned int kdf, const uint8_t *transcript_hash,

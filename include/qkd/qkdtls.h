@@ -305,17 +305,56 @@ int qkdtls_config_set_keylog(struct qkdtls_config *config, qkdtls_keylog_cb cb, 
 #define QKDTLS_PSK_LEN_MAX 64
 
 /**
+ * struct qkdtls_seal_ops - the key schedule of one connection, by who has the key and does not give it away
+ * @binder: client: the binder of the key as imported for this hash (@hash_len: 32, SHA-256, or 48, SHA-384)
+ * @check_binder: server: -EBADMSG, it is wrong, and the key goes back; 0, and the key is spent; any other errno, it may not
+ *	be used (any more)
+ * @handshake: the handshake traffic secrets
+ * @application: the application secrets, which stay where they are
+ * @install: gives them to the connected TCP socket @fd, by the kernel's TLS. @group and @peer, which may be NULL, are for
+ *	the record
+ * @update: the next application key of a sender (by role), at the socket too
+ * @exporter: RFC 9846 section 7.5
+ * @traffic_key: NULL, or the key of a sender (by role) after all: in tests
+ * @close: wipes; a key that was reserved and not spent goes back
+ *
+ * Each returns 0 or a negative errno. They come in this order, @binder of a client up to twice for each hash, @update and
+ * @exporter as often as wanted. Hashes have
+ * @hash_len bytes, which from @handshake on is that of the suite.
+ */
+struct qkdtls_traffic_key;
+struct qkdtls_seal_ops {
+	int (*binder)(void *seal, size_t hash_len, const uint8_t *transcript_hash, uint8_t *binder);
+	int (*check_binder)(void *seal, size_t hash_len, const uint8_t *transcript_hash,
+			    const uint8_t *binder);
+	int (*handshake)(void *seal, uint16_t suite, size_t hash_len, const uint8_t *kex_secret,
+			 size_t kex_len, const uint8_t *transcript_hash, uint8_t *client_secret,
+			 uint8_t *server_secret);
+	int (*application)(void *seal, size_t hash_len, const uint8_t *transcript_hash);
+	int (*install)(void *seal, int fd, uint16_t group, const char *peer);
+	int (*update)(void *seal, int sender);
+	int (*exporter)(void *seal, const char *label, size_t hash_len, const uint8_t *context_hash,
+			uint8_t *out, size_t len);
+	int (*traffic_key)(void *seal, int sender, struct qkdtls_traffic_key *key);
+	void (*close)(void *seal);
+};
+
+/**
  * struct qkdtls_psk - a pre-shared key
  * @id: external identity (for QKD keys the 16 bytes of the key ID)
  * @id_len: 1..QKDTLS_PSK_ID_MAX
  * @secret: the key
- * @secret_len: QKDTLS_PSK_LEN_MIN..QKDTLS_PSK_LEN_MAX
+ * @secret_len: QKDTLS_PSK_LEN_MIN..QKDTLS_PSK_LEN_MAX; 0 if the key is sealed
+ * @seal_ops: NULL, or the key is sealed: only if PSKs are imported
+ * @seal: the schedule, which the engine closes
  */
 struct qkdtls_psk {
 	uint8_t id[QKDTLS_PSK_ID_MAX];
 	size_t id_len;
 	uint8_t secret[QKDTLS_PSK_LEN_MAX];
 	size_t secret_len;
+	const struct qkdtls_seal_ops *seal_ops;
+	void *seal;
 };
 
 /*
@@ -348,7 +387,8 @@ enum qkdtls_psk_release {
  *	QKDTLS_PSK_MISMATCH if and only if the binder was wrong
  *
  * The engine copies the secret and wipes its copy; what the source keeps is the source's to wipe.
- * For each QKDTLS_PSK_FOUND of @find exactly one of @commit and @release follows.
+ * For each QKDTLS_PSK_FOUND of @find exactly one of @commit and @release follows, unless the key is sealed: then
+ * neither does, as its schedule knows.
  */
 struct qkdtls_psk_ops {
 	int (*take)(void *arg, struct qkdtls_psk *psk);
@@ -366,6 +406,12 @@ struct qkdtls_qkd {
 	int fd; /* from qkd_open(link, O_NONBLOCK); its negative errno: no key */
 	uint64_t deadline_ms; /* CLOCK_MONOTONIC in milliseconds; 0: do not wait */
 	int error; /* errno of the last refusal, for the log */
+	/*
+	 * Keys stay in the kernel (QKD_IOC_OPEN_SESSION of <linux/qkd.h>), and so does all that is made of them but the
+	 * handshake traffic secrets. Then nothing but qkdtls_ktls_install() makes a connection of the handshake.
+	 */
+	bool sealed;
+	uint8_t context[QKDTLS_LINK_CONTEXT_LEN]; /* if sealed: that of the configuration */
 };
 extern const struct qkdtls_psk_ops qkdtls_qkd_ops;
 
@@ -435,6 +481,7 @@ int qkdtls_to_errno(const struct qkdtls_conn *conn);
  * @group: key-exchange group
  * @signature: the peer's signature scheme (the server's own, at a server that checked no client), or 0
  * @psk: a PSK is part of the key schedule
+ * @sealed: a sealed one: its keys are known to its source alone
  * @certificate: the server proved itself by certificate
  * @imported: the PSK was imported by RFC 9258
  * @retried: there was a HelloRetryRequest
@@ -448,6 +495,7 @@ struct qkdtls_info {
 	uint16_t group;
 	uint16_t signature;
 	bool psk;
+	bool sealed;
 	bool certificate;
 	bool imported;
 	bool retried;
@@ -500,9 +548,17 @@ int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
  * this kernel has no TLS or lacks the cipher, cannot keep the peer's record size limit, or the peer has closed
  * its side already (the engine's own records can be used), -EAGAIN and -EPERM as qkdtls_take_traffic_keys();
  * any other errno: after the ULP was attached a key could not be set. Then the socket would send plain
- * text: it has been shut down and must be closed.
+ * text: it has been shut down and must be closed. The keys of a sealed schedule can go nowhere else: there -EOPNOTSUPP is not
+ * answered, and after any error but -EAGAIN and -EPERM the connection must be closed.
  */
 int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd);
+
+/*
+ * Sends the alert of a handshake that has failed, if only the kernel can protect it: a server's with a sealed
+ * schedule, behind its Finished. To be called after QKDTLS_FAILED, when all output is sent. 0: there was none, or it is
+ * sent; else a negative errno.
+ */
+int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd);
 
 /**
  * enum qkdtls_control - what a record that the kernel handed up means

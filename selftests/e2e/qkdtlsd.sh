@@ -303,6 +303,79 @@ test_key_update_of_a_foreign_peer_ends_in_order() {
 	[[ $(e2e_counter server key-update) == 1 ]]
 }
 
+set_raw() { # on|off
+	in_place "$E2E_GENEVA" qkdctl link set "$E2E_ZURICH" raw "$1"
+	in_place "$E2E_ZURICH" qkdctl link set "$E2E_GENEVA" raw "$1"
+}
+
+# The daemons have nothing to do with keys that only the kernel sees, and it is all the same to the traffic.
+test_sealed_connections_of_links_that_show_no_key() {
+	fresh_both "sealed = yes" -- "sealed = yes"
+	set_raw off
+	refuse in_place "$E2E_GENEVA" qkdctl key get "$E2E_ZURICH"
+	e2e_fetch "$E2E_GENEVA" bulk | e2e_hash >"$E2E_DIR/fetched"
+	e2e_hash <"$E2E_DIR/www/bulk" | cmp - "$E2E_DIR/fetched"
+	e2e_expect client 'end=closed outcome=qkd .*records=kernel sealed=yes'
+	e2e_expect server 'end=closed outcome=qkd .*records=kernel sealed=yes'
+	[[ $(key_of client) == "$(key_of server)" ]]
+	# Who is not sealed gets no key, and says what would help.
+	fresh_both "sealed = yes" -- "sealed = no"
+	refuse e2e_fetch "$E2E_GENEVA" marker
+	e2e_expect client 'end=no-key outcome=refused .*reason="the link shows no program its keys'
+	set_raw on
+	e2e_fetch "$E2E_GENEVA" marker | grep -c "$MARKER"
+	e2e_expect server 'end=closed outcome=qkd .*records=kernel sealed=yes'
+	refuse e2e_logged client 'sealed=yes'
+}
+
+test_sealed_both_directions_and_half_close() {
+	fresh_both "connect = 127.0.0.1:$ECHO_PORT" "sealed = prefer" -- "sealed = prefer" "ciphers = TLS_CHACHA20_POLY1305_SHA256"
+	in_place "$E2E_GENEVA" busybox nc 127.0.0.1 "$E2E_APP_PORT" <"$E2E_DIR/www/bulk" >"$E2E_DIR/echoed"
+	cmp "$E2E_DIR/echoed" "$E2E_DIR/www/bulk"
+	rm "$E2E_DIR/echoed"
+	e2e_expect client "end=closed outcome=qkd suite=TLS_CHACHA20.* sealed=yes out=$BULK in=$BULK"
+	e2e_expect server "end=closed outcome=qkd suite=TLS_CHACHA20.* sealed=yes out=$BULK in=$BULK"
+}
+
+# The kernel shows it with what it was told; no program may read its keys back.
+test_a_sealed_connection_is_shown_while_it_lasts() {
+	local gate=$E2E_DIR/gate
+	rm -f "$gate"
+	mkfifo "$gate"
+	fresh_both "sealed = yes" -- "sealed = yes"
+	{ e2e_fetch "$E2E_GENEVA" bulk | { read -r _ <"$gate" && cat >/dev/null; }; } &
+	wait_for 20 shows_session "$E2E_GENEVA" "$E2E_ZURICH" outbound
+	in_place "$E2E_GENEVA" qkdctl session |
+		grep " sealed group X25519MLKEM768 peer \"$E2E_SERVER_NAME\" tx-generation 0 rx-generation 0$"
+	in_place "$E2E_ZURICH" qkdctl -j session | grep "\"sealed\":true,\"group\":\"X25519MLKEM768\",\"peer\":\"$E2E_CLIENT_NAME\""
+	echo >"$gate"
+	wait $!
+	wait_for 20 shows_none "$E2E_GENEVA"
+	wait_for 20 shows_none "$E2E_ZURICH"
+}
+
+# Behind its own Finished a sealed server has no key for its alert: the kernel has.
+test_a_sealed_server_says_why_it_refuses() {
+	fresh_both "sealed = yes" -- "certificate = $E2E_DIR/stranger.pem" "private-key = $E2E_DIR/stranger.key"
+	refuse e2e_fetch "$E2E_GENEVA" marker
+	e2e_expect server 'end=certificate outcome=refused .*alert-sent=unknown_ca'
+	e2e_expect client 'end=peer-alert outcome=qkd .*alert-received=unknown_ca'
+}
+
+test_sealed_purged_keys_refuse_and_fall_back() {
+	fresh_both "sealed = yes" -- "sealed = yes"
+	in_place "$E2E_ZURICH" qkdctl link purge "$E2E_GENEVA"
+	refuse e2e_fetch "$E2E_GENEVA" marker
+	e2e_expect server 'end=no-key outcome=refused .*alert-sent=decrypt_error reason="the peer named a key'
+	fresh_both "sealed = yes" "policy = prefer" -- "sealed = yes" "policy = prefer"
+	e2e_fetch "$E2E_GENEVA" marker | grep -c "$MARKER"
+	e2e_expect client 'end=closed outcome=fallback .*records=kernel out='
+	in_place "$E2E_GENEVA" qkdctl link purge "$E2E_ZURICH"
+	fresh_both "sealed = yes" -- "sealed = yes"
+	wait_for 60 e2e_fetch "$E2E_GENEVA" marker -o /dev/null
+	[[ $(e2e_stat "$E2E_ZURICH" "$E2E_GENEVA" inbound_reserved) == 0 ]]
+}
+
 test_sigterm_lets_transfers_finish() {
 	local fetch server
 	fresh_both

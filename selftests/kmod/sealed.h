@@ -147,8 +147,8 @@ static inline int pair_open(struct pair *pair, unsigned int kdf)
 						       pair->context, DEADLINE_MS, pair->id);
 	if (pair->client.session < 0)
 		return pair->client.session;
-	pair->server.session = qkd_session_open_server(pair->server.end.fd, kdf, pair->context,
-						       pair->id, DEADLINE_MS);
+	pair->server.session = qkd_session_open_server(pair->server.end.fd, 1U << kdf,
+						       pair->context, pair->id, DEADLINE_MS);
 	return pair->server.session < 0 ? pair->server.session : 0;
 }
 

@@ -112,7 +112,7 @@ static int meet_in_the_clear(struct pair *pair, const struct suite *suite,
 		ret = shake_hands_in_user_space(pair, &key, suite, schedule, binder);
 	if (ret)
 		return ret;
-	pair->server.session = qkd_session_open_server(pair->server.end.fd, suite->kdf,
+	pair->server.session = qkd_session_open_server(pair->server.end.fd, 1U << suite->kdf,
 						       pair->context, key.key_id, DEADLINE_MS);
 	if (pair->server.session < 0)
 		return pair->server.session;
@@ -350,11 +350,11 @@ TEST_F(sealed, keys_are_spent_once)
 	EXPECT_EQ(1, stat_of(pair->client.end.nl, LINK, QKD_A_STATS_OUTBOUND_SPENT));
 	EXPECT_EQ(1, stat_of(pair->client.end.nl, "beta", QKD_A_STATS_INBOUND_RESERVED));
 	EXPECT_EQ(-EBUSY, get_by_id(pair->server.end.fd, pair->id, 0, &get));
-	EXPECT_EQ(-EBUSY, qkd_session_open_server(pair->server.end.fd, SUITE->kdf, pair->context,
-						  pair->id, 0));
+	EXPECT_EQ(-EBUSY, qkd_session_open_server(pair->server.end.fd, 1U << SUITE->kdf,
+						  pair->context, pair->id, 0));
 	ASSERT_EQ(0, pair_binder(pair, SUITE->kdf));
 	EXPECT_EQ(1, stat_of(pair->client.end.nl, "beta", QKD_A_STATS_INBOUND_SPENT));
-	EXPECT_EQ(-EKEYREVOKED, qkd_session_open_server(pair->server.end.fd, SUITE->kdf,
+	EXPECT_EQ(-EKEYREVOKED, qkd_session_open_server(pair->server.end.fd, 1U << SUITE->kdf,
 							pair->context, pair->id, 0));
 	/* One that is not proved goes back, and may be had again. */
 	close(pair->server.session);
@@ -371,7 +371,7 @@ TEST_F(sealed, keys_are_spent_once)
 	EXPECT_EQ(-EINVAL,
 		  qkd_session_check_binder(pair->server.session, SUITE->kdf, hash, binder));
 	close(pair->server.session);
-	pair->server.session = qkd_session_open_server(pair->server.end.fd, SUITE->kdf,
+	pair->server.session = qkd_session_open_server(pair->server.end.fd, 1U << SUITE->kdf,
 						       pair->context, pair->id, 0);
 	ASSERT_LE(0, pair->server.session);
 	EXPECT_EQ(0, qkd_session_check_binder(pair->server.session, SUITE->kdf, hash, binder));
@@ -381,7 +381,7 @@ TEST_F(sealed, keys_are_spent_once)
 	ASSERT_EQ(0, pair_open(pair, SUITE->kdf));
 	close(pair->server.session);
 	EXPECT_EQ(0, stat_of(pair->client.end.nl, "beta", QKD_A_STATS_INBOUND_RESERVED));
-	pair->server.session = qkd_session_open_server(pair->server.end.fd, SUITE->kdf,
+	pair->server.session = qkd_session_open_server(pair->server.end.fd, 1U << SUITE->kdf,
 						       pair->context, pair->id, 0);
 	EXPECT_LE(0, pair->server.session);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "loopback.h"
+#include "played_seal.h"
+#include "tls/internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -52,6 +54,8 @@ static int keyring_take(void *arg, struct qkdtls_psk *psk)
 
 	if (ret == QKDTLS_PSK_FOUND)
 		ring->taken++;
+	if (ret == QKDTLS_PSK_FOUND && ring->seals)
+		played_seal(ring, false, psk);
 	return ret;
 }
 
@@ -71,6 +75,8 @@ static int keyring_find(void *arg, const uint8_t *id, size_t id_len, struct qkdt
 	ring->misused |= ring->held;
 	ring->held = true;
 	ring->found++;
+	if (ring->seals)
+		played_seal(ring, true, psk);
 	return ret;
 }
 
@@ -130,6 +136,8 @@ void loopback_init(struct loopback *lb, struct qkdtls_config *client, struct qkd
 			fprintf(stderr, "%s\n", qkdtls_config_message(configs[role]));
 		}
 		must(lb->end[role], "qkdtls_conn_new");
+		lb->ring[role].seals = getenv("QKDTLS_TEST_SEALED") &&
+				       configs[role]->psk_mode == QKDTLS_PSK_MODE_IMPORTED;
 	}
 }
 

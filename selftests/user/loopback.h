@@ -19,6 +19,7 @@ struct keyring {
 	unsigned int mismatched; /* of the released */
 	bool misused; /* commit or release of what was not found */
 	bool held;
+	bool seals; /* its keys are sealed */
 };
 
 extern const struct qkdtls_psk_ops keyring_ops;

@@ -32,12 +32,11 @@ static void connect_limited(struct pki *pki, struct loopback *lb,
 	assert_int_equal(lb->want[QKDTLS_SERVER], QKDTLS_DONE);
 }
 
-/* The secret that @conn sends under */
-static void own_secret(const struct qkdtls_conn *conn, uint8_t secret[QKDTLS_HASH_MAX])
+/* The key that @conn sends under */
+static void own_key(const struct qkdtls_conn *conn, struct qkdtls_traffic_key *key)
 {
-	memset(secret, 0, QKDTLS_HASH_MAX);
-	assert_int_equal(qkdtls_schedule_reveal(conn->schedule, QKDTLS_EPOCH_APPLICATION,
-						conn->role, secret),
+	assert_int_equal(qkdtls_schedule_traffic_key(conn->schedule, QKDTLS_EPOCH_APPLICATION,
+						     conn->role, conn->suite, key),
 			 0);
 }
 
@@ -45,13 +44,13 @@ static void own_secret(const struct qkdtls_conn *conn, uint8_t secret[QKDTLS_HAS
 static bool key_changes(struct loopback *lb, size_t len)
 {
 	static uint8_t data[FULL_RECORD], got[FULL_RECORD];
-	uint8_t before[QKDTLS_HASH_MAX], after[QKDTLS_HASH_MAX];
+	struct qkdtls_traffic_key before, after;
 
-	own_secret(lb->end[QKDTLS_CLIENT], before);
+	own_key(lb->end[QKDTLS_CLIENT], &before);
 	assert_int_equal(qkdtls_send(lb->end[QKDTLS_CLIENT], data, len), len);
-	own_secret(lb->end[QKDTLS_CLIENT], after);
+	own_key(lb->end[QKDTLS_CLIENT], &after);
 	assert_int_equal(loopback_deliver(lb, QKDTLS_CLIENT, got, sizeof(got)), len);
-	return memcmp(before, after, sizeof(before));
+	return memcmp(before.key, after.key, sizeof(before.key));
 }
 
 static void keys_change_by_number_of_records(void **state)
@@ -140,7 +139,7 @@ static void limits_are_checked(void **state)
 
 static void update_can_ask_the_peer_once_at_a_time(void **state)
 {
-	uint8_t before[QKDTLS_HASH_MAX], after[QKDTLS_HASH_MAX];
+	struct qkdtls_traffic_key before, after;
 	struct qkdtls_conn *client, *server;
 	struct loopback lb;
 	uint8_t buf[8];
@@ -148,21 +147,21 @@ static void update_can_ask_the_peer_once_at_a_time(void **state)
 	connect_limited(*state, &lb, NULL);
 	client = lb.end[QKDTLS_CLIENT];
 	server = lb.end[QKDTLS_SERVER];
-	own_secret(server, before);
+	own_key(server, &before);
 	assert_int_equal(qkdtls_key_update(client, true), 0);
 	assert_true(client->update_asked);
 	assert_int_equal(qkdtls_key_update(client, true), 0); /* does not ask again */
 	assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), 0);
-	own_secret(server, after);
-	assert_memory_not_equal(before, after, sizeof(before));
+	own_key(server, &after);
+	assert_memory_not_equal(before.key, after.key, sizeof(before.key));
 	assert_int_equal(server->writer.protection.seq, 0);
 	assert_int_equal(loopback_deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), 0);
 	assert_false(client->update_asked);
-	own_secret(server, before);
+	own_key(server, &before);
 	assert_int_equal(qkdtls_key_update(client, true), 0);
 	assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), 0);
-	own_secret(server, after);
-	assert_memory_not_equal(before, after, sizeof(before));
+	own_key(server, &after);
+	assert_memory_not_equal(before.key, after.key, sizeof(before.key));
 	assert_int_equal(loopback_deliver(&lb, QKDTLS_SERVER, buf, sizeof(buf)), 0);
 	assert_true(loopback_echo(&lb, QKDTLS_CLIENT, "forth", 5));
 	assert_true(loopback_echo(&lb, QKDTLS_SERVER, "back", 4));
@@ -213,7 +212,7 @@ static void answers_are_not_idle(void **state)
 static void each_request_is_answered_by_a_busy_sender(void **state)
 {
 	struct qkdtls_conn *client, *server;
-	uint8_t before[QKDTLS_HASH_MAX], after[QKDTLS_HASH_MAX];
+	struct qkdtls_traffic_key before, after;
 	static uint8_t data[1000];
 	struct loopback lb;
 	uint8_t buf[8];
@@ -224,12 +223,12 @@ static void each_request_is_answered_by_a_busy_sender(void **state)
 	server = lb.end[QKDTLS_SERVER];
 	assert_int_equal(qkdtls_send(server, data, sizeof(data)), sizeof(data));
 	for (int i = 0; i < 3; i++) {
-		own_secret(server, before);
+		own_key(server, &before);
 		client->update_asked = false;
 		assert_int_equal(qkdtls_key_update(client, true), 0);
 		assert_int_equal(loopback_deliver(&lb, QKDTLS_CLIENT, buf, sizeof(buf)), 0);
-		own_secret(server, after);
-		assert_memory_not_equal(before, after, sizeof(before));
+		own_key(server, &after);
+		assert_memory_not_equal(before.key, after.key, sizeof(before.key));
 		(void)qkdtls_output(server, &len);
 		assert_int_equal(qkdtls_send(server, data, sizeof(data)), sizeof(data));
 		qkdtls_output_sent(server, len);

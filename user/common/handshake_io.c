@@ -69,6 +69,11 @@ enum qkdtls_want handshake_io_step(struct handshake_io *io)
 			if (!move_in(io))
 				return want;
 			break;
+		case QKDTLS_FAILED:
+			if (!io->error)
+				(void)qkdtls_ktls_alert(io->conn,
+							io->fd); /* it has failed anyhow */
+			return want;
 		case QKDTLS_DONE:
 			/* Done only by believing in bytes that never went out */
 			return io->error ? QKDTLS_FAILED : QKDTLS_DONE;
@@ -83,8 +88,9 @@ void handshake_io_abort(struct handshake_io *io, enum qkdtls_alert alert, const 
 	qkdtls_abort(io->conn, alert, reason);
 	while (qkdtls_handshake(io->conn) == QKDTLS_WANT_WRITE) {
 		if (!move_out(io))
-			break;
+			return;
 	}
+	(void)qkdtls_ktls_alert(io->conn, io->fd);
 }
 
 void handshake_io_describe(const struct handshake_io *io, char *text, size_t size)

@@ -38,15 +38,21 @@ int qkd_session_open_client(int fd, unsigned int kdfs, const uint8_t context[QKD
 	return ret;
 }
 
-int qkd_session_open_server(int fd, unsigned int kdf, const uint8_t context[QKD_CONTEXT_LEN],
+int qkd_session_open_server(int fd, unsigned int kdfs, const uint8_t context[QKD_CONTEXT_LEN],
 			    const uint8_t id[QKD_KEY_ID_LEN], unsigned int timeout_ms)
 {
 	struct qkd_session_open open = { .flags = QKD_SESSION_F_SERVER };
 
-	if (!qkd_kdf_len(kdf))
-		return -EINVAL;
 	memcpy(open.key_id, id, sizeof(open.key_id));
-	return open_session(fd, &open, 1U << kdf, context, timeout_ms);
+	return open_session(fd, &open, kdfs, context, timeout_ms);
+}
+
+bool qkd_session_known(int fd)
+{
+	struct qkd_session_open none = { 0 };
+
+	/* Too short for it, or no such call */
+	return call(fd, QKD_IOC_OPEN_SESSION, &none) == -EINVAL;
 }
 
 int qkd_session_binder(int session, unsigned int kdf, const uint8_t *transcript_hash,

@@ -77,7 +77,16 @@ static const char *const policy_words[] = {
 	NULL,
 };
 
-_Static_assert(sizeof(enum qkdtls_role) == sizeof(int) && sizeof(enum qkdtls_policy) == sizeof(int),
+static const char *const sealing_words[] = {
+	[SEALED_NO] = "no",
+	[SEALED_PREFER] = "prefer",
+	[SEALED_YES] = "yes",
+	NULL,
+};
+
+_Static_assert(sizeof(enum qkdtls_role) == sizeof(int) &&
+		       sizeof(enum qkdtls_policy) == sizeof(int) &&
+		       sizeof(enum sealing) == sizeof(int),
 	       "settings_word() sets an int");
 
 #define FIELD(field) offsetof(struct service_config, field)
@@ -110,6 +119,7 @@ enum {
 	S_KEY_UPDATE_BYTES,
 	S_KEY_UPDATE_SECONDS,
 	S_SPARE_KEY,
+	S_SEALED,
 	S_HANDSHAKE_TIMEOUT,
 	S_KEY_TIMEOUT,
 	S_MAX_CONNECTIONS,
@@ -150,6 +160,7 @@ static const struct setting rows[S_COUNT] = {
 	[S_KEY_UPDATE_SECONDS] = { "key-update-seconds", settings_number, FIELD(key_update_seconds),
 				   1, 31536000 },
 	[S_SPARE_KEY] = { "spare-key", settings_flag, FIELD(spare_key) },
+	[S_SEALED] = { "sealed", settings_word, FIELD(sealed), .words = sealing_words },
 	[S_HANDSHAKE_TIMEOUT] = { "handshake-timeout", settings_number, FIELD(handshake_timeout_s),
 				  1, 600 },
 	[S_KEY_TIMEOUT] = { "key-timeout", settings_number, FIELD(key_timeout_s), 0, 600 },

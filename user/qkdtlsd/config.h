@@ -15,6 +15,13 @@
 
 #define CONFIG_NAME_MAX 31 /* characters of a service's name */
 
+/* Where a connection's key schedule is: in this process, in the kernel if that can, in the kernel */
+enum sealing {
+	SEALED_NO,
+	SEALED_PREFER,
+	SEALED_YES,
+};
+
 /**
  * struct service_config - one section "[service NAME]"
  * @next: the next section of the file
@@ -57,6 +64,7 @@ struct service_config {
 	uint64_t key_update_bytes; /* 0: not given; so are seconds */
 	uint32_t key_update_seconds;
 	bool spare_key;
+	enum sealing sealed;
 	uint32_t handshake_timeout_s;
 	uint32_t key_timeout_s;
 	uint32_t max_connections;

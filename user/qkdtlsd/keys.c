@@ -24,6 +24,12 @@ static const char *open_problem(int error)
 	}
 }
 
+/* Sealed keys go nowhere but into the kernel's TLS, which has this file in each network namespace. */
+static bool can_seal(int fd)
+{
+	return !access("/proc/net/tls_stat", F_OK) && qkd_session_known(fd);
+}
+
 /* NULL, or what is wrong with the link */
 static const char *link_open(struct keys *keys, const struct service_config *service)
 {
@@ -41,6 +47,9 @@ static const char *link_open(struct keys *keys, const struct service_config *ser
 	remote = service->remote_sae ? service->remote_sae : info.remote_sae;
 	keys->error = qkdtls_link_context(client ? local : remote, client ? remote : local,
 					  keys->context);
+	keys->qkd.sealed = service->sealed == SEALED_YES ||
+			   (service->sealed == SEALED_PREFER && can_seal(keys->qkd.fd));
+	memcpy(keys->qkd.context, keys->context, sizeof(keys->qkd.context));
 	return keys->error ? "the link has no proper SAE IDs" : NULL;
 }
 
@@ -81,7 +90,9 @@ static const char *key_problem(int error)
 	case ENODEV:
 		return "the link has gone";
 	case EACCES:
-		return "the link's keys may not be read";
+		return "the link shows no program its keys (sealed = yes?), or this one is another's";
+	case ENOTTY:
+		return "the module qkd has no sealed sessions";
 	default:
 		return strerror(error);
 	}
@@ -97,7 +108,8 @@ void keys_tell(const struct keys *keys, const struct qkdtls_info *info, int fd)
 	static bool warned;
 	int ret;
 
-	if (!info->psk || info->psk_id_len != QKD_KEY_ID_LEN)
+	/* Of a sealed session the kernel knows. */
+	if (!info->psk || info->sealed || info->psk_id_len != QKD_KEY_ID_LEN)
 		return;
 	ret = qkd_commit_socket(keys->qkd.fd, info->psk_id, fd, info->suite);
 	/* A peer that is gone again, or a link, leaves nothing to show. */

@@ -43,6 +43,7 @@ void report_init(struct report *report)
 void report_negotiated(struct report *report, const struct qkdtls_info *info)
 {
 	report->keyed = info->psk;
+	report->sealed = info->sealed;
 	report->suite = info->suite;
 	report->group = info->group;
 	report->signature = info->signature;
@@ -89,8 +90,10 @@ static void add_established(struct line *line, const struct report *report)
 	    qkdtls_group_name(report->group));
 	if (report->signature)
 		add(line, " authentication=%s", qkdtls_signature_name(report->signature));
-	add(line, " records=%s out=%" PRIu64 " in=%" PRIu64,
-	    report->records == PUMP_KERNEL ? "kernel" : "own", report->bytes_out, report->bytes_in);
+	add(line, " records=%s", report->records == PUMP_KERNEL ? "kernel" : "own");
+	if (report->sealed)
+		add(line, " sealed=yes");
+	add(line, " out=%" PRIu64 " in=%" PRIu64, report->bytes_out, report->bytes_in);
 }
 
 void report_end_text(const struct report *report, const char *service, char *text, size_t size)

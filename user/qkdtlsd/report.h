@@ -58,6 +58,7 @@ struct counters {
  * @text: the same as a sentence, or ""
  * @established: the handshake was completed; those below are set
  * @keyed: with a QKD key
+ * @sealed: which this process has never seen
  * @suite: negotiated; likewise @group and @signature
  * @key: ID of the key used or offered, or ""
  * @records: who protects the records
@@ -73,6 +74,7 @@ struct report {
 	char text[REPORT_TEXT_LEN];
 	bool established;
 	bool keyed;
+	bool sealed;
 	uint16_t suite;
 	uint16_t group;
 	uint16_t signature;

@@ -68,6 +68,7 @@ void qkdtls_conn_free(struct qkdtls_conn *conn)
 	if (!conn)
 		return;
 	qkdtls_conn_wipe(conn);
+	qkdtls_seal_unref(conn->late_seal);
 	qkdtls_chain_free(conn->chain);
 	qkdtls_buf_free(&conn->flight);
 	qkdtls_buf_free(&conn->out);

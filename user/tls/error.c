@@ -39,7 +39,11 @@ int qkdtls_fail_errno(struct qkdtls_conn *conn, enum qkdtls_alert alert, int fai
 	 * nothing may come.
 	 */
 	if (alert != QKDTLS_ALERT_NONE && !conn->keys_taken && !conn->closed) {
-		(void)qkdtls_alert_queue(conn, alert);
+		struct qkdtls_seal *seal = qkdtls_schedule_sealed_by(conn->schedule);
+
+		/* This end has no key for it: see qkdtls_ktls_alert(). */
+		if (qkdtls_alert_queue(conn, alert) == -EPERM && seal)
+			conn->late_seal = qkdtls_seal_ref(seal);
 		/* A peer passes user_canceled over: it is this that ends the connection (RFC 9846 section 6.1). */
 		if (alert == QKDTLS_ALERT_USER_CANCELED)
 			(void)qkdtls_alert_queue(conn, QKDTLS_ALERT_CLOSE_NOTIFY);

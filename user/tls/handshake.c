@@ -37,6 +37,7 @@ void qkdtls_handshake_free(struct qkdtls_conn *conn)
 	if (!hs)
 		return;
 	qkdtls_psk_release(conn, QKDTLS_PSK_UNUSED);
+	qkdtls_psk_wipe(conn);
 	conn->hs = NULL;
 	for (size_t i = 0; i < hs->offer_count; i++)
 		qkdtls_schedule_free(hs->offers[i].schedule);

@@ -16,6 +16,7 @@
 #include "tls/known.h"
 #include "tls/record.h"
 #include "tls/schedule.h"
+#include "tls/seal.h"
 #include "tls/suite.h"
 #include "tls/transcript.h"
 
@@ -206,12 +207,14 @@ struct qkdtls_handshake {
 	uint8_t kex_secret[QKDTLS_KEX_SECRET_MAX];
 
 	struct qkdtls_psk psk;
+	struct qkdtls_seal *seal; /* psk's, once a schedule has asked for it; it is psk's no more */
 	struct qkdtls_offer offers[QKDTLS_OFFERS_MAX];
 	size_t offer_count;
 	bool psk_tried; /* server: the hello offers a PSK in a way that the policy accepts */
 	struct qkdtls_candidate candidates[QKDTLS_KEYS_MAX]; /* server */
 	size_t candidate_count;
 	const struct qkdtls_candidate *held; /* server: reserved at the source */
+	bool held_sealed; /* which its schedule will tell */
 	uint16_t psk_index; /* server: of the identity that it picked */
 	uint8_t binder_hash[QKDTLS_HASH_MAX];
 };
@@ -238,6 +241,8 @@ struct qkdtls_conn {
 
 	struct qkdtls_handshake *hs; /* NULL once it is over */
 	struct qkdtls_schedule *schedule;
+	struct qkdtls_seal
+		*late_seal; /* failed: that of an alert which only the kernel can protect */
 	const struct qkdtls_suite *suite; /* from the schedule's handshake epoch on */
 	struct qkdtls_chain *chain; /* the peer's */
 
@@ -468,13 +473,12 @@ int qkdtls_encrypted_extensions_recv(struct qkdtls_conn *conn, const struct qkdt
 
 uint16_t qkdtls_psk_kdf(enum qkdtls_hash hash); /* TLS KDF identifier */
 enum qkdtls_binder qkdtls_psk_label(const struct qkdtls_conn *conn);
-bool qkdtls_psk_well_formed(const struct qkdtls_psk *psk);
+bool qkdtls_psk_well_formed(const struct qkdtls_conn *conn); /* what is in hs->psk */
 void qkdtls_psk_wipe(struct qkdtls_conn *conn);
 void qkdtls_psk_note(struct qkdtls_conn *conn, const uint8_t *id, size_t len);
-/* A schedule that starts with this key, as the configuration says. 0, -EINVAL, -EIO, -ENOMEM */
-int qkdtls_psk_schedule(const struct qkdtls_conn *conn, enum qkdtls_hash hash,
-			const struct qkdtls_psk *psk, const uint8_t *identity, size_t identity_len,
-			struct qkdtls_schedule **schedule);
+/* A schedule that starts with the key in hs->psk, as the configuration says. 0, -EINVAL, -EIO, -ENOMEM */
+int qkdtls_psk_schedule(struct qkdtls_conn *conn, enum qkdtls_hash hash, const uint8_t *identity,
+			size_t identity_len, struct qkdtls_schedule **schedule);
 
 /* ---- psk_offer.c ---- */
 

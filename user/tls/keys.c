@@ -136,6 +136,7 @@ int qkdtls_keys_handshake(struct qkdtls_conn *conn)
 	ret = qkdtls_transcript_start(&hs->transcript, hs->suite->hash);
 	if (!ret)
 		ret = qkdtls_transcript_hash(&hs->transcript, hash);
+	qkdtls_schedule_suite(conn->schedule, hs->suite);
 	if (!ret)
 		ret = qkdtls_schedule_handshake(conn->schedule, hs->kex_secret, hs->group->secret,
 						hash);

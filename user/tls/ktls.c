@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <openssl/crypto.h>
 
 #include "tls/internal.h"
@@ -146,6 +147,26 @@ static int set_keys(struct qkdtls_conn *conn, const struct ktls_cipher *cipher, 
 	return ret;
 }
 
+/* A record that is not data, by the kernel's TLS */
+static int send_record(int fd, uint8_t type, const void *data, size_t len)
+{
+	char control[CMSG_SPACE(sizeof(type))] = { 0 };
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_TLS;
+	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(type));
+	*CMSG_DATA(cmsg) = type;
+	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 static int ulp_attach(int fd, const struct ktls_calls *calls)
 {
 	static const char ulp[] = "tls";
@@ -197,6 +218,40 @@ int qkdtls_ktls_install_by(struct qkdtls_conn *conn, uint16_t suite, size_t payl
 	return ret == -EOPNOTSUPP ? -EIO : ret;
 }
 
+/* The ULP goes on with the keys, by who has them. */
+static int install_sealed(struct qkdtls_conn *conn, const struct qkdtls_seal *seal,
+			  size_t payload_max, int fd, const struct ktls_calls *calls)
+{
+	int ret = seal->ops->install(seal->arg, fd, conn->info.group, conn->config->peer_name);
+
+	if (!ret && payload_max < QKDTLS_RECORD_PLAIN_MAX)
+		ret = set_payload_max(payload_max, fd, calls);
+	if (ret) {
+		calls->shutdown(fd, SHUT_RDWR);
+		return ret == -EOPNOTSUPP || ret == -EAGAIN || ret == -EPERM ? -EIO : ret;
+	}
+	conn->keys_taken = true;
+	qkdtls_record_reader_free(&conn->reader);
+	qkdtls_record_writer_free(&conn->writer);
+	return qkdtls_schedule_hand_over(conn->schedule);
+}
+
+int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd)
+{
+	const uint8_t alert[] = { 2, (uint8_t)conn->error.sent };
+	struct qkdtls_seal *seal = conn->late_seal;
+	int ret;
+
+	if (!seal)
+		return 0;
+	conn->late_seal = NULL;
+	ret = seal->ops->install(seal->arg, fd, conn->info.group, conn->config->peer_name);
+	if (!ret)
+		ret = send_record(fd, QKDTLS_CONTENT_ALERT, alert, sizeof(alert));
+	qkdtls_seal_unref(seal);
+	return ret;
+}
+
 int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd)
 {
 	static const struct ktls_calls calls = {
@@ -205,11 +260,13 @@ int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd)
 		.take_keys = qkdtls_take_traffic_keys,
 	};
 	/* All that can be known beforehand, since nothing may fail once the ULP is attached. */
+	const size_t payload_max = qkdtls_record_writer_max(&conn->writer, QKDTLS_CONTENT_DATA);
+	const struct qkdtls_seal *seal = qkdtls_schedule_sealed_by(conn->schedule);
 	const int ret = qkdtls_traffic_keys_ready(conn);
 
 	if (ret)
 		return ret;
-	return qkdtls_ktls_install_by(conn, qkdtls_info(conn)->suite,
-				      qkdtls_record_writer_max(&conn->writer, QKDTLS_CONTENT_DATA),
-				      fd, &calls);
+	if (seal)
+		return install_sealed(conn, seal, payload_max, fd, &calls);
+	return qkdtls_ktls_install_by(conn, qkdtls_info(conn)->suite, payload_max, fd, &calls);
 }

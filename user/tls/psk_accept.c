@@ -75,8 +75,9 @@ void qkdtls_psk_release(struct qkdtls_conn *conn, enum qkdtls_psk_release why)
 	if (!held)
 		return;
 	conn->hs->held = NULL;
-	conn->psk_ops->release(conn->psk_arg, held->external_id.pos,
-			       qkdtls_cursor_left(&held->external_id), why);
+	if (!conn->hs->held_sealed)
+		conn->psk_ops->release(conn->psk_arg, held->external_id.pos,
+				       qkdtls_cursor_left(&held->external_id), why);
 }
 
 static int psk_find_one(struct qkdtls_conn *conn, const struct qkdtls_candidate *candidate)
@@ -89,13 +90,15 @@ static int psk_find_one(struct qkdtls_conn *conn, const struct qkdtls_candidate 
 	if (ret != QKDTLS_PSK_FOUND)
 		return ret;
 	hs->held = candidate;
+	hs->held_sealed = hs->psk.seal_ops;
 	hs->psk_index = candidate->index;
 	qkdtls_psk_note(conn, candidate->external_id.pos, len);
 	/* The ID it was asked for is the ID it is; what the source wrote there does not matter. */
 	memcpy(hs->psk.id, candidate->external_id.pos, len);
 	hs->psk.id_len = len;
-	if (!qkdtls_psk_well_formed(&hs->psk)) {
+	if (!qkdtls_psk_well_formed(conn)) {
 		qkdtls_psk_release(conn, QKDTLS_PSK_UNUSED);
+		qkdtls_psk_wipe(conn);
 		return -EINVAL;
 	}
 	return QKDTLS_PSK_FOUND;
@@ -126,7 +129,7 @@ static int psk_check_binder(struct qkdtls_conn *conn, struct qkdtls_cursor ident
 	struct qkdtls_handshake *hs = conn->hs;
 	int ret;
 
-	ret = qkdtls_psk_schedule(conn, hs->suite->hash, &hs->psk, identity.pos,
+	ret = qkdtls_psk_schedule(conn, hs->suite->hash, identity.pos,
 				  qkdtls_cursor_left(&identity), &conn->schedule);
 	qkdtls_psk_wipe(conn);
 	if (!ret)
@@ -167,19 +170,23 @@ static int psk_do_without(struct qkdtls_conn *conn)
 	return ret ? qkdtls_fail_code(conn, ret, "cannot start a key schedule") : 0;
 }
 
+/* Another connection was faster with the same key, say: to this one it is a key that is not there. */
+static int psk_lost(struct qkdtls_conn *conn)
+{
+	return qkdtls_fail_errno(conn, QKDTLS_ALERT_DECRYPT_ERROR, -ENOKEY,
+				 "the key may not be used any more");
+}
+
 static int psk_commit(struct qkdtls_conn *conn)
 {
 	const struct qkdtls_candidate *held = conn->hs->held;
-	int ret;
 
 	conn->hs->held = NULL;
-	ret = conn->psk_ops->commit(conn->psk_arg, held->external_id.pos,
-				    qkdtls_cursor_left(&held->external_id));
-	/* Another connection was faster with the same key: to this one it is a key that is not there. */
-	if (ret)
-		return qkdtls_fail_errno(conn, QKDTLS_ALERT_DECRYPT_ERROR, -ENOKEY,
-					 "the key may not be used any more");
+	if (!conn->hs->held_sealed && conn->psk_ops->commit(conn->psk_arg, held->external_id.pos,
+							    qkdtls_cursor_left(&held->external_id)))
+		return psk_lost(conn);
 	conn->info.psk = true;
+	conn->info.sealed = conn->hs->held_sealed;
 	conn->info.imported = conn->config->psk_mode == QKDTLS_PSK_MODE_IMPORTED;
 	return 0;
 }
@@ -207,5 +214,7 @@ int qkdtls_psk_accept(struct qkdtls_conn *conn)
 	if (ret == -EBADMSG)
 		return qkdtls_fail_errno(conn, QKDTLS_ALERT_DECRYPT_ERROR, -EKEYREJECTED,
 					 "wrong PSK binder");
+	if (conn->hs->held_sealed && (ret == -ENOKEY || ret == -EKEYREVOKED || ret == -ENODEV))
+		return psk_lost(conn);
 	return qkdtls_fail_code(conn, ret, "cannot check a PSK binder");
 }

@@ -40,7 +40,7 @@ static int psk_add_offer(struct qkdtls_conn *conn, enum qkdtls_hash hash)
 
 	if (hs->offer_count == QKDTLS_OFFERS_MAX || !write_identity(conn, hash, offer))
 		return qkdtls_fail_code(conn, -EMSGSIZE, "cannot write a PSK identity");
-	ret = qkdtls_psk_schedule(conn, hash, &hs->psk, offer->identity, offer->identity_len,
+	ret = qkdtls_psk_schedule(conn, hash, offer->identity, offer->identity_len,
 				  &offer->schedule);
 	if (ret)
 		return qkdtls_fail_code(conn, ret, "cannot start a key schedule");
@@ -112,7 +112,7 @@ static int psk_take_spare(struct qkdtls_conn *conn)
 	if (!conn->config->spare_key)
 		return 0;
 	if (conn->psk_ops->take(conn->psk_arg, psk) == QKDTLS_PSK_FOUND &&
-	    qkdtls_psk_well_formed(psk))
+	    qkdtls_psk_well_formed(conn))
 		ret = psk_make_offers(conn);
 	qkdtls_psk_wipe(conn);
 	return ret;
@@ -129,7 +129,7 @@ int qkdtls_psk_take(struct qkdtls_conn *conn)
 		return QKDTLS_PENDING;
 	if (ret == QKDTLS_PSK_NONE)
 		return psk_go_without(conn, "no key to offer");
-	if (ret != QKDTLS_PSK_FOUND || !qkdtls_psk_well_formed(psk)) {
+	if (ret != QKDTLS_PSK_FOUND || !qkdtls_psk_well_formed(conn)) {
 		qkdtls_psk_wipe(conn);
 		return psk_go_without(conn, "the key source failed");
 	}

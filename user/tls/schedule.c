@@ -18,6 +18,8 @@ enum stage {
 struct qkdtls_schedule {
 	enum qkdtls_hash hash;
 	struct qkdtls_hkdf *hkdf;
+	struct qkdtls_seal *seal; /* then only those of the handshake are */
+	uint16_t suite;
 	enum stage stage;
 	bool has_psk;
 	bool has_derived;
@@ -102,6 +104,7 @@ void qkdtls_schedule_free(struct qkdtls_schedule *schedule)
 	if (!schedule)
 		return;
 	qkdtls_hkdf_free(schedule->hkdf);
+	qkdtls_seal_unref(schedule->seal);
 	qkdtls_wipe(schedule, sizeof(*schedule));
 	free(schedule);
 }
@@ -170,6 +173,26 @@ int qkdtls_schedule_import(struct qkdtls_schedule *s, enum qkdtls_hash epsk_hash
 	return err;
 }
 
+int qkdtls_schedule_seal(struct qkdtls_schedule *s, struct qkdtls_seal *seal)
+{
+	if (s->stage != STAGE_NEW)
+		return -EINVAL;
+	s->seal = qkdtls_seal_ref(seal);
+	s->has_psk = true;
+	s->stage = STAGE_EARLY;
+	return 0;
+}
+
+struct qkdtls_seal *qkdtls_schedule_sealed_by(const struct qkdtls_schedule *s)
+{
+	return s ? s->seal : NULL;
+}
+
+void qkdtls_schedule_suite(struct qkdtls_schedule *s, const struct qkdtls_suite *suite)
+{
+	s->suite = suite->number;
+}
+
 /* HMAC under the finished key of @base: a Finished's or a binder's value */
 static int finished_mac(const struct qkdtls_schedule *s, const uint8_t *base,
 			const uint8_t *transcript_hash, uint8_t *mac)
@@ -203,6 +226,11 @@ int qkdtls_schedule_binder(struct qkdtls_schedule *s, enum qkdtls_binder label,
 
 	if (s->stage != STAGE_EARLY || !s->has_psk)
 		return -EINVAL;
+	if (s->seal)
+		return label == QKDTLS_BINDER_IMPORTED
+			       ? s->seal->ops->binder(s->seal->arg, qkdtls_hash_len(s->hash),
+						      transcript_hash, binder)
+			       : -EINVAL;
 	err = derive_from(s, s->early);
 	if (!err)
 		err = derive_empty(s, binder_labels[label], key);
@@ -223,6 +251,11 @@ int qkdtls_schedule_check_binder(struct qkdtls_schedule *s, enum qkdtls_binder l
 	uint8_t expected[QKDTLS_HASH_MAX];
 	int err;
 
+	if (s->seal && s->stage == STAGE_EARLY && label == QKDTLS_BINDER_IMPORTED)
+		return len == qkdtls_hash_len(s->hash)
+			       ? s->seal->ops->check_binder(s->seal->arg, len, transcript_hash,
+							    binder)
+			       : -EBADMSG;
 	err = qkdtls_schedule_binder(s, label, transcript_hash, expected);
 	if (!err)
 		err = check_mac(s, expected, binder, len);
@@ -242,6 +275,18 @@ static int handshake_secret(const struct qkdtls_schedule *s, const uint8_t *kex_
 	return err ? err : next_secret(s, kex_secret, len, secret);
 }
 
+static int sealed_handshake(struct qkdtls_schedule *s, const uint8_t *kex_secret, size_t len,
+			    const uint8_t *transcript_hash)
+{
+	const int err = s->seal->ops->handshake(
+		s->seal->arg, s->suite, qkdtls_hash_len(s->hash), kex_secret, len, transcript_hash,
+		s->handshake[QKDTLS_CLIENT], s->handshake[QKDTLS_SERVER]);
+
+	if (!err)
+		s->stage = STAGE_HANDSHAKE;
+	return err;
+}
+
 int qkdtls_schedule_handshake(struct qkdtls_schedule *s, const uint8_t *kex_secret, size_t len,
 			      const uint8_t *transcript_hash)
 {
@@ -251,6 +296,8 @@ int qkdtls_schedule_handshake(struct qkdtls_schedule *s, const uint8_t *kex_secr
 
 	if (s->stage != STAGE_EARLY || !len)
 		return -EINVAL;
+	if (s->seal)
+		return sealed_handshake(s, kex_secret, len, transcript_hash);
 	err = handshake_secret(s, kex_secret, len, secret);
 	if (!err)
 		err = derive_from(s, secret);
@@ -274,6 +321,13 @@ int qkdtls_schedule_application(struct qkdtls_schedule *s, const uint8_t *transc
 
 	if (s->stage != STAGE_HANDSHAKE)
 		return -EINVAL;
+	if (s->seal) {
+		err = s->seal->ops->application(s->seal->arg, qkdtls_hash_len(s->hash),
+						transcript_hash);
+		if (!err)
+			s->stage = STAGE_APPLICATION;
+		return err;
+	}
 	err = derive_from(s, s->main);
 	for (role = QKDTLS_CLIENT; !err && role <= QKDTLS_SERVER; role++)
 		err = derive(s, application_labels[role], transcript_hash, s->application[role]);
@@ -337,6 +391,10 @@ int qkdtls_schedule_traffic_key(const struct qkdtls_schedule *s, enum qkdtls_epo
 
 	if (!secret || suite->hash != s->hash)
 		return -EINVAL;
+	if (s->seal && epoch == QKDTLS_EPOCH_APPLICATION)
+		return s->seal->ops->traffic_key
+			       ? s->seal->ops->traffic_key(s->seal->arg, sender, key)
+			       : -EPERM;
 	*key = (struct qkdtls_traffic_key){
 		.suite = suite->number,
 		.key_len = qkdtls_aead_key_len(suite->aead),
@@ -359,6 +417,8 @@ int qkdtls_schedule_update(struct qkdtls_schedule *s, enum qkdtls_role sender)
 
 	if (s->stage != STAGE_COMPLETE)
 		return -EINVAL;
+	if (s->seal)
+		return s->seal->ops->update(s->seal->arg, sender);
 	err = derive_from(s, s->application[sender]);
 	if (!err)
 		err = qkdtls_hkdf_expand_label(s->hkdf, "traffic upd", NULL, 0, next, len);
@@ -386,6 +446,10 @@ int qkdtls_schedule_export(const struct qkdtls_schedule *s, const char *label,
 	if (s->stage < STAGE_COMPLETE)
 		return -EINVAL;
 	err = qkdtls_hash(s->hash, context_len ? (const void *)context : "", context_len, hashed);
+	if (s->seal)
+		return err ? err
+			   : s->seal->ops->exporter(s->seal->arg, label, qkdtls_hash_len(s->hash),
+						    hashed, out, out_len);
 	if (!err)
 		err = derive_from(s, s->exporter);
 	if (!err)
@@ -406,6 +470,8 @@ int qkdtls_schedule_reveal(const struct qkdtls_schedule *s, enum qkdtls_epoch ep
 
 	if (!from)
 		return -EINVAL;
+	if (s->seal && epoch == QKDTLS_EPOCH_APPLICATION)
+		return -EPERM;
 	memcpy(secret, from, qkdtls_hash_len(s->hash));
 	return 0;
 }
@@ -414,6 +480,8 @@ int qkdtls_schedule_reveal_exporter(const struct qkdtls_schedule *s, uint8_t *se
 {
 	if (s->stage < STAGE_APPLICATION)
 		return -EINVAL;
+	if (s->seal)
+		return -EPERM;
 	memcpy(secret, s->exporter, qkdtls_hash_len(s->hash));
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "qkd/qkdtls.h"
+#include "tls/seal.h"
 #include "tls/suite.h"
 
 struct qkdtls_schedule;
@@ -49,6 +50,15 @@ int qkdtls_schedule_import(struct qkdtls_schedule *schedule, enum qkdtls_hash ep
 			   const uint8_t *epsk, size_t epsk_len, const uint8_t *identity,
 			   size_t identity_len);
 
+/*
+ * A schedule that is elsewhere (struct qkdtls_seal_ops): this one asks it, and has itself no more than the handshake
+ * traffic secrets. What would show another secret answers -EPERM: traffic_key and reveal of the application epoch.
+ */
+int qkdtls_schedule_seal(struct qkdtls_schedule *schedule, struct qkdtls_seal *seal);
+
+/* NULL: it is not sealed. */
+struct qkdtls_seal *qkdtls_schedule_sealed_by(const struct qkdtls_schedule *schedule);
+
 /* The binder (hash_len bytes) over qkdtls_transcript_binder(); after early or import with a PSK
  * only */
 int qkdtls_schedule_binder(struct qkdtls_schedule *schedule, enum qkdtls_binder label,
@@ -57,6 +67,9 @@ int qkdtls_schedule_binder(struct qkdtls_schedule *schedule, enum qkdtls_binder 
 /* The same as a server: in constant time; -EBADMSG if it is wrong or its length is */
 int qkdtls_schedule_check_binder(struct qkdtls_schedule *schedule, enum qkdtls_binder label,
 				 const uint8_t *transcript_hash, const uint8_t *binder, size_t len);
+
+/* Before handshake: the suite, which a sealed schedule wants to know */
+void qkdtls_schedule_suite(struct qkdtls_schedule *schedule, const struct qkdtls_suite *suite);
 
 /* @transcript_hash: up to and with ServerHello; then the handshake epoch has its keys. */
 int qkdtls_schedule_handshake(struct qkdtls_schedule *schedule, const uint8_t *kex_secret,
@@ -97,7 +110,7 @@ int qkdtls_schedule_export(const struct qkdtls_schedule *schedule, const char *l
 
 /*
  * For a key log and for tests: @sender's traffic secret of an epoch, or the exporter secret
- * (hash_len bytes), while the schedule has it. A schedule in the kernel answers -EPERM.
+ * (hash_len bytes), while the schedule has it.
  */
 int qkdtls_schedule_reveal(const struct qkdtls_schedule *schedule, enum qkdtls_epoch epoch,
 			   enum qkdtls_role sender, uint8_t *secret);
