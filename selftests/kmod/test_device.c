@@ -25,7 +25,8 @@ FIXTURE_TEARDOWN(device)
 TEST_F(device, refuses_unknown_numbers)
 {
 	static const unsigned long numbers[] = {
-		_IO(QKD_IOC_MAGIC, 7),
+		_IO(QKD_IOC_MAGIC, 8),
+		QKD_IOC_BINDER, /* of a session's descriptor */
 		_IO(QKD_IOC_MAGIC, 255),
 		_IO('q', 2),
 		_IOR(QKD_IOC_MAGIC, 1, int),

@@ -354,6 +354,7 @@ static const struct structure structures[] = {
 	{ QKD_IOC_COMMIT, sizeof(struct qkd_key_ref) },
 	{ QKD_IOC_RELEASE, sizeof(struct qkd_key_ref) },
 	{ QKD_IOC_OPEN_FEED, sizeof(struct qkd_feed_open) },
+	{ QKD_IOC_OPEN_SESSION, sizeof(struct qkd_session_open) },
 };
 
 static int device; /* for the processes that this one starts */

@@ -22,6 +22,7 @@ const char target_name[] = "ioctl";
 
 static int files[FILES];
 static int feed = -1;
+static int session = -1;
 static uint8_t ids[IDS][QKD_KEY_ID_LEN];
 static uint8_t *room; /* for structures; an unmapped page follows */
 
@@ -86,7 +87,8 @@ void target_reset(void)
 	for (int i = 0; room && i < FILES; i++)
 		close(files[i]);
 	close(feed);
-	feed = -1;
+	close(session);
+	feed = session = -1;
 	if (unshare(CLONE_NEWNET) || qkd_nl_open(&nl)) {
 		perror("no namespace with qkd");
 		exit(1);
@@ -108,7 +110,7 @@ static unsigned long take_number(struct input *in)
 {
 	static const unsigned long numbers[] = {
 		QKD_IOC_BIND,	QKD_IOC_GET_INFO, QKD_IOC_GET_KEY,   QKD_IOC_GET_KEY_BY_ID,
-		QKD_IOC_COMMIT, QKD_IOC_RELEASE,  QKD_IOC_OPEN_FEED,
+		QKD_IOC_COMMIT, QKD_IOC_RELEASE,  QKD_IOC_OPEN_FEED, QKD_IOC_OPEN_SESSION,
 	};
 	const uint8_t which = take_byte(in);
 
@@ -126,6 +128,7 @@ static void *take_structure(struct input *in, unsigned long number)
 		struct qkd_key_get get;
 		struct qkd_key_ref ref;
 		struct qkd_feed_open open;
+		struct qkd_session_open session;
 		uint8_t bytes[ROOM / 2];
 	} arg = {};
 	const uint8_t how = take_byte(in);
@@ -142,6 +145,12 @@ static void *take_structure(struct input *in, unsigned long number)
 	} else if (number == QKD_IOC_OPEN_FEED) {
 		size = sizeof(arg.open);
 		arg.open.flags = QKD_FEED_F_NONBLOCK; /* or a read would wait for ever */
+	} else if (number == QKD_IOC_OPEN_SESSION) {
+		size = sizeof(arg.session);
+		arg.session.kdfs = 2 + how / 64 % 4;
+		arg.session.flags = how & 32 ? QKD_SESSION_F_SERVER : 0;
+		if (how & 32)
+			memcpy(arg.session.key_id, ids[take_byte(in) % IDS], QKD_KEY_ID_LEN);
 	} else if (number != QKD_IOC_GET_INFO) {
 		size = sizeof(arg.ref);
 		memcpy(arg.ref.key_id, ids[take_byte(in) % IDS], QKD_KEY_ID_LEN);
@@ -153,6 +162,8 @@ static void *take_structure(struct input *in, unsigned long number)
 		arg.get.timeout_ms |= QKD_TIMEOUT_MS_MAX << 1; /* refused rather than waited for */
 	if (number == QKD_IOC_GET_KEY && arg.get.timeout_ms > 5)
 		arg.get.timeout_ms |= QKD_TIMEOUT_MS_MAX << 1;
+	if (number == QKD_IOC_OPEN_SESSION && arg.session.timeout_ms > 5)
+		arg.session.timeout_ms |= QKD_TIMEOUT_MS_MAX << 1;
 	if (how & 4) /* its end is not there */
 		place = ROOM - take_byte(in) % (size + 1);
 	memcpy(room + place, arg.bytes, ROOM - place < sizeof(arg) ? ROOM - place : sizeof(arg));
@@ -174,7 +185,10 @@ static void do_ioctl(struct input *in, int fd)
 	void *arg = take_structure(in, number);
 	int ret = ioctl(fd, number, arg);
 
-	if (ret > 0) { /* a descriptor: a feed */
+	if (ret > 0 && number == QKD_IOC_OPEN_SESSION) {
+		close(session);
+		session = ret;
+	} else if (ret > 0) { /* a feed */
 		close(feed);
 		feed = ret;
 		fcntl(feed, F_SETFL, O_NONBLOCK);
@@ -182,6 +196,60 @@ static void do_ioctl(struct input *in, int fd)
 	if (ret || number != QKD_IOC_GET_KEY)
 		return;
 	remember(((struct qkd_key_get *)arg)->key_id);
+}
+
+/* A call as it should be, and then as the input has it */
+static void do_session(struct input *in)
+{
+	static const struct {
+		unsigned long number;
+		size_t size;
+	} calls[] = {
+		{ QKD_IOC_BINDER, sizeof(struct qkd_session_binder) },
+		{ QKD_IOC_HANDSHAKE, sizeof(struct qkd_session_handshake) },
+		{ QKD_IOC_APPLICATION, sizeof(struct qkd_session_application) },
+		{ QKD_IOC_INSTALL, sizeof(struct qkd_session_install) },
+		{ QKD_IOC_UPDATE, sizeof(struct qkd_session_update) },
+		{ QKD_IOC_EXPORT, sizeof(struct qkd_session_export) },
+	};
+	union {
+		uint32_t size;
+		struct qkd_session_binder binder;
+		struct qkd_session_handshake handshake;
+		struct qkd_session_install install;
+		struct qkd_session_update update;
+		struct qkd_session_export export;
+		uint8_t bytes[ROOM / 2];
+	} arg = {};
+	const unsigned int which = take_byte(in) % (sizeof(calls) / sizeof(calls[0]));
+	const uint8_t how = take_byte(in);
+	const size_t size = calls[which].size;
+
+	switch (calls[which].number) {
+	case QKD_IOC_BINDER:
+		arg.binder.kdf = 1 + how / 32 % 2;
+		break;
+	case QKD_IOC_HANDSHAKE:
+		arg.handshake.suite = 0x1301 + how / 32 % 4;
+		arg.handshake.kex_len = 1 + how % 128;
+		break;
+	case QKD_IOC_INSTALL:
+		arg.install.socket = files[how % FILES];
+		break;
+	case QKD_IOC_UPDATE:
+		arg.update.flags = 1 + how / 32 % 2;
+		break;
+	case QKD_IOC_EXPORT:
+		arg.export.len = how * 5U;
+		arg.export.label[0] = 'x';
+		break;
+	}
+	arg.size = how & 1 ? take_u32(in) : (uint32_t)size;
+	if (how & 2)
+		arg.bytes[take_u32(in) % (size + 8)] ^= take_byte(in);
+	memcpy(room + ROOM - size, arg.bytes, size);
+	/* Its end may not be there. */
+	ioctl(session, calls[which].number, room + ROOM - size + (how & 4 ? take_byte(in) : 0));
 }
 
 static void do_read(struct input *in, int fd)
@@ -277,6 +345,9 @@ void target_run(struct input *in)
 			break;
 		case 3:
 			do_feed(in);
+			break;
+		case 4:
+			do_session(in);
 			break;
 		default:
 			do_ioctl(in, *fd);
