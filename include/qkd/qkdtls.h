@@ -560,6 +560,28 @@ int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd);
  */
 int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd);
 
+/*
+ * The kernel has the keys: a KeyUpdate of this end, and its next key. @peer_too asks the peer for the same, once at a time.
+ * -EOPNOTSUPP: keys cannot be changed here, which from Linux 6.14 on they can, sealed ones always; -EAGAIN: the socket takes
+ * no more now. After any other errno the connection is over, and shut down.
+ */
+int qkdtls_ktls_update(struct qkdtls_conn *conn, int fd, bool peer_too);
+
+/* Can they be? Once qkdtls_ktls_install() has answered 0 */
+bool qkdtls_ktls_rekeys(const struct qkdtls_conn *conn);
+
+/* The peer's next key, at once behind QKDTLS_CONTROL_KEY_UPDATE. Errors as above, but never -EAGAIN. */
+int qkdtls_ktls_follow(struct qkdtls_conn *conn, int fd);
+
+/* The peer has asked for a KeyUpdate of this end, which has not been sent. */
+bool qkdtls_ktls_owes_update(const struct qkdtls_conn *conn);
+
+/*
+ * To be told how many bytes went to the kernel. true: a limit of the configuration is reached, qkdtls_ktls_update() is due
+ * before more is sent. Records are counted by the kernel.
+ */
+bool qkdtls_ktls_wears(struct qkdtls_conn *conn, int fd, size_t bytes);
+
 /**
  * enum qkdtls_control - what a record that the kernel handed up means
  * @QKDTLS_CONTROL_IGNORE: nothing (a session ticket, user_canceled, application data)

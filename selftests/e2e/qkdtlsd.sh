@@ -287,9 +287,21 @@ test_a_killed_peer_is_no_end_of_file() {
 	e2e_expect client 'end=(truncated|reset) outcome=qkd'
 }
 
-test_key_update_of_a_foreign_peer_ends_in_order() {
-	# openssl offers no QKD key, so the server prefers here; "K" makes it send a KeyUpdate.
-	fresh_both "policy = prefer"
+# From Linux 6.14 on keys of the kernel's TLS may change.
+can_rekey() { in_place "$E2E_GENEVA" grep -q TlsRxRekeyOk /proc/net/tls_stat; }
+
+# update_openssl N: its Nth update. What it reads together with the command it would take for a part of it.
+update_openssl() {
+	echo K >&5
+	wait_for 20 has_updated "$1"
+}
+
+has_updated() { (($(grep -c KEYUPDATE "$E2E_DIR/openssl.log") >= $1)); }
+
+test_key_update_of_a_foreign_peer() {
+	local word updates=1
+	# openssl offers no QKD key, so the server prefers here; "K" makes it send a KeyUpdate and ask for one.
+	fresh_both "policy = prefer" "connect = 127.0.0.1:$ECHO_PORT"
 	mkfifo "$E2E_DIR/keyboard"
 	in_place "$E2E_GENEVA" openssl s_client -connect "$SERVER" -tls1_3 -groups X25519MLKEM768 \
 		-CAfile "$E2E_DIR/ca.pem" -verify_return_error -verify_hostname "$E2E_SERVER_NAME" \
@@ -297,10 +309,64 @@ test_key_update_of_a_foreign_peer_ends_in_order() {
 	e2e_started $!
 	exec 5>"$E2E_DIR/keyboard"
 	wait_for 30 grep -q 'Verify return code: 0' "$E2E_DIR/openssl.log"
-	echo K >&5
-	e2e_expect server 'end=key-update outcome=fallback .*reason="the peer changed its key'
+	update_openssl 1
+	if can_rekey; then
+		for word in one two three; do
+			echo "$word" >&5
+			wait_for 20 grep -q "^$word" "$E2E_DIR/openssl.log"
+			update_openssl $((++updates))
+		done
+		echo Q >&5
+		e2e_expect server 'end=closed outcome=fallback'
+	else
+		e2e_expect server 'end=key-update outcome=fallback .*reason="the peer changed its key'
+		[[ $(e2e_counter server key-update) == 1 ]]
+	fi
 	exec 5>&-
-	[[ $(e2e_counter server key-update) == 1 ]]
+}
+
+# Both ends change their keys hundreds of times while data flows both ways.
+updates_go_on() { # SEALED
+	fresh_both "connect = 127.0.0.1:$ECHO_PORT" "sealed = $1" "key-update-bytes = 65536" \
+		-- "sealed = $1" "key-update-records = 10"
+	in_place "$E2E_GENEVA" busybox nc 127.0.0.1 "$E2E_APP_PORT" <"$E2E_DIR/www/bulk" >"$E2E_DIR/echoed"
+	cmp "$E2E_DIR/echoed" "$E2E_DIR/www/bulk"
+	rm "$E2E_DIR/echoed"
+	e2e_expect client "end=closed outcome=qkd .* out=$BULK in=$BULK"
+	e2e_expect server "end=closed outcome=qkd .* out=$BULK in=$BULK"
+	[[ $(tls_stat "$E2E_GENEVA" TlsDecryptError) == 0 ]]
+	[[ $(tls_stat "$E2E_ZURICH" TlsDecryptError) == 0 ]]
+}
+
+test_keys_change_under_traffic() {
+	local before
+	can_rekey || skip "this kernel's TLS takes no second key"
+	before=$(tls_stat "$E2E_GENEVA" TlsTxRekeyOk)
+	updates_go_on no
+	echo "TlsTxRekeyOk: $before, $(tls_stat "$E2E_GENEVA" TlsTxRekeyOk)"
+	(($(tls_stat "$E2E_GENEVA" TlsTxRekeyOk) > before + 50))
+	(($(tls_stat "$E2E_GENEVA" TlsRxRekeyOk) > 100))
+}
+
+test_sealed_keys_change_under_traffic() {
+	local generation
+	updates_go_on yes
+	# And with a transfer that waits for its reader the kernel tells how often.
+	rm -f "$E2E_DIR/gate"
+	mkfifo "$E2E_DIR/gate"
+	fresh_both "sealed = yes" "key-update-bytes = 16384" -- "sealed = yes"
+	{ e2e_fetch "$E2E_GENEVA" bulk | { read -r _ <"$E2E_DIR/gate" && cat >/dev/null; }; } &
+	wait_for 20 shows_session "$E2E_GENEVA" "$E2E_ZURICH" outbound
+	wait_for 20 generation_above 3
+	echo >"$E2E_DIR/gate"
+	wait $!
+	e2e_expect client 'end=closed outcome=qkd .*sealed=yes'
+}
+
+generation_above() {
+	local generation
+	generation=$(in_place "$E2E_GENEVA" qkdctl session | sed 's/.*rx-generation //')
+	((generation > $1))
 }
 
 set_raw() { # on|off

@@ -136,7 +136,7 @@ static bool flow_step(struct pump *pump, struct flow *flow)
 enum pump_end pump_step(struct pump *pump)
 {
 	bool moved = true;
-	int ret = pump->records == PUMP_OWN ? pump_own_flush(pump) : 0;
+	int ret = pump->records == PUMP_OWN ? pump_own_flush(pump) : pump_kernel_update(pump);
 
 	if (ret && ret != -EAGAIN) {
 		pump->end = PUMP_TLS_ERROR;
@@ -169,6 +169,9 @@ uint32_t pump_interest(const struct pump *pump, enum pump_side side)
 
 	/* An answer to a KeyUpdate may wait while both directions wait to read. */
 	if (side == PUMP_TLS && pump->records == PUMP_OWN && pump_own_pending(pump))
+		events |= EPOLLOUT;
+	/* And so may one to the kernel's TLS. */
+	if (side == PUMP_TLS && pump->update_due)
 		events |= EPOLLOUT;
 	return events;
 }

@@ -98,6 +98,7 @@ struct flow {
  * @records_sent: upper bound of the records sent
  * @records_received: the same of those received
  * @record_limit: PUMP_RECORD_LIMIT, less in tests
+ * @update_due: with the kernel's TLS: a KeyUpdate of this end, before it sends more
  */
 struct pump {
 	int fd[2];
@@ -110,6 +111,7 @@ struct pump {
 	uint64_t records_sent;
 	uint64_t records_received;
 	uint64_t record_limit;
+	bool update_due;
 };
 
 extern const struct flow_ops pump_kernel_out, pump_kernel_in;
@@ -140,6 +142,7 @@ int pump_plain_finish(struct pump *pump);
 
 /* The mechanisms' ways to tell the peer. */
 void pump_kernel_alert(struct pump *pump, enum qkdtls_alert alert);
+int pump_kernel_update(struct pump *pump); /* if one is due; 0, -EAGAIN or another negative errno */
 int pump_own_flush(struct pump *pump);
 bool pump_own_pending(const struct pump *pump);
 

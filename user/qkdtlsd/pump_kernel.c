@@ -29,16 +29,49 @@ static ssize_t out_fill(struct pump *pump)
 	return move(pump->fd[PUMP_PLAIN], pump->out.pipe[1], SPLICE_MAX);
 }
 
+/* A quarter of what its key may protect is left: it is asked for another. */
+static bool peer_is_late(const struct pump *pump)
+{
+	return pump->records_received >= pump->record_limit - pump->record_limit / 4;
+}
+
+int pump_kernel_update(struct pump *pump)
+{
+	int ret = 0;
+
+	if (!pump->update_due)
+		return 0;
+	/* Behind close_notify nothing is sent, and no key is needed. */
+	if (!pump->out.close_sent)
+		ret = qkdtls_ktls_update(pump->conn, pump->fd[PUMP_TLS], peer_is_late(pump));
+	if (!ret)
+		pump->update_due = false;
+	return ret;
+}
+
 static ssize_t out_drain(struct pump *pump)
 {
-	ssize_t n = move(pump->out.pipe[0], pump->fd[PUMP_TLS], pump->out.held);
+	int ret = pump_kernel_update(pump);
+	ssize_t n;
 
+	if (ret)
+		return ret;
+	n = move(pump->out.pipe[0], pump->fd[PUMP_TLS], pump->out.held);
 	if (!n)
 		return -EIO;
-	/* The kernel fills records up, but may begin and end inside one. */
-	if (n > 0)
+	if (n > 0 && qkdtls_ktls_rekeys(pump->conn))
+		pump->update_due = qkdtls_ktls_wears(pump->conn, pump->fd[PUMP_TLS], n);
+	else if (n > 0) /* the kernel fills records up, but may begin and end inside one */
 		pump->records_sent += 2 + n / KTLS_RECORD_MAX;
 	return n;
+}
+
+static void count_received(struct pump *pump, uint64_t records)
+{
+	const bool was_late = peer_is_late(pump);
+
+	pump->records_received += records;
+	pump->update_due |= qkdtls_ktls_rekeys(pump->conn) && !was_late && peer_is_late(pump);
 }
 
 /*
@@ -59,6 +92,20 @@ static int out_finish(struct pump *pump)
 	return poll(&room, 1, 0) == 1 ? 0 : -EAGAIN;
 }
 
+/* -EAGAIN: what follows is read under the peer's next key */
+static int in_follow(struct pump *pump)
+{
+	int ret = qkdtls_ktls_follow(pump->conn, pump->fd[PUMP_TLS]);
+
+	if (ret == -EOPNOTSUPP)
+		return pump_fail(pump, PUMP_KEY_UPDATE);
+	if (ret)
+		return ret;
+	pump->records_received = 0;
+	pump->update_due |= qkdtls_ktls_owes_update(pump->conn);
+	return -EAGAIN;
+}
+
 /* What a record comes to: bytes of data, -EAGAIN for none, 0 at the end, or another negative errno */
 static ssize_t in_judge(struct pump *pump, uint8_t type, const uint8_t *data, size_t len)
 {
@@ -68,7 +115,7 @@ static ssize_t in_judge(struct pump *pump, uint8_t type, const uint8_t *data, si
 	case QKDTLS_CONTROL_CLOSE:
 		return 0;
 	case QKDTLS_CONTROL_KEY_UPDATE:
-		return pump_fail(pump, PUMP_KEY_UPDATE);
+		return in_follow(pump);
 	case QKDTLS_CONTROL_FAILED:
 		break;
 	}
@@ -90,7 +137,7 @@ static ssize_t in_record(struct pump *pump)
 			 (size_t)room < sizeof(record) ? (size_t)room : sizeof(record), &type);
 	if (n < 0)
 		return n;
-	pump->records_received++;
+	count_received(pump, 1);
 	if (!n && !type)
 		return pump_fail(pump, PUMP_TRUNCATED);
 	n = in_judge(pump, type, record, n);
@@ -104,7 +151,7 @@ static ssize_t in_fill(struct pump *pump)
 	ssize_t n = move(pump->fd[PUMP_TLS], pump->in.pipe[1], SPLICE_MAX);
 
 	if (n > 0) {
-		pump->records_received += 1 + n / KTLS_RECORD_MAX;
+		count_received(pump, 1 + n / KTLS_RECORD_MAX);
 		n = in_judge(pump, KTLS_RECORD_DATA, NULL, n);
 	} else if (!n || n == -EINVAL) {
 		n = in_record(pump);

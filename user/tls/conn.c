@@ -189,8 +189,8 @@ int qkdtls_traffic_keys_ready(const struct qkdtls_conn *conn)
 	return 0;
 }
 
-int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
-			     struct qkdtls_traffic_key *rx)
+static int give_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
+			     struct qkdtls_traffic_key *rx, bool for_good)
 {
 	const enum qkdtls_role peer = conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
 	int ret = qkdtls_traffic_keys_ready(conn);
@@ -200,7 +200,7 @@ int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
 	ret = traffic_key(conn, conn->role, tx);
 	if (!ret)
 		ret = traffic_key(conn, peer, rx);
-	if (!ret)
+	if (!ret && for_good)
 		ret = qkdtls_schedule_hand_over(conn->schedule);
 	if (ret) {
 		qkdtls_wipe(tx, sizeof(*tx));
@@ -211,4 +211,19 @@ int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
 	qkdtls_record_reader_free(&conn->reader);
 	qkdtls_record_writer_free(&conn->writer);
 	return 0;
+}
+
+int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
+			     struct qkdtls_traffic_key *rx)
+{
+	return give_traffic_keys(conn, tx, rx, true);
+}
+
+int qkdtls_lend_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
+			     struct qkdtls_traffic_key *rx)
+{
+	const int ret = give_traffic_keys(conn, tx, rx, false);
+
+	conn->rekeys = !ret;
+	return ret;
 }

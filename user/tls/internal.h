@@ -253,6 +253,10 @@ struct qkdtls_conn {
 		time_t since; /* CLOCK_MONOTONIC, if the configuration limits the age */
 	} key_age; /* of this end's key */
 	bool update_asked; /* of the peer, which has not answered */
+	bool update_owed; /* the kernel has the keys: an answer to the peer's request */
+	bool rekeys; /* the kernel has the keys, and may be given others */
+	uint64_t
+		records_bound; /* the kernel has this end's key: no more records than this are under it */
 	size_t update_unsent; /* output up to and with this end's last KeyUpdate */
 	bool keys_taken;
 	bool key_updated; /* the peer's, since qkdtls_control() last looked */
@@ -264,6 +268,10 @@ struct qkdtls_conn {
 
 /* May the traffic keys be taken now? 0, -EPERM, -EAGAIN as qkdtls_take_traffic_keys() says */
 int qkdtls_traffic_keys_ready(const struct qkdtls_conn *conn);
+
+/* As qkdtls_take_traffic_keys(), but the secrets stay for qkdtls_ktls_update() and qkdtls_ktls_follow(). */
+int qkdtls_lend_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
+			     struct qkdtls_traffic_key *rx);
 
 /* ---- error.c ---- */
 

@@ -49,7 +49,9 @@ bool qkdtls_key_age_over(const struct qkdtls_conn *conn, size_t bytes)
 
 	if (conn->writer.protection.seq >= limits->records)
 		return true;
-	if (limits->bytes && bytes > limits->bytes - conn->key_age.bytes)
+	/* The kernel's TLS is told of its limit when it may have gone beyond it. */
+	if (limits->bytes &&
+	    (conn->key_age.bytes >= limits->bytes || bytes > limits->bytes - conn->key_age.bytes))
 		return true;
 	return limits->seconds && now_seconds() - conn->key_age.since >= (time_t)limits->seconds;
 }
@@ -101,8 +103,11 @@ int qkdtls_key_update_recv(struct qkdtls_conn *conn, const struct qkdtls_incomin
 	if (conn->update_asked)
 		conn->idle_records = 0;
 	conn->update_asked = false;
-	if (conn->keys_taken)
-		return 0; /* whoever has the keys has to act */
+	if (conn->keys_taken) {
+		/* Whoever has the keys has to act. */
+		conn->update_owed |= request == UPDATE_REQUESTED;
+		return 0;
+	}
 	ret = next_generation(conn, conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT);
 	if (!ret && owes_answer(conn, request))
 		ret = qkdtls_key_update_send(conn, false);

@@ -4,6 +4,7 @@
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <openssl/crypto.h>
@@ -231,9 +232,23 @@ static int install_sealed(struct qkdtls_conn *conn, const struct qkdtls_seal *se
 		return ret == -EOPNOTSUPP || ret == -EAGAIN || ret == -EPERM ? -EIO : ret;
 	}
 	conn->keys_taken = true;
+	conn->rekeys = true;
 	qkdtls_record_reader_free(&conn->reader);
 	qkdtls_record_writer_free(&conn->writer);
-	return qkdtls_schedule_hand_over(conn->schedule);
+	return 0;
+}
+
+/* From Linux 6.14 on a key may follow another; then there are counters for it. */
+static bool kernel_rekeys(void)
+{
+	char text[4096];
+	FILE *file = fopen("/proc/net/tls_stat", "re");
+	size_t len = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+
+	if (file)
+		fclose(file);
+	text[len] = '\0';
+	return strstr(text, "TlsRxRekeyOk");
 }
 
 int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd)
@@ -254,10 +269,10 @@ int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd)
 
 int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd)
 {
-	static const struct ktls_calls calls = {
+	const struct ktls_calls calls = {
 		.setsockopt = setsockopt,
 		.shutdown = shutdown,
-		.take_keys = qkdtls_take_traffic_keys,
+		.take_keys = kernel_rekeys() ? qkdtls_lend_traffic_keys : qkdtls_take_traffic_keys,
 	};
 	/* All that can be known beforehand, since nothing may fail once the ULP is attached. */
 	const size_t payload_max = qkdtls_record_writer_max(&conn->writer, QKDTLS_CONTENT_DATA);
@@ -269,4 +284,96 @@ int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd)
 	if (seal)
 		return install_sealed(conn, seal, payload_max, fd, &calls);
 	return qkdtls_ktls_install_by(conn, qkdtls_info(conn)->suite, payload_max, fd, &calls);
+}
+
+/* ---- The next key ---- */
+
+static const struct ktls_calls plain_calls = { .setsockopt = setsockopt, .shutdown = shutdown };
+
+/* Of @sender, in the schedule and at the socket. A sealed schedule sees to both. */
+static int next_key(struct qkdtls_conn *conn, int fd, enum qkdtls_role sender)
+{
+	const int direction = sender == conn->role ? TLS_TX : TLS_RX;
+	const struct ktls_cipher *cipher = ktls_cipher_find(conn->info.suite);
+	struct qkdtls_traffic_key key;
+	int ret = qkdtls_schedule_update(conn->schedule, sender);
+
+	if (!ret && !qkdtls_schedule_sealed_by(conn->schedule)) {
+		ret = qkdtls_schedule_traffic_key(conn->schedule, QKDTLS_EPOCH_APPLICATION, sender,
+						  conn->suite, &key);
+		if (!ret)
+			ret = set_key(cipher, &key, fd, direction, &plain_calls);
+		OPENSSL_cleanse(&key, sizeof(key));
+	}
+	/* One end has a key that the other has not: nothing can be said any more. */
+	if (ret)
+		shutdown(fd, SHUT_RDWR);
+	return ret == -EAGAIN || ret == -EOPNOTSUPP ? -EIO : ret;
+}
+
+bool qkdtls_ktls_rekeys(const struct qkdtls_conn *conn)
+{
+	return conn->rekeys;
+}
+
+int qkdtls_ktls_update(struct qkdtls_conn *conn, int fd, bool peer_too)
+{
+	const bool asks = peer_too && !conn->update_asked && !conn->peer_closed;
+	const uint8_t message[] = { QKDTLS_MSG_KEY_UPDATE, 0, 0, 1, asks };
+	int ret;
+
+	if (!conn->rekeys)
+		return -EOPNOTSUPP;
+	ret = send_record(fd, QKDTLS_CONTENT_HANDSHAKE, message, sizeof(message));
+	if (ret)
+		return ret;
+	conn->update_asked |= asks;
+	conn->update_owed = false;
+	conn->records_bound = 0;
+	qkdtls_key_age_start(conn);
+	return next_key(conn, fd, conn->role);
+}
+
+int qkdtls_ktls_follow(struct qkdtls_conn *conn, int fd)
+{
+	if (!conn->rekeys)
+		return -EOPNOTSUPP;
+	return next_key(conn, fd, conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT);
+}
+
+bool qkdtls_ktls_owes_update(const struct qkdtls_conn *conn)
+{
+	return conn->update_owed;
+}
+
+/* Records under this end's key, as the kernel counts them; UINT64_MAX if it does not say */
+static uint64_t records_sent(const struct qkdtls_conn *conn, int fd)
+{
+	const struct ktls_cipher *cipher = ktls_cipher_find(conn->info.suite);
+	union ktls_crypto crypto = { 0 };
+	socklen_t len = (socklen_t)cipher->size;
+	uint64_t records = 0;
+
+	crypto.info.version = TLS_1_3_VERSION;
+	crypto.info.cipher_type = cipher->type;
+	if (getsockopt(fd, SOL_TLS, TLS_TX, crypto.bytes, &len))
+		return UINT64_MAX;
+	for (size_t i = 0; i < SEQ_LEN; i++)
+		records = records << 8 | crypto.bytes[cipher->seq + i];
+	OPENSSL_cleanse(&crypto, sizeof(crypto));
+	return records;
+}
+
+bool qkdtls_ktls_wears(struct qkdtls_conn *conn, int fd, size_t bytes)
+{
+	const struct qkdtls_key_limits *limits = &conn->config->key_limits;
+
+	if (!conn->rekeys)
+		return false;
+	/* The kernel fills records up, but may begin and end inside one. It is asked only when it could be too many. */
+	conn->records_bound += 2 + bytes / QKDTLS_RECORD_PLAIN_MAX;
+	if (conn->records_bound >= limits->records)
+		conn->records_bound = records_sent(conn, fd);
+	qkdtls_key_age_add(conn, bytes);
+	return conn->records_bound >= limits->records || qkdtls_key_age_over(conn, 0);
 }
