@@ -168,9 +168,7 @@ static int take_choice(struct qkdtls_conn *conn, bool psk)
 	conn->info.psk = psk;
 	conn->info.imported = psk && conn->config->psk_mode == QKDTLS_PSK_MODE_IMPORTED;
 	conn->info.certificate = conn->config->policy != QKDTLS_PSK_ONLY;
-	ret = qkdtls_psk_chosen(conn, !psk, hs->hello.selected_identity);
-	conn->info.sealed = qkdtls_schedule_sealed_by(conn->schedule);
-	return ret;
+	return qkdtls_psk_chosen(conn, !psk, hs->hello.selected_identity);
 }
 
 int qkdtls_server_hello_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming *msg)

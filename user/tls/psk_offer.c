@@ -208,6 +208,7 @@ int qkdtls_psk_chosen(struct qkdtls_conn *conn, bool none, uint16_t index)
 	if (!none) {
 		conn->schedule = hs->offers[index].schedule;
 		hs->offers[index].schedule = NULL;
+		conn->info.sealed = qkdtls_schedule_sealed_by(conn->schedule);
 		qkdtls_psk_note(conn, hs->offers[index].external_id.pos,
 				qkdtls_cursor_left(&hs->offers[index].external_id));
 	} else {
