@@ -25,8 +25,8 @@
 #	torture-SERIES  selftests/kmod/torture for $TORTURE_TIME seconds (default 60; make torture)
 #
 # Parts that need a virtual machine run beside those that do not, two of them when all others are over, and those that
-# need two of them last; each is shown when it has ended. A part in which nothing passes has failed. Logs are in build/check. Ends in "N passed, N failed, N
-# skipped"; the exit status is 0 only if nothing failed and something passed.
+# need two of them last; each is shown when it has ended. A part in which nothing passes has failed. Logs are in
+# build/check. Ends in "N passed, N failed, N skipped"; the exit status is 0 only if nothing failed and something passed.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)

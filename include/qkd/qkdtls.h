@@ -304,6 +304,8 @@ int qkdtls_config_set_keylog(struct qkdtls_config *config, qkdtls_keylog_cb cb, 
 #define QKDTLS_PSK_LEN_MIN 16
 #define QKDTLS_PSK_LEN_MAX 64
 
+struct qkdtls_traffic_key;
+
 /**
  * struct qkdtls_seal_ops - the key schedule of one connection, by who has the key and does not give it away
  * @binder: client: the binder of the key as imported for this hash (@hash_len: 32, SHA-256, or 48, SHA-384)
@@ -319,10 +321,8 @@ int qkdtls_config_set_keylog(struct qkdtls_config *config, qkdtls_keylog_cb cb, 
  * @close: wipes; a key that was reserved and not spent goes back
  *
  * Each returns 0 or a negative errno. They come in this order, @binder of a client up to twice for each hash, @update and
- * @exporter as often as wanted. Hashes have
- * @hash_len bytes, which from @handshake on is that of the suite.
+ * @exporter as often as wanted. Hashes have @hash_len bytes, which from @handshake on is that of the suite.
  */
-struct qkdtls_traffic_key;
 struct qkdtls_seal_ops {
 	int (*binder)(void *seal, size_t hash_len, const uint8_t *transcript_hash, uint8_t *binder);
 	int (*check_binder)(void *seal, size_t hash_len, const uint8_t *transcript_hash,
@@ -552,6 +552,9 @@ int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
  * answered, and after any error but -EAGAIN and -EPERM the connection must be closed.
  */
 int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd);
+
+/* A record of another type than data on a socket with keys, whole: 0, or a negative errno (-EAGAIN: call again later). */
+int qkdtls_ktls_send_record(int fd, uint8_t type, const void *data, size_t len);
 
 /*
  * Sends the alert of a handshake that has failed, if only the kernel can protect it: a server's with a sealed

@@ -61,7 +61,7 @@ static enum qkd_sender peers(const struct qkd_sealed *sealed)
 
 static struct qkd_schedule *schedule_of(struct qkd_sealed *sealed)
 {
-	return &sealed->schedules[qkd_suite_kdf(sealed->suite)];
+	return &sealed->schedules[sealed->suite->kdf];
 }
 
 static void wipe(struct qkd_sealed *sealed)
@@ -175,7 +175,7 @@ static int call_handshake(struct qkd_sealed *sealed, void *uncast)
 
 	if (sealed->stage != STAGE_BINDER || !suite || !handshake_is_sound(arg))
 		return -EINVAL;
-	kdf = qkd_suite_kdf(suite);
+	kdf = suite->kdf;
 	schedule = &sealed->schedules[kdf];
 	if (!sealed->binders[kdf] || !fits(schedule, arg->transcript_hash))
 		return -EINVAL;
@@ -216,7 +216,7 @@ static bool is_name(const char name[QKD_PEER_LEN_MAX + 1])
 
 static int give_keys(struct qkd_sealed *sealed, struct socket *sock)
 {
-	const unsigned int key_len = qkd_suite_key_len(sealed->suite);
+	const unsigned int key_len = sealed->suite->key_len;
 	struct qkd_schedule *schedule = schedule_of(sealed);
 	struct qkd_traffic_key tx, rx = {};
 	int err = qkd_schedule_traffic_key(schedule, own(sealed), key_len, &tx) ?:
@@ -240,7 +240,7 @@ static int install(struct qkd_sealed *sealed, const struct qkd_session_install *
 	const struct qkd_session_about about = {
 		.id = sealed->key_id,
 		.dir = sealed->server ? QKD_INBOUND : QKD_OUTBOUND,
-		.suite = qkd_suite_number(sealed->suite),
+		.suite = sealed->suite->number,
 		.sealed = true,
 		.group = arg->group,
 		.peer = arg->peer,
@@ -288,8 +288,7 @@ static int call_update(struct qkd_sealed *sealed, void *uncast)
 
 	if (sealed->stage != STAGE_INSTALLED || (!tx && arg->flags != QKD_UPDATE_F_RX))
 		return -EINVAL;
-	err = qkd_schedule_next(schedule_of(sealed), sender, qkd_suite_key_len(sealed->suite), next,
-				&key);
+	err = qkd_schedule_next(schedule_of(sealed), sender, sealed->suite->key_len, next, &key);
 	if (!err)
 		err = qkd_ktls_update(qkd_session_sock(sealed->session), sealed->suite, tx, &key);
 	if (!err) {

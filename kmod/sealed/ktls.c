@@ -25,16 +25,6 @@
 
 #define SEQ_LEN 8
 
-/* Of the kernel's structure for a cipher only the key's place is of interest: all else is said to the cipher's context. */
-struct qkd_suite {
-	u16 number;
-	u16 cipher;
-	u8 kdf;
-	u8 size;
-	u8 key_len;
-	u8 key;
-};
-
 #define SUITE(NUMBER, KDF, CIPHER, TYPE)                                                \
 	{                                                                               \
 		.number = NUMBER, .kdf = KDF, .cipher = TLS_CIPHER_##CIPHER,            \
@@ -58,21 +48,6 @@ const struct qkd_suite *qkd_suite_find(unsigned int number)
 			return &suites[i];
 	}
 	return NULL;
-}
-
-unsigned int qkd_suite_number(const struct qkd_suite *suite)
-{
-	return suite->number;
-}
-
-unsigned int qkd_suite_kdf(const struct qkd_suite *suite)
-{
-	return suite->kdf;
-}
-
-unsigned int qkd_suite_key_len(const struct qkd_suite *suite)
-{
-	return suite->key_len;
 }
 
 /* -ENOTCONN: it is not connected (any more); -EEXIST: it has a ULP; -ENOENT: there is no TLS. Then nothing has changed. */

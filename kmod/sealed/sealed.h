@@ -95,12 +95,25 @@ int qkd_schedule_export(struct qkd_schedule *schedule, const char *label, const 
 
 /* ---- ktls.c ---- */
 
-struct qkd_suite;
+/**
+ * struct qkd_suite - a cipher suite of TLS 1.3
+ * @number: its name on the wire
+ * @cipher: the kernel's name for its AEAD
+ * @kdf: of its hash
+ * @size: bytes of the structure that the kernel's TLS takes
+ * @key_len: bytes of a key
+ * @key: where it stands in that structure; all else is said to the cipher's context
+ */
+struct qkd_suite {
+	u16 number;
+	u16 cipher;
+	u8 kdf;
+	u8 size;
+	u8 key_len;
+	u8 key;
+};
 
 const struct qkd_suite *qkd_suite_find(unsigned int number);
-unsigned int qkd_suite_number(const struct qkd_suite *suite);
-unsigned int qkd_suite_kdf(const struct qkd_suite *suite);
-unsigned int qkd_suite_key_len(const struct qkd_suite *suite);
 int qkd_ktls_attach(struct socket *sock);
 int qkd_ktls_install(struct socket *sock, const struct qkd_suite *suite,
 		     const struct qkd_traffic_key *tx, const struct qkd_traffic_key *rx);

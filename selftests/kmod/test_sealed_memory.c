@@ -30,18 +30,22 @@ struct secret {
 static bool is_helper;
 static struct secret secrets[SECRETS_MAX];
 static size_t secret_count;
-static uint8_t
-	known[2]
-	     [QKDTLS_HASH_MAX]; /* the handshake's traffic secrets, which a sealed helper has too */
+/* The handshake's traffic secrets, which a sealed helper has too */
+static uint8_t known[2][QKDTLS_HASH_MAX];
 
 static void note(const char *what, const uint8_t *bytes, size_t len)
 {
-	if (is_helper)
+	struct secret *secret = &secrets[secret_count];
+
+	if (is_helper) {
 		raise(SIGSTOP);
-	else if (secret_count < SECRETS_MAX)
-		secrets[secret_count++] = (struct secret){ .what = what, .len = len };
-	if (!is_helper && secret_count)
-		memcpy(secrets[secret_count - 1].bytes, bytes, len);
+		return;
+	}
+	if (secret_count == SECRETS_MAX || len > sizeof(secret->bytes))
+		abort();
+	*secret = (struct secret){ .what = what, .len = len };
+	memcpy(secret->bytes, bytes, len);
+	secret_count++;
 }
 
 static void stop(void)

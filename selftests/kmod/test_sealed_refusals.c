@@ -59,7 +59,7 @@ static int step(struct pair *pair, struct side *side, enum step step)
 	}
 }
 
-/* Each step that may follow, of a client that has come so far; -1: none */
+/* Each step that may follow, of a client that has come so far */
 TEST_F(refusals, any_other_order)
 {
 	static const bool may[STEPS][STEPS] = {

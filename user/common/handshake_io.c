@@ -70,9 +70,9 @@ enum qkdtls_want handshake_io_step(struct handshake_io *io)
 				return want;
 			break;
 		case QKDTLS_FAILED:
+			/* Unsent or not: it has failed anyhow. */
 			if (!io->error)
-				(void)qkdtls_ktls_alert(io->conn,
-							io->fd); /* it has failed anyhow */
+				(void)qkdtls_ktls_alert(io->conn, io->fd);
 			return want;
 		case QKDTLS_DONE:
 			/* Done only by believing in bytes that never went out */

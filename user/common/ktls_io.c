@@ -45,31 +45,6 @@ ssize_t ktls_receive(int fd, void *buf, size_t len, uint8_t *type)
 	return n;
 }
 
-int ktls_send_control(int fd, uint8_t type, const void *data, size_t len)
-{
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
-	union record_type_cmsg control = { 0 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-	ssize_t n;
-
-	cmsg->cmsg_level = SOL_TLS;
-	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(uint8_t));
-	*CMSG_DATA(cmsg) = type;
-	do {
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -EIO;
-}
-
 int ktls_send_alert(int fd, enum qkdtls_alert alert)
 {
 	const uint8_t body[] = {
@@ -77,5 +52,5 @@ int ktls_send_alert(int fd, enum qkdtls_alert alert)
 		(uint8_t)alert,
 	};
 
-	return ktls_send_control(fd, KTLS_RECORD_ALERT, body, sizeof(body));
+	return qkdtls_ktls_send_record(fd, KTLS_RECORD_ALERT, body, sizeof(body));
 }

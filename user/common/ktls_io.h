@@ -26,10 +26,7 @@
  */
 ssize_t ktls_receive(int fd, void *buf, size_t len, uint8_t *type);
 
-/* A record of another type than data, whole: 0, or a negative errno (-EAGAIN: call again later). */
-int ktls_send_control(int fd, uint8_t type, const void *data, size_t len);
-
-/* An alert as a record: close_notify with level warning, others fatal. Likewise. */
+/* An alert as a record: close_notify with level warning, others fatal. Errors as qkdtls_ktls_send_record(). */
 int ktls_send_alert(int fd, enum qkdtls_alert alert);
 
 #endif /* _QKD_COMMON_KTLS_IO_H */

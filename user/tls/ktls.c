@@ -4,6 +4,7 @@
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -148,24 +149,32 @@ static int set_keys(struct qkdtls_conn *conn, const struct ktls_cipher *cipher, 
 	return ret;
 }
 
-/* A record that is not data, by the kernel's TLS */
-static int send_record(int fd, uint8_t type, const void *data, size_t len)
+int qkdtls_ktls_send_record(int fd, uint8_t type, const void *data, size_t len)
 {
-	char control[CMSG_SPACE(sizeof(type))] = { 0 };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(type))];
+	} control = { 0 };
 	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = control,
+		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	ssize_t n;
 
 	cmsg->cmsg_level = SOL_TLS;
 	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(type));
 	*CMSG_DATA(cmsg) = type;
-	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	do {
+		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
 }
 
 static int ulp_attach(int fd, const struct ktls_calls *calls)
@@ -238,17 +247,23 @@ static int install_sealed(struct qkdtls_conn *conn, const struct qkdtls_seal *se
 	return 0;
 }
 
-/* From Linux 6.14 on a key may follow another; then there are counters for it. */
+/* From Linux 6.14 on a key may follow another; then there are counters for it. A kernel does not change its mind. */
 static bool kernel_rekeys(void)
 {
+	static atomic_int answer =
+		-1; /* none yet: there are no counters until the kernel's TLS is loaded */
 	char text[4096];
-	FILE *file = fopen("/proc/net/tls_stat", "re");
-	size_t len = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+	FILE *file;
 
-	if (file)
-		fclose(file);
-	text[len] = '\0';
-	return strstr(text, "TlsRxRekeyOk");
+	if (answer >= 0)
+		return answer;
+	file = fopen("/proc/net/tls_stat", "re");
+	if (!file)
+		return false;
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	answer = strstr(text, "TlsRxRekeyOk") != NULL;
+	return answer;
 }
 
 int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd)
@@ -262,7 +277,7 @@ int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd)
 	conn->late_seal = NULL;
 	ret = seal->ops->install(seal->arg, fd, conn->info.group, conn->config->peer_name);
 	if (!ret)
-		ret = send_record(fd, QKDTLS_CONTENT_ALERT, alert, sizeof(alert));
+		ret = qkdtls_ktls_send_record(fd, QKDTLS_CONTENT_ALERT, alert, sizeof(alert));
 	qkdtls_seal_unref(seal);
 	return ret;
 }
@@ -324,7 +339,7 @@ int qkdtls_ktls_update(struct qkdtls_conn *conn, int fd, bool peer_too)
 
 	if (!conn->rekeys)
 		return -EOPNOTSUPP;
-	ret = send_record(fd, QKDTLS_CONTENT_HANDSHAKE, message, sizeof(message));
+	ret = qkdtls_ktls_send_record(fd, QKDTLS_CONTENT_HANDSHAKE, message, sizeof(message));
 	if (ret)
 		return ret;
 	conn->update_asked |= asks;

@@ -384,9 +384,10 @@ struct qkd_feed_message {
  *   QKD_IOC_EXPORT	any number of times, from QKD_IOC_APPLICATION on: exporter (RFC 9846 section 7.5)
  *
  * A call that fails changes nothing either, unless its errors say that the session is over: then what it has is wiped,
- * and each further call answers EINVAL. Closing the descriptor wipes what the session has and gives a reserved key back;
- * the socket that the keys went to goes on. The descriptor may be given to another process; who has it
- * may use it. Calls of several threads come one after the other.
+ * and each further call answers EINVAL. EFAULT is the exception: a step whose answer could not be written is done all the
+ * same. Closing the descriptor wipes what the session has and gives a reserved key back; the socket that the keys went to
+ * goes on. The descriptor may be given to another process; who has it may use it. Calls of several threads come one after
+ * the other.
  *
  * Hashes are named by their KDF (RFC 9258 section 10). A field for a hash has as many bytes as the longest; behind a shorter
  * one it is zero, in and out. A link that shows no program its keys (QKD_A_LINK_RAW) has sessions all the same.
