@@ -101,7 +101,7 @@ check_layers() {
 	mapfile -t qkdctl < <(files 'user/qkdctl/*.c' 'user/qkdctl/*.h')
 	mapfile -t engine_but_keys < <(files_but psk_qkd.c 'user/tls/*.c' 'user/tls/*.h')
 	mapfile -t but_crypto < <(files_but '^user/tls/crypto_|^user/bench/(libssl|beside)\.c|^user/qkdctl/chain\.c|^user/qkdkmed/(wiping|config_files)\.c' 'user/*.c' 'user/*.h' 'include/qkd/*.h')
-	mapfile -t but_ktls < <(files_but '^user/tls/ktls.c|^user/common/ktls_io.c' 'user/*.c' 'user/*.h')
+	mapfile -t but_ktls < <(files_but '^user/tls/ktls(_record)?\.c' 'user/*.c' 'user/*.h')
 	mapfile -t qkdkmed < <(files 'user/qkdkmed/*.c' 'user/qkdkmed/*.h')
 	mapfile -t but_curl < <(files_but '^user/qkdkmed/(http\.c|wiping\.)|^user/bench/kme/client\.c' 'user/*.c' 'user/*.h')
 	mapfile -t but_netlink < <(files_but '^user/libqkd/' 'user/*.c' 'user/*.h')

@@ -255,7 +255,10 @@ struct qkdtls_key_limits {
 	unsigned int seconds;
 };
 
-/* -EINVAL: @records or @bytes is out of bounds. What goes through kTLS is not counted. */
+/*
+ * -EINVAL: @records or @bytes is out of bounds. Behind qkdtls_take_traffic_keys() whoever took them counts, unless he uses
+ * qkdtls_sock_send().
+ */
 int qkdtls_config_set_key_limits(struct qkdtls_config *config,
 				 const struct qkdtls_key_limits *limits);
 
@@ -470,8 +473,8 @@ const struct qkdtls_error *qkdtls_error(const struct qkdtls_conn *conn);
 
 /*
  * -EPROTO, -ECONNRESET (peer's alert or end of stream), -ENOKEY (no key, or an identity without one),
- * -EKEYREJECTED (binder), -EACCES (certificate), -ECANCELED (qkdtls_abort()), -EIO or -ENOMEM (this end);
- * 0 if nothing failed
+ * -EKEYREJECTED (binder), -EACCES (certificate), -ECANCELED (qkdtls_abort()), -EIO or -ENOMEM (this end),
+ * -EOPNOTSUPP or -EOVERFLOW (keys at a socket, qkdtls_sock_recv()); 0 if nothing failed
  */
 int qkdtls_to_errno(const struct qkdtls_conn *conn);
 
@@ -553,9 +556,6 @@ int qkdtls_take_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
  */
 int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd);
 
-/* A record of another type than data on a socket with keys, whole: 0, or a negative errno (-EAGAIN: call again later). */
-int qkdtls_ktls_send_record(int fd, uint8_t type, const void *data, size_t len);
-
 /*
  * Sends the alert of a handshake that has failed, if only the kernel can protect it: a server's with a sealed
  * schedule, behind its Finished. To be called after QKDTLS_FAILED, when all output is sent. 0: there was none, or it is
@@ -563,51 +563,72 @@ int qkdtls_ktls_send_record(int fd, uint8_t type, const void *data, size_t len);
  */
 int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd);
 
-/*
- * The kernel has the keys: a KeyUpdate of this end, and its next key. @peer_too asks the peer for the same, once at a time.
- * -EOPNOTSUPP: keys cannot be changed here, which from Linux 6.14 on they can, sealed ones always; -EAGAIN: the socket takes
- * no more now. After any other errno the connection is over, and shut down.
- */
-int qkdtls_ktls_update(struct qkdtls_conn *conn, int fd, bool peer_too);
-
-/* Can they be? Once qkdtls_ktls_install() has answered 0 */
-bool qkdtls_ktls_rekeys(const struct qkdtls_conn *conn);
-
-/* The peer's next key, at once behind QKDTLS_CONTROL_KEY_UPDATE. Errors as above, but never -EAGAIN. */
-int qkdtls_ktls_follow(struct qkdtls_conn *conn, int fd);
-
-/* The peer has asked for a KeyUpdate of this end, which has not been sent. */
-bool qkdtls_ktls_owes_update(const struct qkdtls_conn *conn);
+/* ---- The socket of an established connection ---- */
 
 /*
- * To be told how many bytes went to the kernel. true: a limit of the configuration is reached, qkdtls_ktls_update() is due
- * before more is sent. Records are counted by the kernel.
+ * For an application that owns the socket: bytes in and out after QKDTLS_DONE, whoever protects the records, the kernel
+ * (after qkdtls_ktls_install()) or the engine. What TLS says beside the data is dealt with on the way: a KeyUpdate of the
+ * peer is followed, and answered if it asks; this end's own is sent when its key reaches a limit of the
+ * configuration, or before the peer's is worn out; tickets are passed over; alerts end the connection. The kernel can change
+ * keys from Linux 6.14 on, and those of a sealed schedule always. Where it cannot, a connection is closed in order when its
+ * key reaches a limit, and when the peer changes its own.
+ *
+ * @fd is the connection's socket in every call. If it blocks, so do the calls; with poll(2) wait for POLLIN behind -EAGAIN
+ * of qkdtls_sock_recv(), for POLLOUT behind that of any other call, and as long as qkdtls_sock_pending(). One thread at a
+ * time, as ever.
+ *
+ * All answer, beside what recv(2) and send(2) do:
+ *	-EAGAIN		not now
+ *	-ECONNRESET	the peer cut the stream off, or ended it by an alert: qkdtls_error() tells which
+ *	-EPROTO		what came is forged, garbled or against the protocol; the peer has been told
+ *	-EOPNOTSUPP	the peer has changed its key, which cannot be followed here; the connection was closed
+ *	-EOVERFLOW	a key is worn out, and cannot be changed here; the connection was closed
+ *	-EIO		a key could not be changed; the socket has been shut down
+ *	-EPERM		there was no handshake yet
+ * After any but -EAGAIN nothing more can be sent, and after those of qkdtls_sock_recv() nothing more comes;
+ * qkdtls_error() has the reason, but for errors of the socket.
  */
-bool qkdtls_ktls_wears(struct qkdtls_conn *conn, int fd, size_t bytes);
-
-/**
- * enum qkdtls_control - what a record that the kernel handed up means
- * @QKDTLS_CONTROL_IGNORE: nothing (a session ticket, user_canceled, application data)
- * @QKDTLS_CONTROL_CLOSE: the peer's close_notify: it sends no more
- * @QKDTLS_CONTROL_KEY_UPDATE: the peer changed its key: what follows cannot be read without a new one
- * @QKDTLS_CONTROL_FAILED: fatal; qkdtls_error() says which alert came or is to be sent
- */
-enum qkdtls_control {
-	QKDTLS_CONTROL_IGNORE,
-	QKDTLS_CONTROL_CLOSE,
-	QKDTLS_CONTROL_KEY_UPDATE,
-	QKDTLS_CONTROL_FAILED,
-};
 
 /*
- * To be told of every record that is not application data, and how much data came between: content type 23, whose
- * @data is not looked at, @len bytes of one record or of several. Records in a row without data are bounded as in
- * qkdtls_receive().
+ * Bytes that came, at most @len, which is not 0 (-EINVAL); 0: the peer's close_notify. An end without it, which anybody on
+ * the way can bring about, is -ECONNRESET: what came may be incomplete.
  */
-enum qkdtls_control qkdtls_control(struct qkdtls_conn *conn, uint8_t content_type, const void *data,
-				   size_t len);
+ssize_t qkdtls_sock_recv(struct qkdtls_conn *conn, int fd, void *buf, size_t len);
 
-/* ---- The engine's own records, where there is no kTLS ---- */
+/* Bytes that were taken. -EPIPE: behind qkdtls_sock_close(), too */
+ssize_t qkdtls_sock_send(struct qkdtls_conn *conn, int fd, const void *data, size_t len);
+
+/* Sends what TLS has to say, and what the engine holds back; for who has nothing to send. 0: all of it */
+int qkdtls_sock_flush(struct qkdtls_conn *conn, int fd);
+bool qkdtls_sock_pending(
+	const struct qkdtls_conn *conn); /* There is such, and it waits for POLLOUT. */
+
+/*
+ * A KeyUpdate of this end now; @peer_too asks the peer for its own, once at a time. -EAGAIN: it goes with the next call.
+ * -EOPNOTSUPP: keys cannot be changed here, and nothing has changed. -EPIPE: behind qkdtls_sock_close()
+ */
+int qkdtls_sock_update(struct qkdtls_conn *conn, int fd, bool peer_too);
+
+/*
+ * close_notify: this end sends no more, and goes on receiving until the peer's. 0: the socket has taken it and all before
+ * it, so that it may be closed; -EAGAIN: call again.
+ */
+int qkdtls_sock_close(struct qkdtls_conn *conn, int fd);
+
+/* Gives the connection up: the peer gets this alert, as far as the socket takes it now. @reason as in qkdtls_abort() */
+void qkdtls_sock_abort(struct qkdtls_conn *conn, int fd, enum qkdtls_alert alert,
+		       const char *reason);
+
+/*
+ * For those who move data of the kernel's TLS past these calls, by splice(2) or sendfile(2): qkdtls_sock_flush() must have
+ * answered 0 before, and afterwards the number of bytes is told here; as much as 1 MiB at once does no harm. When splice(2)
+ * cannot read on (an error other than EAGAIN, or 0), qkdtls_sock_recv() takes what is in its way, or says what is wrong. Errors
+ * as above: what came then must not be used.
+ */
+void qkdtls_sock_sent(struct qkdtls_conn *conn, int fd, size_t bytes);
+int qkdtls_sock_received(struct qkdtls_conn *conn, int fd, size_t bytes);
+
+/* ---- The engine's own records, without a socket ---- */
 
 /*
  * Protects at most @len bytes into the output; returns how many (0: write the output first), or -EPERM,

@@ -23,6 +23,6 @@ int qkdtls_step_message(struct qkdtls_conn *conn, const struct qkdtls_incoming *
 {
 	check(__CPROVER_r_ok(msg->raw, msg->raw_len) && sound(&msg->body), "a message is there");
 	if (nondet_bool())
-		conn->key_updated = true;
+		conn->kernel.peer_updated = true;
 	return nondet_bool() ? 0 : QKDTLS_ERROR;
 }

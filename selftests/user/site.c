@@ -74,6 +74,8 @@ struct qkdtls_config *site_config(struct pki *pki, enum qkdtls_role role,
 		must(config, qkdtls_config_set_alpn(config, options->alpn));
 	if (options->record_limit)
 		must(config, qkdtls_config_set_record_size_limit(config, options->record_limit));
+	if (options->key_limits)
+		must(config, qkdtls_config_set_key_limits(config, options->key_limits));
 	set_psk(config, options->psk);
 	if (options->policy != QKDTLS_PSK_ONLY)
 		set_identities(pki, config, role, options);

@@ -20,6 +20,7 @@ enum site_psk {
  * @record_limit: 0: the default
  * @certificate: server's, NULL: "server"
  * @verify_client: the server asks; the client has a certificate unless @bare_client
+ * @key_limits: NULL: the default
  * @ocsp_required: by role: the peer must staple an OCSP response
  * @peer_name: that the client checks; NULL: the server's name
  */
@@ -30,6 +31,7 @@ struct site_options {
 	const char *ciphers;
 	const char *alpn;
 	unsigned int record_limit;
+	const struct qkdtls_key_limits *key_limits;
 	const char *certificate;
 	const char *client_certificate;
 	const char *peer_name;

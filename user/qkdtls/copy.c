@@ -8,18 +8,22 @@
 
 #include "qkdtls/copy.h"
 
+/* Takes any record whole. */
+#define COPY_CHUNK 16384
+
 struct buffer {
-	char data[STREAM_CHUNK];
+	char data[COPY_CHUNK];
 	size_t start;
 	size_t end;
 };
 
 /*
- * From the stream data goes into @in, and from @out to the stream. When echoing @out is @in; otherwise
+ * From the peer data goes into @in, and from @out to the peer. When echoing @out is @in; otherwise
  * standard input fills @out and standard output empties @in.
  */
 struct copy {
-	struct stream *stream;
+	struct qkdtls_conn *conn;
+	int fd;
 	bool echo;
 	struct buffer in;
 	struct buffer from_stdin;
@@ -42,17 +46,17 @@ static void buffer_took(struct buffer *b, size_t n)
 		b->start = b->end = 0;
 }
 
-/* Steps on the stream: 1 if something moved, 0 if it would block, or a negative errno */
-static int stream_to_in(struct copy *c)
+/* Steps on the connection: 1 if something moved, 0 if it would block, or a negative errno */
+static int peer_to_in(struct copy *c)
 {
 	ssize_t n;
 
 	if (!c->in_open || !empty(&c->in))
 		return 0;
-	n = stream_read(c->stream, c->in.data, sizeof(c->in.data));
+	n = qkdtls_sock_recv(c->conn, c->fd, c->in.data, sizeof(c->in.data));
 	if (n == -EAGAIN)
 		return 0;
-	if (n == -ENODATA) {
+	if (!n) {
 		c->in_open = false;
 		if (c->echo)
 			c->source_open = false;
@@ -64,23 +68,23 @@ static int stream_to_in(struct copy *c)
 	return 1;
 }
 
-static int out_to_stream(struct copy *c)
+static int out_to_peer(struct copy *c)
 {
 	ssize_t n;
 
 	if (empty(c->out) && c->source_open) {
-		n = stream_flush(c->stream);
+		n = qkdtls_sock_flush(c->conn, c->fd);
 		return n == -EAGAIN ? 0 : (int)n;
 	}
 	if (!c->out_open)
 		return 0;
 	if (empty(c->out)) {
-		n = stream_close(c->stream);
+		n = qkdtls_sock_close(c->conn, c->fd);
 		if (!n)
 			c->out_open = false;
 	} else {
-		n = stream_write(c->stream, c->out->data + c->out->start,
-				 c->out->end - c->out->start);
+		n = qkdtls_sock_send(c->conn, c->fd, c->out->data + c->out->start,
+				     c->out->end - c->out->start);
 		if (n > 0)
 			buffer_took(c->out, (size_t)n);
 	}
@@ -113,15 +117,15 @@ static int in_to_stdout(struct copy *c)
 	return 0;
 }
 
-static int stream_steps(struct copy *c)
+static int peer_steps(struct copy *c)
 {
 	int in, out;
 
 	do {
-		in = stream_to_in(c);
+		in = peer_to_in(c);
 		if (in < 0)
 			return in;
-		out = out_to_stream(c);
+		out = out_to_peer(c);
 		if (out < 0)
 			return out;
 	} while (in || out);
@@ -135,41 +139,32 @@ static bool finished(const struct copy *c)
 
 enum {
 	POLL_STOP,
-	POLL_STREAM,
+	POLL_PEER,
 	POLL_STDIN,
 	POLL_STDOUT,
 	POLL_COUNT,
 };
 
-static bool unsent(const struct copy *c)
-{
-	size_t len = 0;
-
-	if (!c->stream->kernel)
-		(void)qkdtls_output(c->stream->conn, &len);
-	return len;
-}
-
-static short stream_events(const struct copy *c)
+static short peer_events(const struct copy *c)
 {
 	bool closing = c->out_open && !c->source_open;
 	short events = 0;
 
 	if (c->in_open && empty(&c->in))
 		events |= POLLIN;
-	if (!empty(c->out) || closing || unsent(c))
+	if (!empty(c->out) || closing || qkdtls_sock_pending(c->conn))
 		events |= POLLOUT;
 	return events;
 }
 
 static int copy_wait(struct copy *c, int stop_fd, struct pollfd pfds[POLL_COUNT])
 {
-	short events = stream_events(c);
+	short events = peer_events(c);
 	bool idle = !events && c->out_open && empty(&c->in); /* only standard input is waited for */
 
 	pfds[POLL_STOP] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
-	pfds[POLL_STREAM] = (struct pollfd){
-		.fd = events || idle ? c->stream->fd : -1,
+	pfds[POLL_PEER] = (struct pollfd){
+		.fd = events || idle ? c->fd : -1,
 		.events = events,
 	};
 	pfds[POLL_STDIN] = (struct pollfd){
@@ -182,7 +177,7 @@ static int copy_wait(struct copy *c, int stop_fd, struct pollfd pfds[POLL_COUNT]
 	};
 	if (poll(pfds, POLL_COUNT, -1) < 0 && errno != EINTR)
 		return -errno;
-	if (idle && pfds[POLL_STREAM].revents & (POLLHUP | POLLERR))
+	if (idle && pfds[POLL_PEER].revents & (POLLHUP | POLLERR))
 		return -ECONNRESET;
 	return pfds[POLL_STOP].revents ? -EINTR : 0;
 }
@@ -197,7 +192,7 @@ static int copy_loop(struct copy *c, int stop_fd)
 {
 	for (;;) {
 		struct pollfd pfds[POLL_COUNT] = { 0 };
-		int ret = stream_steps(c);
+		int ret = peer_steps(c);
 
 		if (ret || finished(c))
 			return ret;
@@ -223,7 +218,7 @@ static int copy_loop(struct copy *c, int stop_fd)
 static void look_for_alert(struct copy *c)
 {
 	for (int i = 0; i < ALERT_SEARCH_MAX; i++) {
-		if (stream_read(c->stream, c->in.data, sizeof(c->in.data)) <= 0)
+		if (qkdtls_sock_recv(c->conn, c->fd, c->in.data, sizeof(c->in.data)) <= 0)
 			return;
 	}
 }
@@ -232,19 +227,20 @@ static void look_for_alert(struct copy *c)
 static void copy_failed(struct copy *c, int error, bool own_end)
 {
 	if (own_end)
-		stream_abort(c->stream, QKDTLS_ALERT_INTERNAL_ERROR);
+		qkdtls_sock_abort(c->conn, c->fd, QKDTLS_ALERT_INTERNAL_ERROR, "given up");
 	else if (error == -EPIPE || (error == -ECONNRESET && c->in_open))
 		look_for_alert(c);
-	else if ((error == -EINTR || error == -EKEYEXPIRED) && c->out_open)
-		(void)stream_close(c->stream);
+	else if (error == -EINTR && c->out_open)
+		(void)qkdtls_sock_close(c->conn, c->fd);
 }
 
-struct copy_result copy_run(struct stream *stream, bool echo, int stop_fd)
+struct copy_result copy_run(struct qkdtls_conn *conn, int fd, bool echo, int stop_fd)
 {
 	static const char connection[] = "connection";
 	struct copy_result result;
 	struct copy c = {
-		.stream = stream,
+		.conn = conn,
+		.fd = fd,
 		.echo = echo,
 		.in_open = true,
 		.source_open = true,

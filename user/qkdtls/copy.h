@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Moves data both ways until both ways have ended: standard input and output, or the peer's own data back. */
+/*
+ * Moves data both ways over an established connection until both ways have ended: standard input and output, or the
+ * peer's own data back.
+ */
 #ifndef _QKDTLS_COPY_H
 #define _QKDTLS_COPY_H
 
 #include <stdbool.h>
-
-#include "qkdtls/stream.h"
+#include <qkd/qkdtls.h>
 
 /**
  * struct copy_result - how it ended
@@ -17,7 +19,7 @@ struct copy_result {
 	const char *where;
 };
 
-/* Readable @stop_fd ends it early, with close_notify as far as the socket takes it. */
-struct copy_result copy_run(struct stream *stream, bool echo, int stop_fd);
+/* @fd does not block. Readable @stop_fd ends it early, with close_notify as far as the socket takes it. */
+struct copy_result copy_run(struct qkdtls_conn *conn, int fd, bool echo, int stop_fd);
 
 #endif /* _QKDTLS_COPY_H */

@@ -110,18 +110,16 @@ static enum session_result handshake_failed(struct session *s, int error)
 	return error == -EINTR ? SESSION_STOPPED : SESSION_FAILED;
 }
 
-/* Decides who protects the records: 0 and @stream set, or -1 */
-static int stream_start(struct session *s, struct stream *stream)
+/* Decides who protects the records: 0 or -1 */
+static int records_start(struct session *s)
 {
 	enum records records = s->endpoint->options->records;
 	int ret = -EOPNOTSUPP;
 
-	*stream = (struct stream){ .conn = s->io.conn, .fd = s->io.fd };
 	if (records != RECORDS_OWN)
 		ret = qkdtls_ktls_install(s->io.conn, s->io.fd);
 	if (!ret || (ret == -EOPNOTSUPP && records != RECORDS_KERNEL)) {
-		stream->kernel = !ret;
-		report_records(stream->kernel);
+		report_records(!ret);
 		return 0;
 	}
 	if (ret == -EOPNOTSUPP)
@@ -137,11 +135,12 @@ static int stream_start(struct session *s, struct stream *stream)
 static const char *copy_problem(const struct qkdtls_error *error, int code)
 {
 	switch (code) {
-	case -EKEYEXPIRED:
-		return "the peer changed its key (KeyUpdate), which is not supported with kernel "
-		       "records; closed. Use --records own";
-	case -EBADMSG:
-		return "a record was forged or damaged";
+	case -EOPNOTSUPP:
+		return "the peer changed its key (KeyUpdate), which this kernel cannot follow; "
+		       "closed. Use --records own";
+	case -EOVERFLOW:
+		return "a key is worn out, which this kernel cannot change; closed. Use --records "
+		       "own";
 	case -ECONNRESET:
 		return error->received != QKDTLS_ALERT_NONE
 			       ? "the peer ended it with an alert"
@@ -156,11 +155,10 @@ static const char *copy_problem(const struct qkdtls_error *error, int code)
 static enum session_result copy(struct session *s)
 {
 	struct copy_result result;
-	struct stream stream;
 
-	if (stream_start(s, &stream))
+	if (records_start(s))
 		return SESSION_FAILED;
-	result = copy_run(&stream, s->endpoint->options->echo, s->stop_fd);
+	result = copy_run(s->io.conn, s->io.fd, s->endpoint->options->echo, s->stop_fd);
 	if (!result.error)
 		return SESSION_ENDED;
 	if (result.error == -EINTR) {

@@ -403,20 +403,18 @@ static enum outcome tunnel_failed(struct connection *connection)
 	const struct pump *pump = &connection->pump;
 	const struct qkdtls_error *error = qkdtls_error(pump->conn);
 
-	if (pump->end == PUMP_ALERT)
-		return end(connection,
-			   error->received == QKDTLS_ALERT_NONE ? END_PROTOCOL : END_PEER_ALERT,
-			   error->reason ? error->reason : "");
-	if (pump->end == PUMP_TLS_ERROR && pump->error == EBADMSG)
-		return end(connection, END_PROTOCOL, "a record of the peer is forged or garbled");
-	return end(connection, END_RESET, strerror(pump->error));
+	if (pump->end != PUMP_FAILED)
+		return end(connection, END_RESET, strerror(pump->error));
+	if (error->received != QKDTLS_ALERT_NONE)
+		return end(connection, END_PEER_ALERT, error->reason);
+	return end(connection, qkdtls_to_errno(pump->conn) == -EPROTO ? END_PROTOCOL : END_INTERNAL,
+		   error->reason);
 }
 
 static enum outcome tunnel_ended(struct connection *connection)
 {
 	struct pump *pump = &connection->pump;
 
-	pump_tell_peer(pump);
 	report_alerts(&connection->report, qkdtls_error(pump->conn));
 	switch (pump->end) {
 	case PUMP_CLOSED:
@@ -429,7 +427,7 @@ static enum outcome tunnel_ended(struct connection *connection)
 			   "the peer changed its key, which this kernel cannot follow");
 	case PUMP_LIMIT:
 		return end(connection, END_RECORD_LIMIT,
-			   "as many records as one key may protect; connect again");
+			   "a key is worn out, which this kernel cannot change; connect again");
 	default:
 		return tunnel_failed(connection);
 	}

@@ -30,7 +30,6 @@ int pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
 		.fd = { [PUMP_TLS] = tls, [PUMP_PLAIN] = plain },
 		.conn = conn,
 		.records = records,
-		.record_limit = PUMP_RECORD_LIMIT,
 		.out = { .from = PUMP_PLAIN, .pipe = { -1, -1 } },
 		.in = { .from = PUMP_TLS, .pipe = { -1, -1 } },
 	};
@@ -61,10 +60,33 @@ void pump_release(struct pump *pump)
 	flow_release(&pump->in);
 }
 
-int pump_fail(struct pump *pump, enum pump_end end)
+static enum pump_end tls_end(const struct qkdtls_conn *conn)
 {
-	pump->end = end;
-	return -EPROTO;
+	switch (qkdtls_to_errno(conn)) {
+	case 0:
+		return PUMP_TLS_ERROR; /* not the engine's error but the socket's */
+	case -EOPNOTSUPP:
+		return PUMP_KEY_UPDATE;
+	case -EOVERFLOW:
+		return PUMP_LIMIT;
+	case -ECONNRESET:
+		return qkdtls_error(conn)->received == QKDTLS_ALERT_NONE ? PUMP_TRUNCATED
+									 : PUMP_FAILED;
+	default:
+		return PUMP_FAILED;
+	}
+}
+
+ssize_t pump_tls(struct pump *pump, ssize_t result)
+{
+	if (result < 0 && result != -EAGAIN)
+		pump->end = tls_end(pump->conn);
+	return result;
+}
+
+int pump_tls_finish(struct pump *pump)
+{
+	return (int)pump_tls(pump, qkdtls_sock_close(pump->conn, pump->fd[PUMP_TLS]));
 }
 
 int pump_plain_finish(struct pump *pump)
@@ -136,19 +158,13 @@ static bool flow_step(struct pump *pump, struct flow *flow)
 enum pump_end pump_step(struct pump *pump)
 {
 	bool moved = true;
-	int ret = pump->records == PUMP_OWN ? pump_own_flush(pump) : pump_kernel_update(pump);
+	int ret = (int)pump_tls(pump, qkdtls_sock_flush(pump->conn, pump->fd[PUMP_TLS]));
 
-	if (ret && ret != -EAGAIN) {
-		pump->end = PUMP_TLS_ERROR;
-		pump->error = -ret;
-	}
+	pump->error = -ret;
 	for (int round = 0; moved && pump->end == PUMP_RUNNING && round < PUMP_ROUNDS; round++) {
 		moved = flow_step(pump, &pump->out);
 		if (pump->end == PUMP_RUNNING)
 			moved |= flow_step(pump, &pump->in);
-		if (pump->records_sent >= pump->record_limit ||
-		    pump->records_received >= pump->record_limit)
-			pump_fail(pump, PUMP_LIMIT);
 	}
 	if (pump->end == PUMP_RUNNING && pump->out.state == FLOW_DONE &&
 	    pump->in.state == FLOW_DONE)
@@ -168,41 +184,7 @@ uint32_t pump_interest(const struct pump *pump, enum pump_side side)
 	uint32_t events = flow_interest(&pump->out, side) | flow_interest(&pump->in, side);
 
 	/* An answer to a KeyUpdate may wait while both directions wait to read. */
-	if (side == PUMP_TLS && pump->records == PUMP_OWN && pump_own_pending(pump))
-		events |= EPOLLOUT;
-	/* And so may one to the kernel's TLS. */
-	if (side == PUMP_TLS && pump->update_due)
+	if (side == PUMP_TLS && qkdtls_sock_pending(pump->conn))
 		events |= EPOLLOUT;
 	return events;
-}
-
-/* The alert that belongs to this end, if one is to be sent */
-static enum qkdtls_alert pump_alert(const struct pump *pump)
-{
-	switch (pump->end) {
-	case PUMP_KEY_UPDATE:
-	case PUMP_LIMIT:
-		return QKDTLS_ALERT_CLOSE_NOTIFY;
-	case PUMP_ALERT:
-		return qkdtls_error(pump->conn)->sent;
-	case PUMP_TLS_ERROR:
-		return pump->error == EBADMSG ? QKDTLS_ALERT_BAD_RECORD_MAC : QKDTLS_ALERT_NONE;
-	default:
-		return QKDTLS_ALERT_NONE;
-	}
-}
-
-void pump_tell_peer(struct pump *pump)
-{
-	enum qkdtls_alert alert = pump_alert(pump);
-
-	if (pump->records == PUMP_OWN) {
-		if (alert == QKDTLS_ALERT_CLOSE_NOTIFY)
-			qkdtls_close(pump->conn);
-		pump_own_flush(pump); /* the engine queued its alert when it failed */
-		return;
-	}
-	/* An alert inside half a record's data would be a record of its own, but out of place. */
-	if (alert != QKDTLS_ALERT_NONE && !pump->out.close_sent)
-		pump_kernel_alert(pump, alert);
 }

@@ -15,9 +15,6 @@
 #include <sys/types.h>
 #include <qkd/qkdtls.h>
 
-/* Both AES-GCM suites must see a new key before 2^24.5 records (RFC 9846 section 5.5). */
-#define PUMP_RECORD_LIMIT (1ULL << 24)
-
 /* Bytes that one direction holds at most with the engine's own records */
 #define PUMP_BUFFER_SIZE 16384
 
@@ -35,9 +32,9 @@ enum pump_end {
 	PUMP_RUNNING,
 	PUMP_CLOSED, /* both streams ended in order */
 	PUMP_TRUNCATED, /* the TLS side ended without close_notify */
-	PUMP_ALERT, /* an alert came or had to be sent: qkdtls_error() */
+	PUMP_FAILED, /* an alert came, or the engine found fault: qkdtls_error() */
 	PUMP_KEY_UPDATE, /* the peer changed its key, which this kernel cannot follow */
-	PUMP_LIMIT, /* as many records as one key may protect */
+	PUMP_LIMIT, /* a key is worn out, which this kernel cannot change */
 	PUMP_TLS_ERROR, /* error of the TLS socket: pump.error */
 	PUMP_PLAIN_ERROR, /* error of the plain socket: pump.error */
 };
@@ -72,7 +69,6 @@ struct flow_ops {
  * @bytes: written so far
  * @pipe: where the bytes are held (kernel), or -1
  * @buffer: where they are held (own records)
- * @close_sent: close_notify is on its way
  */
 struct flow {
 	const struct flow_ops *ops;
@@ -83,7 +79,6 @@ struct flow {
 	uint64_t bytes;
 	int pipe[2];
 	uint8_t *buffer;
-	bool close_sent;
 };
 
 /**
@@ -95,10 +90,6 @@ struct flow {
  * @in: TLS to plain
  * @end: why it ended
  * @error: errno that goes with it
- * @records_sent: upper bound of the records sent
- * @records_received: the same of those received
- * @record_limit: PUMP_RECORD_LIMIT, less in tests
- * @update_due: with the kernel's TLS: a KeyUpdate of this end, before it sends more
  */
 struct pump {
 	int fd[2];
@@ -108,10 +99,6 @@ struct pump {
 	struct flow in;
 	enum pump_end end;
 	int error;
-	uint64_t records_sent;
-	uint64_t records_received;
-	uint64_t record_limit;
-	bool update_due;
 };
 
 extern const struct flow_ops pump_kernel_out, pump_kernel_in;
@@ -131,19 +118,11 @@ enum pump_end pump_step(struct pump *pump);
 /* EPOLLIN and EPOLLOUT as the pump needs them of this side; 0: none */
 uint32_t pump_interest(const struct pump *pump, enum pump_side side);
 
-/* For the mechanisms: record a protocol end, returns -EPROTO. */
-int pump_fail(struct pump *pump, enum pump_end end);
+/* For the mechanisms: what one of the engine's calls has come to. If it ended the connection, pump.end is set. */
+ssize_t pump_tls(struct pump *pump, ssize_t result);
 
-/* Best effort: tells the peer why this end stops. */
-void pump_tell_peer(struct pump *pump);
-
-/* Ends the plain side's input: flow_ops.finish of both mechanisms. */
+/* Ends of both mechanisms' flows: flow_ops.finish */
+int pump_tls_finish(struct pump *pump);
 int pump_plain_finish(struct pump *pump);
-
-/* The mechanisms' ways to tell the peer. */
-void pump_kernel_alert(struct pump *pump, enum qkdtls_alert alert);
-int pump_kernel_update(struct pump *pump); /* if one is due; 0, -EAGAIN or another negative errno */
-int pump_own_flush(struct pump *pump);
-bool pump_own_pending(const struct pump *pump);
 
 #endif /* QKDTLSD_PUMP_H */

@@ -51,14 +51,21 @@ const char *qkdtls_alert_name(enum qkdtls_alert alert)
 
 #define ALERT_WARNING 1
 #define ALERT_FATAL   2
-#define ALERT_LEN     2
 
-int qkdtls_alert_queue(struct qkdtls_conn *conn, enum qkdtls_alert alert)
+void qkdtls_alert_write(enum qkdtls_alert alert, uint8_t body[QKDTLS_ALERT_LEN])
 {
 	const bool warning =
 		alert == QKDTLS_ALERT_CLOSE_NOTIFY || alert == QKDTLS_ALERT_USER_CANCELED;
-	const uint8_t body[ALERT_LEN] = { warning ? ALERT_WARNING : ALERT_FATAL, (uint8_t)alert };
 
+	body[0] = warning ? ALERT_WARNING : ALERT_FATAL;
+	body[1] = (uint8_t)alert;
+}
+
+int qkdtls_alert_queue(struct qkdtls_conn *conn, enum qkdtls_alert alert)
+{
+	uint8_t body[QKDTLS_ALERT_LEN];
+
+	qkdtls_alert_write(alert, body);
 	return qkdtls_record_write(&conn->writer, QKDTLS_CONTENT_ALERT, body, sizeof(body),
 				   &conn->out);
 }
@@ -68,7 +75,7 @@ int qkdtls_alert_recv(struct qkdtls_conn *conn, const uint8_t *data, size_t len)
 {
 	enum qkdtls_alert alert;
 
-	if (len != ALERT_LEN)
+	if (len != QKDTLS_ALERT_LEN)
 		return qkdtls_fail(conn, QKDTLS_ALERT_DECODE_ERROR, "malformed alert");
 	alert = data[1];
 	if (conn->messages.len &&

@@ -41,6 +41,7 @@ struct qkdtls_conn *qkdtls_conn_new(struct qkdtls_config *config, enum qkdtls_ro
 	conn->error.reason = "";
 	qkdtls_record_reader_init(&conn->reader);
 	qkdtls_record_writer_init(&conn->writer);
+	conn->kernel.payload_max = QKDTLS_RECORD_PLAIN_MAX;
 	qkdtls_buf_init(&conn->messages, MESSAGES_MAX);
 	qkdtls_buf_init(&conn->flight, FLIGHT_MAX);
 	qkdtls_buf_init(&conn->out, OUT_MAX);
@@ -224,6 +225,6 @@ int qkdtls_lend_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
 {
 	const int ret = give_traffic_keys(conn, tx, rx, false);
 
-	conn->rekeys = !ret;
+	conn->kernel.rekeys = !ret;
 	return ret;
 }

@@ -219,6 +219,20 @@ struct qkdtls_handshake {
 	uint8_t binder_hash[QKDTLS_HASH_MAX];
 };
 
+#define QKDTLS_SPARE_LEN 64
+
+/* A connection whose traffic keys are at its socket: for socket.c */
+struct qkdtls_kernel {
+	bool rekeys; /* they may be followed by others */
+	bool peer_updated; /* the peer has changed its key, since qkdtls_control() last looked */
+	bool update_due; /* this end's KeyUpdate, before it sends more */
+	bool ask_peer; /* for the peer's, by that */
+	uint64_t sent; /* records under this end's key, at most */
+	uint64_t received; /* the same under the peer's */
+	size_t payload_max; /* of this end's records */
+	uint8_t spare[QKDTLS_SPARE_LEN]; /* what came beyond a small buffer */
+};
+
 struct qkdtls_conn {
 	struct qkdtls_config *config;
 	enum qkdtls_role role;
@@ -253,13 +267,9 @@ struct qkdtls_conn {
 		time_t since; /* CLOCK_MONOTONIC, if the configuration limits the age */
 	} key_age; /* of this end's key */
 	bool update_asked; /* of the peer, which has not answered */
-	bool update_owed; /* the kernel has the keys: an answer to the peer's request */
-	bool rekeys; /* the kernel has the keys, and may be given others */
-	uint64_t
-		records_bound; /* the kernel has this end's key: no more records than this are under it */
 	size_t update_unsent; /* output up to and with this end's last KeyUpdate */
 	bool keys_taken;
-	bool key_updated; /* the peer's, since qkdtls_control() last looked */
+	struct qkdtls_kernel kernel; /* if they are there */
 	bool peer_closed;
 	bool closed;
 };
@@ -269,7 +279,7 @@ struct qkdtls_conn {
 /* May the traffic keys be taken now? 0, -EPERM, -EAGAIN as qkdtls_take_traffic_keys() says */
 int qkdtls_traffic_keys_ready(const struct qkdtls_conn *conn);
 
-/* As qkdtls_take_traffic_keys(), but the secrets stay for qkdtls_ktls_update() and qkdtls_ktls_follow(). */
+/* As qkdtls_take_traffic_keys(), but the secrets stay, for the keys that follow. */
 int qkdtls_lend_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
 			     struct qkdtls_traffic_key *rx);
 
@@ -286,6 +296,10 @@ int qkdtls_fail_received(struct qkdtls_conn *conn, enum qkdtls_alert alert, cons
 
 /* ---- alert.c ---- */
 
+#define QKDTLS_ALERT_LEN 2
+
+/* With the level that it has always: warning for close_notify and user_canceled, fatal for others */
+void qkdtls_alert_write(enum qkdtls_alert alert, uint8_t body[QKDTLS_ALERT_LEN]);
 int qkdtls_alert_queue(struct qkdtls_conn *conn, enum qkdtls_alert alert);
 int qkdtls_alert_recv(struct qkdtls_conn *conn, const uint8_t *data, size_t len);
 
@@ -345,6 +359,30 @@ int qkdtls_step_message(struct qkdtls_conn *conn, const struct qkdtls_incoming *
 
 typedef int (*qkdtls_recv_fn)(struct qkdtls_conn *conn, const struct qkdtls_incoming *msg);
 typedef int (*qkdtls_action_fn)(struct qkdtls_conn *conn);
+
+/* ---- stream.c ---- */
+
+/**
+ * enum qkdtls_control - what a record that the kernel handed up means
+ * @QKDTLS_CONTROL_IGNORE: nothing (a session ticket, user_canceled, application data)
+ * @QKDTLS_CONTROL_CLOSE: the peer's close_notify: it sends no more
+ * @QKDTLS_CONTROL_KEY_UPDATE: the peer changed its key: what follows cannot be read without a new one
+ * @QKDTLS_CONTROL_FAILED: fatal; qkdtls_error() says which alert came or is to be sent
+ */
+enum qkdtls_control {
+	QKDTLS_CONTROL_IGNORE,
+	QKDTLS_CONTROL_CLOSE,
+	QKDTLS_CONTROL_KEY_UPDATE,
+	QKDTLS_CONTROL_FAILED,
+};
+
+/*
+ * To be told of every record that is not application data, and how much data came between: content type 23, whose
+ * @data is not looked at, @len bytes of one record or of several. Records in a row without data are bounded as in
+ * qkdtls_receive().
+ */
+enum qkdtls_control qkdtls_control(struct qkdtls_conn *conn, uint8_t content_type, const void *data,
+				   size_t len);
 
 /* ---- u16_set.c ---- */
 
@@ -539,6 +577,13 @@ int qkdtls_ticket_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming *m
 int qkdtls_key_update_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming *msg);
 /* @peer_too: asks for the peer's as well, unless that has been asked for already */
 int qkdtls_key_update_send(struct qkdtls_conn *conn, bool peer_too);
+
+#define QKDTLS_KEY_UPDATE_LEN 5
+
+/* The message; and that it is on its way. For those who send it themselves. */
+void qkdtls_key_update_write(const struct qkdtls_conn *conn, bool peer_too,
+			     uint8_t message[QKDTLS_KEY_UPDATE_LEN]);
+void qkdtls_key_update_sent(struct qkdtls_conn *conn, const uint8_t message[QKDTLS_KEY_UPDATE_LEN]);
 
 /* This end has a new key; it has protected @bytes more; may it not protect @bytes more? */
 void qkdtls_key_age_start(struct qkdtls_conn *conn);

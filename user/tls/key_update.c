@@ -5,6 +5,7 @@
  * nine years, which no connection lives.
  */
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #include "tls/internal.h"
@@ -59,23 +60,34 @@ bool qkdtls_key_age_over(const struct qkdtls_conn *conn, size_t bytes)
 /* ---- Sending ---- */
 
 /* One request at a time: the peer's next KeyUpdate answers it (RFC 9846 section 4.7.3). */
-static uint8_t request(struct qkdtls_conn *conn, bool peer_too)
+void qkdtls_key_update_write(const struct qkdtls_conn *conn, bool peer_too,
+			     uint8_t message[QKDTLS_KEY_UPDATE_LEN])
 {
-	if (!peer_too || conn->update_asked || conn->peer_closed)
-		return UPDATE_NOT_REQUESTED;
-	conn->update_asked = true;
-	return UPDATE_REQUESTED;
+	const bool asks = peer_too && !conn->update_asked && !conn->peer_closed;
+
+	memset(message, 0, QKDTLS_KEY_UPDATE_LEN);
+	message[0] = QKDTLS_MSG_KEY_UPDATE;
+	message[3] = 1;
+	message[4] = asks ? UPDATE_REQUESTED : UPDATE_NOT_REQUESTED;
+}
+
+void qkdtls_key_update_sent(struct qkdtls_conn *conn, const uint8_t message[QKDTLS_KEY_UPDATE_LEN])
+{
+	conn->update_asked |= message[4] == UPDATE_REQUESTED;
 }
 
 int qkdtls_key_update_send(struct qkdtls_conn *conn, bool peer_too)
 {
-	const uint8_t message[] = { QKDTLS_MSG_KEY_UPDATE, 0, 0, 1, request(conn, peer_too) };
-	/* Alone in its record: the kernel's TLS looks at the first message of a record only. */
-	const int ret = qkdtls_record_write(&conn->writer, QKDTLS_CONTENT_HANDSHAKE, message,
-					    sizeof(message), &conn->out);
+	uint8_t message[QKDTLS_KEY_UPDATE_LEN];
+	int ret;
 
+	qkdtls_key_update_write(conn, peer_too, message);
+	/* Alone in its record: the kernel's TLS looks at the first message of a record only. */
+	ret = qkdtls_record_write(&conn->writer, QKDTLS_CONTENT_HANDSHAKE, message, sizeof(message),
+				  &conn->out);
 	if (ret)
 		return qkdtls_fail_code(conn, ret, "cannot send KeyUpdate");
+	qkdtls_key_update_sent(conn, message);
 	conn->update_unsent = conn->out.len;
 	return next_generation(conn, conn->role);
 }
@@ -98,14 +110,13 @@ int qkdtls_key_update_recv(struct qkdtls_conn *conn, const struct qkdtls_incomin
 		return qkdtls_fail(conn, QKDTLS_ALERT_DECODE_ERROR, "malformed KeyUpdate");
 	if (request > UPDATE_REQUESTED)
 		return qkdtls_fail(conn, QKDTLS_ALERT_ILLEGAL_PARAMETER, "malformed KeyUpdate");
-	conn->key_updated = true;
 	/* Who was asked for it is not idle: there may be nothing else to say. */
 	if (conn->update_asked)
 		conn->idle_records = 0;
 	conn->update_asked = false;
 	if (conn->keys_taken) {
-		/* Whoever has the keys has to act. */
-		conn->update_owed |= request == UPDATE_REQUESTED;
+		conn->kernel.peer_updated = true;
+		conn->kernel.update_due |= request == UPDATE_REQUESTED;
 		return 0;
 	}
 	ret = next_generation(conn, conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT);

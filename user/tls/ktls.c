@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Traffic keys onto a socket: the only file of the engine that knows SOL_TLS */
+/* Traffic keys onto a socket; its records are in ktls_record.c. */
 #include <errno.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
@@ -149,34 +149,6 @@ static int set_keys(struct qkdtls_conn *conn, const struct ktls_cipher *cipher, 
 	return ret;
 }
 
-int qkdtls_ktls_send_record(int fd, uint8_t type, const void *data, size_t len)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(type))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-	ssize_t n;
-
-	cmsg->cmsg_level = SOL_TLS;
-	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(type));
-	*CMSG_DATA(cmsg) = type;
-	do {
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -EIO;
-}
-
 static int ulp_attach(int fd, const struct ktls_calls *calls)
 {
 	static const char ulp[] = "tls";
@@ -241,7 +213,7 @@ static int install_sealed(struct qkdtls_conn *conn, const struct qkdtls_seal *se
 		return ret == -EOPNOTSUPP || ret == -EAGAIN || ret == -EPERM ? -EIO : ret;
 	}
 	conn->keys_taken = true;
-	conn->rekeys = true;
+	conn->kernel.rekeys = true;
 	qkdtls_record_reader_free(&conn->reader);
 	qkdtls_record_writer_free(&conn->writer);
 	return 0;
@@ -268,7 +240,7 @@ static bool kernel_rekeys(void)
 
 int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd)
 {
-	const uint8_t alert[] = { 2, (uint8_t)conn->error.sent };
+	const enum qkdtls_alert alert = conn->error.sent;
 	struct qkdtls_seal *seal = conn->late_seal;
 	int ret;
 
@@ -277,7 +249,7 @@ int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd)
 	conn->late_seal = NULL;
 	ret = seal->ops->install(seal->arg, fd, conn->info.group, conn->config->peer_name);
 	if (!ret)
-		ret = qkdtls_ktls_send_record(fd, QKDTLS_CONTENT_ALERT, alert, sizeof(alert));
+		ret = qkdtls_ktls_send_alert(fd, alert);
 	qkdtls_seal_unref(seal);
 	return ret;
 }
@@ -296,19 +268,24 @@ int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd)
 
 	if (ret)
 		return ret;
+	conn->kernel.payload_max = payload_max;
 	if (seal)
 		return install_sealed(conn, seal, payload_max, fd, &calls);
 	return qkdtls_ktls_install_by(conn, qkdtls_info(conn)->suite, payload_max, fd, &calls);
 }
 
-/* ---- The next key ---- */
+/* ---- What goes on ---- */
 
 static const struct ktls_calls plain_calls = { .setsockopt = setsockopt, .shutdown = shutdown };
 
-/* Of @sender, in the schedule and at the socket. A sealed schedule sees to both. */
-static int next_key(struct qkdtls_conn *conn, int fd, enum qkdtls_role sender)
+static int direction(const struct qkdtls_conn *conn, enum qkdtls_role sender)
 {
-	const int direction = sender == conn->role ? TLS_TX : TLS_RX;
+	return sender == conn->role ? TLS_TX : TLS_RX;
+}
+
+/* A sealed schedule sees to the socket, too. */
+int qkdtls_ktls_next_key(struct qkdtls_conn *conn, int fd, enum qkdtls_role sender)
+{
 	const struct ktls_cipher *cipher = ktls_cipher_find(conn->info.suite);
 	struct qkdtls_traffic_key key;
 	int ret = qkdtls_schedule_update(conn->schedule, sender);
@@ -317,52 +294,16 @@ static int next_key(struct qkdtls_conn *conn, int fd, enum qkdtls_role sender)
 		ret = qkdtls_schedule_traffic_key(conn->schedule, QKDTLS_EPOCH_APPLICATION, sender,
 						  conn->suite, &key);
 		if (!ret)
-			ret = set_key(cipher, &key, fd, direction, &plain_calls);
+			ret = set_key(cipher, &key, fd, direction(conn, sender), &plain_calls);
 		OPENSSL_cleanse(&key, sizeof(key));
 	}
 	/* One end has a key that the other has not: nothing can be said any more. */
 	if (ret)
 		shutdown(fd, SHUT_RDWR);
-	return ret == -EAGAIN || ret == -EOPNOTSUPP ? -EIO : ret;
+	return ret;
 }
 
-bool qkdtls_ktls_rekeys(const struct qkdtls_conn *conn)
-{
-	return conn->rekeys;
-}
-
-int qkdtls_ktls_update(struct qkdtls_conn *conn, int fd, bool peer_too)
-{
-	const bool asks = peer_too && !conn->update_asked && !conn->peer_closed;
-	const uint8_t message[] = { QKDTLS_MSG_KEY_UPDATE, 0, 0, 1, asks };
-	int ret;
-
-	if (!conn->rekeys)
-		return -EOPNOTSUPP;
-	ret = qkdtls_ktls_send_record(fd, QKDTLS_CONTENT_HANDSHAKE, message, sizeof(message));
-	if (ret)
-		return ret;
-	conn->update_asked |= asks;
-	conn->update_owed = false;
-	conn->records_bound = 0;
-	qkdtls_key_age_start(conn);
-	return next_key(conn, fd, conn->role);
-}
-
-int qkdtls_ktls_follow(struct qkdtls_conn *conn, int fd)
-{
-	if (!conn->rekeys)
-		return -EOPNOTSUPP;
-	return next_key(conn, fd, conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT);
-}
-
-bool qkdtls_ktls_owes_update(const struct qkdtls_conn *conn)
-{
-	return conn->update_owed;
-}
-
-/* Records under this end's key, as the kernel counts them; UINT64_MAX if it does not say */
-static uint64_t records_sent(const struct qkdtls_conn *conn, int fd)
+uint64_t qkdtls_ktls_records(const struct qkdtls_conn *conn, int fd, enum qkdtls_role sender)
 {
 	const struct ktls_cipher *cipher = ktls_cipher_find(conn->info.suite);
 	union ktls_crypto crypto = { 0 };
@@ -371,24 +312,10 @@ static uint64_t records_sent(const struct qkdtls_conn *conn, int fd)
 
 	crypto.info.version = TLS_1_3_VERSION;
 	crypto.info.cipher_type = cipher->type;
-	if (getsockopt(fd, SOL_TLS, TLS_TX, crypto.bytes, &len))
+	if (getsockopt(fd, SOL_TLS, direction(conn, sender), crypto.bytes, &len))
 		return UINT64_MAX;
 	for (size_t i = 0; i < SEQ_LEN; i++)
 		records = records << 8 | crypto.bytes[cipher->seq + i];
 	OPENSSL_cleanse(&crypto, sizeof(crypto));
 	return records;
-}
-
-bool qkdtls_ktls_wears(struct qkdtls_conn *conn, int fd, size_t bytes)
-{
-	const struct qkdtls_key_limits *limits = &conn->config->key_limits;
-
-	if (!conn->rekeys)
-		return false;
-	/* The kernel fills records up, but may begin and end inside one. It is asked only when it could be too many. */
-	conn->records_bound += 2 + bytes / QKDTLS_RECORD_PLAIN_MAX;
-	if (conn->records_bound >= limits->records)
-		conn->records_bound = records_sent(conn, fd);
-	qkdtls_key_age_add(conn, bytes);
-	return conn->records_bound >= limits->records || qkdtls_key_age_over(conn, 0);
 }

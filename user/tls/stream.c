@@ -162,7 +162,7 @@ enum qkdtls_control qkdtls_control(struct qkdtls_conn *conn, uint8_t content_typ
 {
 	if (conn->failed || conn->state != QKDTLS_UP)
 		return QKDTLS_CONTROL_FAILED;
-	conn->key_updated = false;
+	conn->kernel.peer_updated = false;
 	if (content_type == QKDTLS_CONTENT_DATA) {
 		data = NULL;
 	} else if (!len) {
@@ -171,7 +171,7 @@ enum qkdtls_control qkdtls_control(struct qkdtls_conn *conn, uint8_t content_typ
 	}
 	if (handle_record(conn, content_type, data, len))
 		return QKDTLS_CONTROL_FAILED;
-	if (conn->key_updated)
+	if (conn->kernel.peer_updated)
 		return QKDTLS_CONTROL_KEY_UPDATE;
 	return conn->peer_closed ? QKDTLS_CONTROL_CLOSE : QKDTLS_CONTROL_IGNORE;
 }

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "common/ktls_io.h"
+#include "tls/internal.h"
 #include "tls/ktls.h"
 
 static struct {
@@ -72,7 +72,7 @@ static int setsockopt_short(int fd, int level, int option, const void *value, so
 static int install(int i, const struct ktls_calls *calls)
 {
 	pair.second = i == 1;
-	return qkdtls_ktls_install_by(NULL, pair.suite, KTLS_RECORD_MAX, pair.fd[i], calls);
+	return qkdtls_ktls_install_by(NULL, pair.suite, QKDTLS_RECORD_PLAIN_MAX, pair.fd[i], calls);
 }
 
 static int setup(void **state)
@@ -106,18 +106,25 @@ static void socket_without_ktls_still_works(void **state)
 	assert_int_equal(c, 'x');
 }
 
+static ssize_t receive_record(int fd, void *buf, size_t len, uint8_t *type)
+{
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+
+	return qkdtls_ktls_receive(fd, &iov, 1, type);
+}
+
 static void exchange(uint16_t suite)
 {
-	char buf[KTLS_RECORD_MAX];
+	char buf[QKDTLS_RECORD_PLAIN_MAX];
 	uint8_t type = 0;
 
 	install_both(suite);
 	assert_int_equal(send(pair.fd[0], "there", 5, 0), 5);
-	assert_int_equal(ktls_receive(pair.fd[1], buf, sizeof(buf), &type), 5);
-	assert_int_equal(type, KTLS_RECORD_DATA);
+	assert_int_equal(receive_record(pair.fd[1], buf, sizeof(buf), &type), 5);
+	assert_int_equal(type, QKDTLS_CONTENT_DATA);
 	assert_memory_equal(buf, "there", 5);
 	assert_int_equal(send(pair.fd[1], "and back", 8, 0), 8);
-	assert_int_equal(ktls_receive(pair.fd[0], buf, sizeof(buf), &type), 8);
+	assert_int_equal(receive_record(pair.fd[0], buf, sizeof(buf), &type), 8);
 	assert_memory_equal(buf, "and back", 8);
 }
 
@@ -138,27 +145,27 @@ static void data_goes_both_ways_chacha20(void **state)
 
 static void alert_comes_as_alert(void **state)
 {
-	char buf[KTLS_RECORD_MAX];
+	char buf[QKDTLS_RECORD_PLAIN_MAX];
 	uint8_t type = 0;
 
 	install_both(QKDTLS_AES_256_GCM_SHA384);
-	assert_int_equal(ktls_send_alert(pair.fd[0], QKDTLS_ALERT_CLOSE_NOTIFY), 0);
-	assert_int_equal(ktls_receive(pair.fd[1], buf, sizeof(buf), &type), 2);
-	assert_int_equal(type, KTLS_RECORD_ALERT);
+	assert_int_equal(qkdtls_ktls_send_alert(pair.fd[0], QKDTLS_ALERT_CLOSE_NOTIFY), 0);
+	assert_int_equal(receive_record(pair.fd[1], buf, sizeof(buf), &type), 2);
+	assert_int_equal(type, QKDTLS_CONTENT_ALERT);
 	assert_memory_equal(buf, "\1\0", 2);
-	assert_int_equal(ktls_send_alert(pair.fd[1], QKDTLS_ALERT_DECRYPT_ERROR), 0);
-	assert_int_equal(ktls_receive(pair.fd[0], buf, sizeof(buf), &type), 2);
+	assert_int_equal(qkdtls_ktls_send_alert(pair.fd[1], QKDTLS_ALERT_DECRYPT_ERROR), 0);
+	assert_int_equal(receive_record(pair.fd[0], buf, sizeof(buf), &type), 2);
 	assert_memory_equal(buf, "\2\x33", 2);
 }
 
 static void end_of_stream_is_no_record(void **state)
 {
-	char buf[KTLS_RECORD_MAX];
+	char buf[QKDTLS_RECORD_PLAIN_MAX];
 	uint8_t type = 1;
 
 	install_both(QKDTLS_AES_256_GCM_SHA384);
 	assert_int_equal(shutdown(pair.fd[0], SHUT_WR), 0);
-	assert_int_equal(ktls_receive(pair.fd[1], buf, sizeof(buf), &type), 0);
+	assert_int_equal(receive_record(pair.fd[1], buf, sizeof(buf), &type), 0);
 	assert_int_equal(type, 0);
 }
 
@@ -166,12 +173,12 @@ static void garbage_is_a_forged_record(void **state)
 {
 	static const char record[] = "\x17\x03\x03\x00\x20"
 				     "0123456789abcdef0123456789abcdef";
-	char buf[KTLS_RECORD_MAX];
+	char buf[QKDTLS_RECORD_PLAIN_MAX];
 	uint8_t type = 0;
 
 	assert_int_equal(install(1, &real_calls), 0);
 	assert_int_equal(send(pair.fd[0], record, sizeof(record) - 1, 0), sizeof(record) - 1);
-	assert_int_equal(ktls_receive(pair.fd[1], buf, sizeof(buf), &type), -EBADMSG);
+	assert_int_equal(receive_record(pair.fd[1], buf, sizeof(buf), &type), -EBADMSG);
 }
 
 /* The trap: with the ULP but without a key the kernel sends plain text. */
@@ -217,9 +224,9 @@ int main(void)
 	};
 
 	if (kernel_has_tls())
-		return cmocka_run_group_tests_name("ktls_io", with, NULL, NULL);
+		return cmocka_run_group_tests_name("ktls_record", with, NULL, NULL);
 	/* cmocka would report a skipped test as "not ok". */
 	printf("1..0 # SKIP this kernel has no TLS\n");
 	fflush(stdout);
-	return cmocka_run_group_tests_name("ktls_io without kTLS", without, NULL, NULL);
+	return cmocka_run_group_tests_name("ktls_record without kTLS", without, NULL, NULL);
 }
