@@ -6,11 +6,10 @@
  * The helper is stopped behind each step of its key schedule, and this process, which may read its memory, keeps a copy.
  * This process is also the helper's peer, with the same key in the clear: so it learns what to look for, in the end.
  */
-#include "sealed.h"
+#include "engine.h"
 
 #include <pthread.h>
 
-#include "common/handshake_io.h"
 #include "tls/crypto_hash.h"
 #include "tls/schedule.h"
 
@@ -205,58 +204,21 @@ static bool is_anywhere(const uint8_t *bytes, size_t len)
 
 /* ---- The two ends ---- */
 
-static struct qkdtls_conn *new_end(const struct pair *pair, enum qkdtls_role role,
-				   struct qkdtls_qkd *qkd)
-{
-	struct qkdtls_config *config = qkdtls_config_new();
-	struct qkdtls_conn *conn;
-
-	if (!config || qkdtls_config_set_policy(config, QKDTLS_PSK_ONLY) ||
-	    qkdtls_config_set_ciphers(config, "TLS_AES_256_GCM_SHA384") ||
-	    qkdtls_config_set_psk_imported(config, pair->context))
-		return NULL;
-	conn = qkdtls_conn_new(config, role, &qkdtls_qkd_ops, qkd);
-	qkdtls_config_unref(config);
-	return conn;
-}
-
-static int shake_hands(struct handshake_io *io)
-{
-	struct pollfd pfd = { .fd = io->fd };
-	enum qkdtls_want want;
-
-	while ((want = handshake_io_step(io)) != QKDTLS_DONE) {
-		if (want == QKDTLS_FAILED)
-			return -EPROTO;
-		pfd.events = want == QKDTLS_WANT_WRITE ? POLLOUT : POLLIN;
-		if (poll(&pfd, want != QKDTLS_WANT_PSK, want == QKDTLS_WANT_PSK ? TICK_MS : -1) <
-			    0 &&
-		    errno != EINTR)
-			return -errno;
-	}
-	return 0;
-}
-
 /* A handshake, the kernel's TLS, and a byte each way */
 static int run_end(const struct pair *pair, enum qkdtls_role role, bool sealed)
 {
 	const struct side *side = role == QKDTLS_CLIENT ? &pair->client : &pair->server;
-	struct qkdtls_qkd qkd = { .fd = side->end.fd, .deadline_ms = UINT64_MAX, .sealed = sealed };
-	struct handshake_io io = { .fd = side->socket };
+	struct qkdtls_conn *conn;
 	char byte;
 	int ret;
 
-	memcpy(qkd.context, pair->context, sizeof(qkd.context));
-	fcntl(io.fd, F_SETFL, O_NONBLOCK);
-	io.conn = new_end(pair, role, &qkd);
-	ret = io.conn ? shake_hands(&io) : -ENOMEM;
-	if (!ret)
-		ret = qkdtls_ktls_install(io.conn, io.fd);
-	fcntl(io.fd, F_SETFL, 0);
-	if (!ret && (send(io.fd, "x", 1, MSG_NOSIGNAL) != 1 || recv(io.fd, &byte, 1, 0) != 1))
+	conn = engine_connect(pair, role, "TLS_AES_256_GCM_SHA384", sealed, &ret);
+	fcntl(side->socket, F_SETFL, 0);
+	if (conn && (qkdtls_sock_send(conn, side->socket, "x", 1) != 1 ||
+		     qkdtls_sock_recv(conn, side->socket, &byte, 1) != 1))
 		ret = -EIO;
 	stop();
-	qkdtls_conn_free(io.conn);
+	qkdtls_conn_free(conn);
 	stop();
 	return ret;
 }
