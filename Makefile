@@ -17,6 +17,7 @@ help:
 	@echo 'make bench-handshake  what a handshake with a QKD key costs beside libssl without one, in the Debian 13 root'
 	@echo 'make bench-keys       what taking a key from the kernel costs beside getrandom(2), in a VM'
 	@echo 'make bench-kme        what qkdkmed adds to the time that its KME takes, and a key to a handshake, natively and in a VM'
+	@echo 'make bench-sealed     what it costs that the kernel has the key schedule, and that keys of kTLS change, in a VM'
 	@echo 'make prove            have CBMC prove message parsers free of undefined behaviour (a part of check)'
 	@echo 'make fuzz             attack everything that reads foreign bytes: TIME=SECONDS for each target [TARGET=fuzz_...]'
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
@@ -52,6 +53,9 @@ bench-keys:
 bench-kme:
 	tools/bench/kme
 
+bench-sealed:
+	tools/bench/sealed
+
 prove:
 	selftests/run.sh prove
 
@@ -82,4 +86,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: all help user modules modules_install check check-debug check-two-sites torture bench-handshake bench-keys bench-kme prove fuzz demo demo-two-sites install clean
+.PHONY: all help user modules modules_install check check-debug check-two-sites torture bench-handshake bench-keys bench-kme bench-sealed prove fuzz demo demo-two-sites install clean

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <qkd/qkdtls.h>
 
-/* ---- main.c, warm/main.c ---- */
+/* ---- main.c, warm/main.c, sealed/main.c ---- */
 
 /* Nanoseconds, by enum qkdtls_role */
 struct bench_cost {
@@ -48,6 +48,8 @@ struct bench_stack {
  * @suites: all that there are are offered, as by default
  * @links: where keys come from, by role, as a daemon takes them: /dev/qkd is opened for each connection. NULL: a key
  *	is always at hand
+ * @sealed: with @links: the kernel has the key schedule
+ * @limits: of each end's traffic keys; NULL: the default
  */
 struct bench_ours {
 	enum qkdtls_policy policy;
@@ -55,11 +57,21 @@ struct bench_ours {
 	bool taken;
 	bool suites;
 	const char *links[2];
+	bool sealed;
+	const struct qkdtls_key_limits *limits;
 };
 
 /* NULL: standard error has the reason. Both: X25519MLKEM768, TLS_AES_256_GCM_SHA384 unless @how says otherwise. */
 struct bench_stack *bench_ours_new(const struct bench_files *files, const struct bench_ours *how);
 struct bench_stack *bench_libssl_new(const struct bench_files *files, bool mutual);
+
+/*
+ * The two halves of the engine's shake: connections, by role, and their end. @fd, if not NULL, are connected sockets by role,
+ * whose kernel gets the keys, although none of the handshake goes over them. The end is due either way.
+ */
+bool bench_ours_connect(struct bench_stack *stack, const int *fd, struct qkdtls_conn **conn,
+			struct bench_cost *cost);
+void bench_ours_end(struct bench_stack *stack, struct qkdtls_conn **conn, struct bench_cost *cost);
 
 /* ---- floor.c: what the tool `openssl speed` says of libcrypto's own operations ---- */
 

@@ -10,12 +10,16 @@
 #include "../../selftests/user/pki.h"
 #include "bench/bench.h"
 
+#define LINK_CLIENT "geneva"
+#define LINK_SERVER "zurich"
+
 struct ours {
 	struct bench_stack stack;
 	struct qkdtls_config *config[2]; /* by role */
 	bool psk;
 	bool taken;
 	const char *links[2];
+	bool sealed;
 	struct qkdtls_qkd qkd[2];
 };
 
@@ -130,6 +134,8 @@ static struct qkdtls_conn *conn_new(struct ours *ours, int role)
 	if (!link)
 		return qkdtls_conn_new(ours->config[role], role, &key_ops, NULL);
 	ours->qkd[role].fd = qkd_open(link, O_NONBLOCK);
+	ours->qkd[role].sealed = ours->sealed;
+	(void)qkdtls_link_context(LINK_CLIENT, LINK_SERVER, ours->qkd[role].context);
 	if (qkd_info(ours->qkd[role].fd, &info))
 		return NULL;
 	return qkdtls_conn_new(ours->config[role], role, &qkdtls_qkd_ops, &ours->qkd[role]);
@@ -143,17 +149,27 @@ static void conn_free(struct ours *ours, int role, struct qkdtls_conn *conn)
 	ours->qkd[role].fd = -1;
 }
 
-static bool ours_shake(struct bench_stack *stack, struct bench_cost *cost)
+/* What becomes of its traffic keys */
+static bool keys_go(struct ours *ours, struct qkdtls_conn *conn, int fd)
 {
-	struct ours *ours = (struct ours *)stack;
+	if (fd >= 0)
+		return !qkdtls_ktls_install(conn, fd);
+	return !ours->taken || take_keys(conn);
+}
+
+/* @fd: NULL, or sockets whose kernel gets the keys */
+static bool connect_ends(struct ours *ours, const int *fd, struct qkdtls_conn **conn,
+			 struct bench_cost *cost)
+{
 	enum qkdtls_want want[2] = { QKDTLS_WANT_READ, QKDTLS_WANT_READ };
-	struct qkdtls_conn *conn[2] = { NULL, NULL };
 	static struct pipe pipes[2]; /* by writer */
 	uint64_t start, now;
 	int turn, role;
 
-	for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
+	for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
 		pipes[role].start = pipes[role].end = 0;
+		conn[role] = NULL;
+	}
 	start = bench_clock();
 	/* Client, server, client, server: then all flights are over. */
 	for (turn = 0; turn < 4; turn++) {
@@ -162,15 +178,38 @@ static bool ours_shake(struct bench_stack *stack, struct bench_cost *cost)
 			conn[role] = conn_new(ours, role);
 		if (conn[role])
 			want[role] = advance(conn[role], &pipes[!role], &pipes[role]);
-		if (ours->taken && want[role] == QKDTLS_DONE && !take_keys(conn[role]))
+		if (want[role] == QKDTLS_DONE && !keys_go(ours, conn[role], fd ? fd[role] : -1))
 			return false;
-		if (turn >= 2)
-			conn_free(ours, role, conn[role]);
 		now = bench_clock();
 		cost->nsec[role] += now - start;
 		start = now;
 	}
 	return want[QKDTLS_CLIENT] == QKDTLS_DONE && want[QKDTLS_SERVER] == QKDTLS_DONE;
+}
+
+bool bench_ours_connect(struct bench_stack *stack, const int *fd, struct qkdtls_conn **conn,
+			struct bench_cost *cost)
+{
+	return connect_ends((struct ours *)stack, fd, conn, cost);
+}
+
+void bench_ours_end(struct bench_stack *stack, struct qkdtls_conn **conn, struct bench_cost *cost)
+{
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
+		const uint64_t start = bench_clock();
+
+		conn_free((struct ours *)stack, role, conn[role]);
+		cost->nsec[role] += bench_clock() - start;
+	}
+}
+
+static bool ours_shake(struct bench_stack *stack, struct bench_cost *cost)
+{
+	struct qkdtls_conn *conn[2];
+	const bool ok = bench_ours_connect(stack, NULL, conn, cost);
+
+	bench_ours_end(stack, conn, cost);
+	return ok;
 }
 
 /* ---- Set-up ---- */
@@ -188,8 +227,10 @@ static int configure(struct qkdtls_config *config, enum qkdtls_role role,
 		ret = qkdtls_config_set_groups(config, "X25519MLKEM768", false);
 	if (!ret && !how->suites)
 		ret = qkdtls_config_set_ciphers(config, "TLS_AES_256_GCM_SHA384");
+	if (!ret && how->limits)
+		ret = qkdtls_config_set_key_limits(config, how->limits);
 	if (!ret && how->policy != QKDTLS_PREFER) {
-		ret = qkdtls_link_context("geneva", "zurich", context);
+		ret = qkdtls_link_context(LINK_CLIENT, LINK_SERVER, context);
 		if (!ret)
 			ret = qkdtls_config_set_psk_imported(config, context);
 	}
@@ -225,6 +266,7 @@ struct bench_stack *bench_ours_new(const struct bench_files *files, const struct
 	ours->stack = (struct bench_stack){ .shake = ours_shake, .free = ours_free };
 	ours->psk = how->policy != QKDTLS_PREFER;
 	ours->taken = how->taken;
+	ours->sealed = how->sealed;
 	for (role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++) {
 		ours->links[role] = how->links[role];
 		ours->qkd[role].fd = -1;

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# For benchmarks inside a virtual machine: tests whose output is shown, and links full of keys. To be sourced.
+
+number=0
+
+# result TEXT COMMAND...: a test that COMMAND succeeds; what it says is shown.
+result() {
+	number=$((number + 1))
+	if "${@:2}" 2>&1 | sed -u 's/^/# /'; then
+		echo "ok $number - $1"
+	else
+		echo "not ok $number - $1"
+	fi
+}
+
+filled() { qkdctl -j stats "$1" | grep -q "\"$2\": *8192\>"; }
+
+# Both ends of a simulated link, full of keys, and nothing that comes
+warm_links() {
+	head -c 32 /dev/urandom >seed
+	chmod 600 seed
+	qkdctl link add warm-a provider sim local geneva remote zurich role a seed-file seed capacity 8192 rate 10000000
+	qkdctl link add warm-b provider sim local zurich remote geneva role b seed-file seed capacity 8192 rate 10000000
+	until filled warm-a outbound_fresh && filled warm-b inbound_fresh; do
+		sleep 0.1
+	done
+	qkdctl sim set warm-a rate 256
+	qkdctl sim set warm-b rate 256
+}
