@@ -133,7 +133,7 @@ static int check_binder(struct qkd_sealed *sealed, const struct qkd_session_bind
 	return 0;
 }
 
-static int call_binder(struct qkd_sealed *sealed, void *uncast)
+static int call_binder(struct qkd_sealed *sealed, void *uncast, void __user *uarg)
 {
 	struct qkd_session_binder *arg = uncast;
 
@@ -165,7 +165,7 @@ static void keep_one(struct qkd_sealed *sealed, unsigned int kdf)
 	}
 }
 
-static int call_handshake(struct qkd_sealed *sealed, void *uncast)
+static int call_handshake(struct qkd_sealed *sealed, void *uncast, void __user *uarg)
 {
 	struct qkd_session_handshake *arg = uncast;
 	const struct qkd_suite *suite = qkd_suite_find(arg->suite);
@@ -189,7 +189,7 @@ static int call_handshake(struct qkd_sealed *sealed, void *uncast)
 	return 0;
 }
 
-static int call_application(struct qkd_sealed *sealed, void *uncast)
+static int call_application(struct qkd_sealed *sealed, void *uncast, void __user *uarg)
 {
 	const struct qkd_session_application *arg = uncast;
 	int err;
@@ -214,18 +214,22 @@ static bool is_name(const char name[QKD_PEER_LEN_MAX + 1])
 	return len <= QKD_PEER_LEN_MAX && is_zero(name + len, QKD_PEER_LEN_MAX + 1 - len);
 }
 
-static int give_keys(struct qkd_sealed *sealed, struct socket *sock)
+static int give_keys(struct qkd_sealed *sealed, struct socket *sock,
+		     struct qkd_session_install __user *uarg)
 {
 	const unsigned int key_len = sealed->suite->key_len;
 	struct qkd_schedule *schedule = schedule_of(sealed);
 	struct qkd_traffic_key tx, rx = {};
-	int err = qkd_schedule_traffic_key(schedule, own(sealed), key_len, &tx) ?:
-		  qkd_schedule_traffic_key(schedule, peers(sealed), key_len, &rx) ?:
-		  qkd_ktls_attach(sock);
+	int err = qkd_schedule_traffic_key(schedule, own(sealed), key_len, &tx)
+			  ?: qkd_schedule_traffic_key(schedule, peers(sealed), key_len, &rx);
 
+	if (!err && clear_user(uarg->scratch, sizeof(uarg->scratch)))
+		err = -EFAULT;
+	if (!err)
+		err = qkd_ktls_attach(sock);
 	/* From here on there is no way back. */
 	if (!err) {
-		err = qkd_ktls_install(sock, sealed->suite, &tx, &rx);
+		err = qkd_ktls_install(sock, sealed->suite, &tx, &rx, uarg->scratch);
 		if (err)
 			end(sealed, err);
 	}
@@ -235,7 +239,7 @@ static int give_keys(struct qkd_sealed *sealed, struct socket *sock)
 }
 
 static int install(struct qkd_sealed *sealed, const struct qkd_session_install *arg,
-		   struct socket *sock)
+		   struct qkd_session_install __user *uarg, struct socket *sock)
 {
 	const struct qkd_session_about about = {
 		.id = sealed->key_id,
@@ -250,7 +254,7 @@ static int install(struct qkd_sealed *sealed, const struct qkd_session_install *
 
 	if (IS_ERR(session))
 		return PTR_ERR(session);
-	err = give_keys(sealed, sock);
+	err = give_keys(sealed, sock, uarg);
 	if (err) {
 		qkd_session_put(session);
 		return err;
@@ -261,23 +265,24 @@ static int install(struct qkd_sealed *sealed, const struct qkd_session_install *
 	return 0;
 }
 
-static int call_install(struct qkd_sealed *sealed, void *uncast)
+static int call_install(struct qkd_sealed *sealed, void *uncast, void __user *uarg)
 {
 	const struct qkd_session_install *arg = uncast;
 	struct socket *sock;
 	int err;
 
-	if (sealed->stage != STAGE_APPLICATION || arg->group > U16_MAX || !is_name(arg->peer))
+	if (sealed->stage != STAGE_APPLICATION || arg->group > U16_MAX || !is_name(arg->peer) ||
+	    !is_zero(arg->scratch, sizeof(arg->scratch)))
 		return -EINVAL;
 	sock = sockfd_lookup(arg->socket, &err);
 	if (!sock)
 		return err;
-	err = install(sealed, arg, sock);
+	err = install(sealed, arg, uarg, sock);
 	sockfd_put(sock);
 	return err;
 }
 
-static int call_update(struct qkd_sealed *sealed, void *uncast)
+static int call_update(struct qkd_sealed *sealed, void *uncast, void __user *uarg)
 {
 	const struct qkd_session_update *arg = uncast;
 	const bool tx = arg->flags == QKD_UPDATE_F_TX;
@@ -300,7 +305,7 @@ static int call_update(struct qkd_sealed *sealed, void *uncast)
 	return err;
 }
 
-static int call_export(struct qkd_sealed *sealed, void *uncast)
+static int call_export(struct qkd_sealed *sealed, void *uncast, void __user *uarg)
 {
 	struct qkd_session_export *arg = uncast;
 	const size_t len = strnlen(arg->label, sizeof(arg->label));
@@ -318,12 +323,13 @@ static int call_export(struct qkd_sealed *sealed, void *uncast)
 /* ---- The descriptor ---- */
 
 /*
+ * @function: @arg is the kernel's copy of the structure at @uarg
  * @size: of the structure, in this, its first version; all begin with size and flags
  * @flags: that it knows
  * @answers: whether it says something
  */
 static const struct call {
-	int (*function)(struct qkd_sealed *sealed, void *arg);
+	int (*function)(struct qkd_sealed *sealed, void *arg, void __user *uarg);
 	u16 size;
 	u16 flags;
 	bool answers;
@@ -342,14 +348,15 @@ struct head {
 	__u32 flags;
 };
 
-static int run(struct qkd_sealed *sealed, const struct call *call, struct head *arg)
+static int run(struct qkd_sealed *sealed, const struct call *call, struct head *arg,
+	       void __user *uarg)
 {
 	int err;
 
 	if (arg->flags & ~(u32)call->flags)
 		return -EOPNOTSUPP;
 	mutex_lock(&sealed->lock);
-	err = call->function(sealed, arg);
+	err = call->function(sealed, arg, uarg);
 	mutex_unlock(&sealed->lock);
 	return err;
 }
@@ -372,7 +379,7 @@ static long sealed_ioctl(struct file *file, unsigned int cmd, unsigned long uadd
 	err = qkd_copy_in(arg, call->size, call->size, uarg);
 	usize = arg->size;
 	if (!err)
-		err = run(file->private_data, call, arg);
+		err = run(file->private_data, call, arg, uarg);
 	if (!err && call->answers && copy_to_user(uarg, arg, min_t(size_t, usize, call->size)))
 		err = -EFAULT;
 	kfree_sensitive(arg);

@@ -16,25 +16,36 @@ static const struct {
 	const char *hmac;
 	const char *hash;
 	unsigned int len;
+	u8 empty[QKD_HASH_LEN_MAX]; /* the hash of nothing, of which much is derived */
 } hashes[] = {
-	[QKD_KDF_SHA256] = { "hmac(sha256)", "sha256", 32 },
-	[QKD_KDF_SHA384] = { "hmac(sha384)", "sha384", 48 },
+	[QKD_KDF_SHA256] = {
+		"hmac(sha256)", "sha256", 32,
+		{ 0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4,
+		  0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b,
+		  0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55 },
+	},
+	[QKD_KDF_SHA384] = {
+		"hmac(sha384)", "sha384", 48,
+		{ 0x38, 0xb0, 0x60, 0xa7, 0x51, 0xac, 0x96, 0x38, 0x4c, 0xd9, 0x32, 0x7e,
+		  0xb1, 0xb1, 0xe3, 0x6a, 0x21, 0xfd, 0xb7, 0x11, 0x14, 0xbe, 0x07, 0x43,
+		  0x4c, 0x0c, 0xc7, 0xbf, 0x63, 0xf6, 0xe1, 0xda, 0x27, 0x4e, 0xde, 0xbf,
+		  0xe7, 0x6f, 0x65, 0xfb, 0xd5, 0x1a, 0xd2, 0xf1, 0x48, 0x98, 0xb9, 0x5b },
+	},
 };
 
 /* @kdf: QKD_KDF_*, checked by the caller. Why the kernel has no such hash, or -ENOMEM */
 int qkd_hkdf_init(struct qkd_hkdf *hkdf, unsigned int kdf)
 {
-	struct crypto_shash *hmac, *hash;
+	struct crypto_shash *hmac = crypto_alloc_shash(hashes[kdf].hmac, 0, 0);
 
-	hmac = crypto_alloc_shash(hashes[kdf].hmac, 0, 0);
 	if (IS_ERR(hmac))
 		return PTR_ERR(hmac);
-	hash = crypto_alloc_shash(hashes[kdf].hash, 0, 0);
-	if (IS_ERR(hash)) {
-		crypto_free_shash(hmac);
-		return PTR_ERR(hash);
-	}
-	*hkdf = (struct qkd_hkdf){ .hmac = hmac, .hash = hash, .len = hashes[kdf].len };
+	*hkdf = (struct qkd_hkdf){
+		.hmac = hmac,
+		.hash = hashes[kdf].hash,
+		.len = hashes[kdf].len,
+		.empty = hashes[kdf].empty,
+	};
 	return 0;
 }
 
@@ -42,8 +53,13 @@ int qkd_hkdf_init(struct qkd_hkdf *hkdf, unsigned int kdf)
 void qkd_hkdf_exit(struct qkd_hkdf *hkdf)
 {
 	crypto_free_shash(hkdf->hmac);
-	crypto_free_shash(hkdf->hash);
 	*hkdf = (struct qkd_hkdf){};
+}
+
+/* From here on this is the key, of the hash's length. To set it costs as much as to use it. */
+int qkd_hkdf_key(struct qkd_hkdf *hkdf, const u8 *key)
+{
+	return crypto_shash_setkey(hkdf->hmac, key, hkdf->len);
 }
 
 /* Nothing is left that could be made with the last key. */
@@ -52,19 +68,26 @@ void qkd_hkdf_forget(struct qkd_hkdf *hkdf)
 	static const u8 zeros[QKD_HASH_LEN_MAX];
 
 	/* Cannot fail: it is of a length that it has taken before. */
-	crypto_shash_setkey(hkdf->hmac, zeros, hkdf->len);
+	qkd_hkdf_key(hkdf, zeros);
 }
 
+/* The same without key, which is not needed often enough to be kept */
 int qkd_hkdf_hash(const struct qkd_hkdf *hkdf, const void *msg, size_t len, u8 *hash)
 {
-	return crypto_shash_tfm_digest(hkdf->hash, msg, len, hash);
+	struct crypto_shash *transform = crypto_alloc_shash(hkdf->hash, 0, 0);
+	int err;
+
+	if (IS_ERR(transform))
+		return PTR_ERR(transform);
+	err = crypto_shash_tfm_digest(transform, msg, len, hash);
+	crypto_free_shash(transform);
+	return err;
 }
 
-/* A MAC under a key of the hash's length */
+/* A MAC under a key that becomes the present one */
 int qkd_hkdf_mac(struct qkd_hkdf *hkdf, const u8 *key, const u8 *msg, size_t len, u8 *mac)
 {
-	return crypto_shash_setkey(hkdf->hmac, key, hkdf->len)
-		       ?: crypto_shash_tfm_digest(hkdf->hmac, msg, len, mac);
+	return qkd_hkdf_key(hkdf, key) ?: crypto_shash_tfm_digest(hkdf->hmac, msg, len, mac);
 }
 
 /* @salt: of the hash's length, or NULL for zeros */
@@ -83,20 +106,18 @@ static int expand_block(struct shash_desc *desc, const u8 *before, size_t before
 	       crypto_shash_finup(desc, &number, 1, block);
 }
 
-/* @prk: of the hash's length. -EINVAL: more than HKDF can make. On an error @out is wiped. */
-int qkd_hkdf_expand(struct qkd_hkdf *hkdf, const u8 *prk, const u8 *info, size_t info_len, u8 *out,
-		    size_t len)
+/* Of the present key. -EINVAL: more than HKDF can make. On an error @out is wiped. */
+int qkd_hkdf_expand(struct qkd_hkdf *hkdf, const u8 *info, size_t info_len, u8 *out, size_t len)
 {
 	SHASH_DESC_ON_STACK(desc, hkdf->hmac);
 	u8 block[QKD_HASH_LEN_MAX];
 	size_t done, part;
 	u8 number = 0;
-	int err;
+	int err = 0;
 
 	if (len > BLOCKS_MAX * hkdf->len)
 		return -EINVAL;
 	desc->tfm = hkdf->hmac;
-	err = crypto_shash_setkey(hkdf->hmac, prk, hkdf->len);
 	for (done = 0; !err && done < len; done += part) {
 		part = min_t(size_t, len - done, hkdf->len);
 		err = expand_block(desc, block, number ? hkdf->len : 0, info, info_len, number + 1,
@@ -112,8 +133,8 @@ int qkd_hkdf_expand(struct qkd_hkdf *hkdf, const u8 *prk, const u8 *info, size_t
 }
 
 /* -EINVAL: @label, without its prefix, or @context is too long. */
-int qkd_hkdf_expand_label(struct qkd_hkdf *hkdf, const u8 *secret, const char *label,
-			  const u8 *context, size_t context_len, u8 *out, size_t len)
+int qkd_hkdf_expand_label(struct qkd_hkdf *hkdf, const char *label, const u8 *context,
+			  size_t context_len, u8 *out, size_t len)
 {
 	const size_t label_len = strlen(LABEL_PREFIX) + strlen(label);
 	u8 info[INFO_MAX];
@@ -130,5 +151,5 @@ int qkd_hkdf_expand_label(struct qkd_hkdf *hkdf, const u8 *secret, const char *l
 	*p++ = context_len;
 	memcpy(p, context, context_len);
 	p += context_len;
-	return qkd_hkdf_expand(hkdf, secret, info, p - info, out, len);
+	return qkd_hkdf_expand(hkdf, info, p - info, out, len);
 }

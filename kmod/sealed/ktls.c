@@ -10,8 +10,6 @@
  */
 #include <crypto/aead.h>
 #include <linux/err.h>
-#include <linux/mm.h>
-#include <linux/mman.h>
 #include <linux/net.h>
 #include <linux/random.h>
 #include <linux/string.h>
@@ -63,29 +61,27 @@ int qkd_ktls_attach(struct socket *sock)
  * sees it, it would be written over the end of a field. What becomes of it there does not matter.
  */
 static int set_stand_in(struct socket *sock, const struct qkd_suite *suite, int direction,
-			void __user *page)
+			void __user *scratch)
 {
 	union tls_crypto_context context = {
 		.info = { .version = TLS_1_3_VERSION, .cipher_type = suite->cipher },
 	};
 
 	get_random_bytes((u8 *)&context + suite->key, suite->key_len);
-	if (copy_to_user(page, &context, suite->size))
+	BUILD_BUG_ON(sizeof(context) > QKD_SCRATCH_LEN);
+	if (copy_to_user(scratch, &context, suite->size))
 		return -EFAULT;
-	return sock->ops->setsockopt(sock, SOL_TLS, direction, USER_SOCKPTR(page), suite->size);
+	return sock->ops->setsockopt(sock, SOL_TLS, direction, USER_SOCKPTR(scratch), suite->size);
 }
 
-static int set_stand_ins(struct socket *sock, const struct qkd_suite *suite)
+static int set_stand_ins(struct socket *sock, const struct qkd_suite *suite, void __user *scratch)
 {
-	const unsigned long page =
-		vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
-	int err;
+	int err = set_stand_in(sock, suite, TLS_TX, scratch)
+			  ?: set_stand_in(sock, suite, TLS_RX, scratch);
 
-	if (IS_ERR_VALUE(page))
-		return page;
-	err = set_stand_in(sock, suite, TLS_TX, (void __user *)page)
-		      ?: set_stand_in(sock, suite, TLS_RX, (void __user *)page);
-	vm_munmap(page, PAGE_SIZE);
+	/* The caller's structure is as it was. */
+	if (!err && clear_user(scratch, QKD_SCRATCH_LEN))
+		err = -EFAULT;
 	return err;
 }
 
@@ -147,6 +143,7 @@ static int set_true_keys(struct sock *sk, const struct qkd_suite *suite,
  * @suite: the connection's
  * @tx: with which this end protects its records, from number 0 on
  * @rx: with which the peer does
+ * @scratch: QKD_SCRATCH_LEN bytes of the caller's, which could be written to just now
  *
  * Context: process; takes the socket's lock.
  *
@@ -154,9 +151,10 @@ static int set_true_keys(struct sock *sk, const struct qkd_suite *suite,
  * socket are shut down, since one with the ULP and without keys sends in the clear.
  */
 int qkd_ktls_install(struct socket *sock, const struct qkd_suite *suite,
-		     const struct qkd_traffic_key *tx, const struct qkd_traffic_key *rx)
+		     const struct qkd_traffic_key *tx, const struct qkd_traffic_key *rx,
+		     void __user *scratch)
 {
-	int err = set_stand_ins(sock, suite) ?: set_true_keys(sock->sk, suite, tx, rx);
+	int err = set_stand_ins(sock, suite, scratch) ?: set_true_keys(sock->sk, suite, tx, rx);
 
 	if (!err)
 		return 0;

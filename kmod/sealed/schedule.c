@@ -5,7 +5,8 @@
 #include "../compat.h"
 #include "sealed.h"
 
-#define TLS13 0x0304
+#define TLS13	   0x0304
+#define SHA256_LEN 32
 
 /* struct ImportedIdentity of RFC 9258 section 3.1, as on the wire */
 struct identity {
@@ -17,32 +18,18 @@ struct identity {
 	__be16 kdf;
 } __packed;
 
-/* Derive-Secret(secret, label, messages), whose hash is given */
-static int derive(struct qkd_schedule *schedule, const u8 *secret, const char *label,
-		  const u8 *transcript_hash, u8 *out)
+/* Derive-Secret(secret, label, messages), whose hash is given, of the secret that is the present key */
+static int derive(struct qkd_hkdf *hkdf, const char *label, const u8 *transcript_hash, u8 *out)
 {
-	struct qkd_hkdf *hkdf = &schedule->hkdf;
-
-	return qkd_hkdf_expand_label(hkdf, secret, label, transcript_hash, hkdf->len, out,
-				     hkdf->len);
+	return qkd_hkdf_expand_label(hkdf, label, transcript_hash, hkdf->len, out, hkdf->len);
 }
 
-/* Derive-Secret(secret, label, "") */
-static int derive_empty(struct qkd_schedule *schedule, const u8 *secret, const char *label, u8 *out)
-{
-	u8 hash[QKD_HASH_LEN_MAX];
-
-	return qkd_hkdf_hash(&schedule->hkdf, "", 0, hash)
-		       ?: derive(schedule, secret, label, hash, out);
-}
-
-/* From one secret of the schedule to the next */
-static int next_secret(struct qkd_schedule *schedule, const u8 *secret, const u8 *ikm, size_t len,
-		       u8 *next)
+/* From one secret of the schedule, the present key, to the next */
+static int next_secret(struct qkd_hkdf *hkdf, const u8 *ikm, size_t len, u8 *next)
 {
 	u8 salt[QKD_HASH_LEN_MAX];
-	int err = derive_empty(schedule, secret, "derived", salt)
-			  ?: qkd_hkdf_extract(&schedule->hkdf, salt, ikm, len, next);
+	int err = derive(hkdf, "derived", hkdf->empty, salt)
+			  ?: qkd_hkdf_extract(hkdf, salt, ikm, len, next);
 
 	memzero_explicit(salt, sizeof(salt));
 	return err;
@@ -61,21 +48,35 @@ void qkd_schedule_exit(struct qkd_schedule *schedule)
 	memzero_explicit(schedule, sizeof(*schedule));
 }
 
-/* The PSK of one hash: @len bytes of the key's, whose own hash is SHA-256 */
-static int import_key(const u8 *epsk, size_t epsk_len, const void *identity, size_t identity_len,
-		      u8 *psk, size_t len)
+/* The PSK of one hash: @len bytes of the key's, whose own hash is that of @hkdf */
+static int import_by(struct qkd_hkdf *hkdf, const u8 *epsk, size_t epsk_len, const void *identity,
+		     size_t identity_len, u8 *psk, size_t len)
 {
 	u8 epskx[QKD_HASH_LEN_MAX], hash[QKD_HASH_LEN_MAX];
-	struct qkd_hkdf hkdf;
-	int err = qkd_hkdf_init(&hkdf, QKD_KDF_SHA256);
+	int err = qkd_hkdf_extract(hkdf, NULL, epsk, epsk_len, epskx) ?:
+		  qkd_hkdf_hash(hkdf, identity, identity_len, hash) ?:
+		  qkd_hkdf_key(hkdf, epskx) ?:
+		  qkd_hkdf_expand_label(hkdf, "derived psk", hash, hkdf->len, psk, len);
 
+	memzero_explicit(epskx, sizeof(epskx));
+	return err;
+}
+
+/* A key's own hash is SHA-256. */
+static int import_key(struct qkd_schedule *schedule, const u8 *epsk, size_t epsk_len,
+		      const void *identity, size_t identity_len, u8 *psk)
+{
+	const unsigned int len = schedule->hkdf.len;
+	struct qkd_hkdf sha256;
+	int err;
+
+	if (len == SHA256_LEN)
+		return import_by(&schedule->hkdf, epsk, epsk_len, identity, identity_len, psk, len);
+	err = qkd_hkdf_init(&sha256, QKD_KDF_SHA256);
 	if (err)
 		return err;
-	err = qkd_hkdf_extract(&hkdf, NULL, epsk, epsk_len, epskx) ?:
-	      qkd_hkdf_hash(&hkdf, identity, identity_len, hash) ?:
-	      qkd_hkdf_expand_label(&hkdf, epskx, "derived psk", hash, hkdf.len, psk, len);
-	qkd_hkdf_exit(&hkdf);
-	memzero_explicit(epskx, sizeof(epskx));
+	err = import_by(&sha256, epsk, epsk_len, identity, identity_len, psk, len);
+	qkd_hkdf_exit(&sha256);
 	return err;
 }
 
@@ -84,7 +85,7 @@ int qkd_schedule_import(struct qkd_schedule *schedule, const u8 *epsk, size_t ep
 			const void *identity, size_t identity_len)
 {
 	u8 psk[QKD_HASH_LEN_MAX];
-	int err = import_key(epsk, epsk_len, identity, identity_len, psk, schedule->hkdf.len)
+	int err = import_key(schedule, epsk, epsk_len, identity, identity_len, psk)
 			  ?: qkd_hkdf_extract(&schedule->hkdf, NULL, psk, schedule->hkdf.len,
 					      schedule->early);
 
@@ -112,8 +113,10 @@ int qkd_schedule_binder(struct qkd_schedule *schedule, const u8 *transcript_hash
 {
 	struct qkd_hkdf *hkdf = &schedule->hkdf;
 	u8 base[QKD_HASH_LEN_MAX], key[QKD_HASH_LEN_MAX];
-	int err = derive_empty(schedule, schedule->early, "imp binder", base) ?:
-		  qkd_hkdf_expand_label(hkdf, base, "finished", NULL, 0, key, hkdf->len) ?:
+	int err = qkd_hkdf_key(hkdf, schedule->early) ?:
+		  derive(hkdf, "imp binder", hkdf->empty, base) ?:
+		  qkd_hkdf_key(hkdf, base) ?:
+		  qkd_hkdf_expand_label(hkdf, "finished", NULL, 0, key, hkdf->len) ?:
 		  qkd_hkdf_mac(hkdf, key, transcript_hash, hkdf->len, binder);
 
 	memzero_explicit(base, sizeof(base));
@@ -126,11 +129,14 @@ int qkd_schedule_handshake(struct qkd_schedule *schedule, const u8 *kex_secret, 
 			   const u8 *transcript_hash, u8 *client_secret, u8 *server_secret)
 {
 	static const u8 zeros[QKD_HASH_LEN_MAX];
+	struct qkd_hkdf *hkdf = &schedule->hkdf;
 	u8 secret[QKD_HASH_LEN_MAX];
-	int err = next_secret(schedule, schedule->early, kex_secret, len, secret) ?:
-		  derive(schedule, secret, "c hs traffic", transcript_hash, client_secret) ?:
-		  derive(schedule, secret, "s hs traffic", transcript_hash, server_secret) ?:
-		  next_secret(schedule, secret, zeros, schedule->hkdf.len, schedule->main);
+	int err = qkd_hkdf_key(hkdf, schedule->early) ?:
+		  next_secret(hkdf, kex_secret, len, secret) ?:
+		  qkd_hkdf_key(hkdf, secret) ?:
+		  derive(hkdf, "c hs traffic", transcript_hash, client_secret) ?:
+		  derive(hkdf, "s hs traffic", transcript_hash, server_secret) ?:
+		  next_secret(hkdf, zeros, hkdf->len, schedule->main);
 
 	memzero_explicit(secret, sizeof(secret));
 	if (!err)
@@ -142,29 +148,26 @@ int qkd_schedule_handshake(struct qkd_schedule *schedule, const u8 *kex_secret, 
 int qkd_schedule_application(struct qkd_schedule *schedule, const u8 *transcript_hash)
 {
 	u8(*application)[QKD_HASH_LEN_MAX] = schedule->application;
-	const u8 *main = schedule->main;
-	int err = derive(schedule, main, "c ap traffic", transcript_hash,
-			 application[QKD_SENDER_CLIENT]) ?:
-		  derive(schedule, main, "s ap traffic", transcript_hash,
-			 application[QKD_SENDER_SERVER]) ?:
-		  derive(schedule, main, "exp master", transcript_hash, schedule->exporter);
+	struct qkd_hkdf *hkdf = &schedule->hkdf;
+	int err = qkd_hkdf_key(hkdf, schedule->main) ?:
+		  derive(hkdf, "c ap traffic", transcript_hash, application[QKD_SENDER_CLIENT]) ?:
+		  derive(hkdf, "s ap traffic", transcript_hash, application[QKD_SENDER_SERVER]) ?:
+		  derive(hkdf, "exp master", transcript_hash, schedule->exporter);
 
 	if (err)
 		return err;
 	memzero_explicit(schedule->main, sizeof(schedule->main));
-	qkd_hkdf_forget(&schedule->hkdf);
+	qkd_hkdf_forget(hkdf);
 	return 0;
 }
 
-static int traffic_key(struct qkd_schedule *schedule, const u8 *secret, unsigned int key_len,
+static int traffic_key(struct qkd_hkdf *hkdf, const u8 *secret, unsigned int key_len,
 		       struct qkd_traffic_key *key)
 {
-	struct qkd_hkdf *hkdf = &schedule->hkdf;
-	int err = qkd_hkdf_expand_label(hkdf, secret, "key", NULL, 0, key->key, key_len)
-			  ?: qkd_hkdf_expand_label(hkdf, secret, "iv", NULL, 0, key->iv,
-						   sizeof(key->iv));
+	int err = qkd_hkdf_key(hkdf, secret) ?:
+		  qkd_hkdf_expand_label(hkdf, "key", NULL, 0, key->key, key_len) ?:
+		  qkd_hkdf_expand_label(hkdf, "iv", NULL, 0, key->iv, sizeof(key->iv));
 
-	qkd_hkdf_forget(hkdf);
 	if (err)
 		memzero_explicit(key, sizeof(*key));
 	return err;
@@ -173,7 +176,7 @@ static int traffic_key(struct qkd_schedule *schedule, const u8 *secret, unsigned
 int qkd_schedule_traffic_key(struct qkd_schedule *schedule, enum qkd_sender sender,
 			     unsigned int key_len, struct qkd_traffic_key *key)
 {
-	return traffic_key(schedule, schedule->application[sender], key_len, key);
+	return traffic_key(&schedule->hkdf, schedule->application[sender], key_len, key);
 }
 
 /* @next: the secret of @sender behind a KeyUpdate, and the key that goes with it; for qkd_schedule_advance() */
@@ -181,13 +184,10 @@ int qkd_schedule_next(struct qkd_schedule *schedule, enum qkd_sender sender, uns
 		      u8 *next, struct qkd_traffic_key *key)
 {
 	struct qkd_hkdf *hkdf = &schedule->hkdf;
-	int err = qkd_hkdf_expand_label(hkdf, schedule->application[sender], "traffic upd", NULL, 0,
-					next, hkdf->len);
 
-	if (!err)
-		err = traffic_key(schedule, next, key_len, key);
-	qkd_hkdf_forget(hkdf);
-	return err;
+	return qkd_hkdf_key(hkdf, schedule->application[sender]) ?:
+	       qkd_hkdf_expand_label(hkdf, "traffic upd", NULL, 0, next, hkdf->len) ?:
+	       traffic_key(hkdf, next, key_len, key);
 }
 
 void qkd_schedule_advance(struct qkd_schedule *schedule, enum qkd_sender sender, const u8 *next)
@@ -201,11 +201,11 @@ int qkd_schedule_export(struct qkd_schedule *schedule, const char *label, const 
 {
 	struct qkd_hkdf *hkdf = &schedule->hkdf;
 	u8 secret[QKD_HASH_LEN_MAX];
-	int err = derive_empty(schedule, schedule->exporter, label, secret)
-			  ?: qkd_hkdf_expand_label(hkdf, secret, "exporter", context_hash,
-						   hkdf->len, out, len);
+	int err = qkd_hkdf_key(hkdf, schedule->exporter) ?:
+		  derive(hkdf, label, hkdf->empty, secret) ?:
+		  qkd_hkdf_key(hkdf, secret) ?:
+		  qkd_hkdf_expand_label(hkdf, "exporter", context_hash, hkdf->len, out, len);
 
-	qkd_hkdf_forget(hkdf);
 	memzero_explicit(secret, sizeof(secret));
 	return err;
 }

@@ -19,25 +19,27 @@ struct socket;
 
 /**
  * struct qkd_hkdf - HMAC and HKDF (RFC 5869) of one hash, with TLS 1.3's labels
- * @hmac: whose key is that of the last call, until qkd_hkdf_forget()
- * @hash: the same without key
+ * @hmac: under the present key, which is that of the last call that had one
+ * @hash: the name of its hash
  * @len: bytes of a hash
+ * @empty: the hash of nothing
  */
 struct qkd_hkdf {
 	struct crypto_shash *hmac;
-	struct crypto_shash *hash;
+	const char *hash;
 	unsigned int len;
+	const u8 *empty;
 };
 
 int qkd_hkdf_init(struct qkd_hkdf *hkdf, unsigned int kdf);
 void qkd_hkdf_exit(struct qkd_hkdf *hkdf);
+int qkd_hkdf_key(struct qkd_hkdf *hkdf, const u8 *key);
 void qkd_hkdf_forget(struct qkd_hkdf *hkdf);
 int qkd_hkdf_hash(const struct qkd_hkdf *hkdf, const void *msg, size_t len, u8 *hash);
 int qkd_hkdf_extract(struct qkd_hkdf *hkdf, const u8 *salt, const u8 *ikm, size_t len, u8 *prk);
-int qkd_hkdf_expand(struct qkd_hkdf *hkdf, const u8 *prk, const u8 *info, size_t info_len, u8 *out,
-		    size_t len);
-int qkd_hkdf_expand_label(struct qkd_hkdf *hkdf, const u8 *secret, const char *label,
-			  const u8 *context, size_t context_len, u8 *out, size_t len);
+int qkd_hkdf_expand(struct qkd_hkdf *hkdf, const u8 *info, size_t info_len, u8 *out, size_t len);
+int qkd_hkdf_expand_label(struct qkd_hkdf *hkdf, const char *label, const u8 *context,
+			  size_t context_len, u8 *out, size_t len);
 int qkd_hkdf_mac(struct qkd_hkdf *hkdf, const u8 *key, const u8 *msg, size_t len, u8 *mac);
 
 /* ---- schedule.c ---- */
@@ -116,7 +118,8 @@ struct qkd_suite {
 const struct qkd_suite *qkd_suite_find(unsigned int number);
 int qkd_ktls_attach(struct socket *sock);
 int qkd_ktls_install(struct socket *sock, const struct qkd_suite *suite,
-		     const struct qkd_traffic_key *tx, const struct qkd_traffic_key *rx);
+		     const struct qkd_traffic_key *tx, const struct qkd_traffic_key *rx,
+		     void __user *scratch);
 int qkd_ktls_update(struct sock *sk, const struct qkd_suite *suite, bool tx,
 		    const struct qkd_traffic_key *key);
 

@@ -82,10 +82,12 @@ static bool hkdf_holds(const struct hkdf_case *c)
 	read_hex(&info, c->info);
 	if (qkd_hkdf_init(&hkdf, c->kdf))
 		return false;
-	holds = !qkd_hkdf_extract(&hkdf, salt.at, ikm.at, ikm.len, prk) && is(prk, c->prk) &&
-		!qkd_hkdf_expand(&hkdf, prk, info.at, info.len, okm, strlen(c->okm) / 2) &&
+	holds = !qkd_hkdf_hash(&hkdf, "", 0, prk) && !memcmp(prk, hkdf.empty, hkdf.len) &&
+		!qkd_hkdf_extract(&hkdf, salt.at, ikm.at, ikm.len, prk) && is(prk, c->prk) &&
+		!qkd_hkdf_key(&hkdf, prk) &&
+		!qkd_hkdf_expand(&hkdf, info.at, info.len, okm, strlen(c->okm) / 2) &&
 		is(okm, c->okm) &&
-		qkd_hkdf_expand(&hkdf, prk, NULL, 0, okm, 255 * hkdf.len + 1) == -EINVAL;
+		qkd_hkdf_expand(&hkdf, NULL, 0, okm, 255 * hkdf.len + 1) == -EINVAL;
 	qkd_hkdf_exit(&hkdf);
 	return holds;
 }

@@ -245,6 +245,36 @@ TEST_F(refusals, exports_and_updates_that_cannot_be)
 	EXPECT_TRUE(passes_both_ways(pair));
 }
 
+/* ---- Memory ---- */
+
+/* INSTALL writes to the caller's structure for a moment: where it cannot, nothing has begun. */
+TEST_F(refusals, an_installation_in_memory_that_cannot_be_written)
+{
+	struct pair *pair = &self->pair;
+	struct qkd_session_install *arg =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, arg);
+	ASSERT_EQ(0, pair_shake_hands(pair, SUITE));
+	arg->size = sizeof(*arg);
+	arg->socket = pair->client.socket;
+	arg->scratch[QKD_SCRATCH_LEN - 1] = 1;
+	EXPECT_EQ(-1, ioctl(pair->client.session, QKD_IOC_INSTALL, arg));
+	EXPECT_EQ(EINVAL, errno);
+	arg->scratch[QKD_SCRATCH_LEN - 1] = 0;
+	ASSERT_EQ(0, mprotect(arg, 4096, PROT_READ));
+	EXPECT_EQ(-1, ioctl(pair->client.session, QKD_IOC_INSTALL, arg));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(0, mprotect(arg, 4096, PROT_READ | PROT_WRITE));
+	ASSERT_EQ(0, ioctl(pair->client.session, QKD_IOC_INSTALL, arg));
+	/* Nothing stays in it. */
+	for (size_t i = 0; i < QKD_SCRATCH_LEN; i++)
+		EXPECT_EQ(0, arg->scratch[i]);
+	ASSERT_EQ(0, side_install(&pair->server));
+	EXPECT_TRUE(passes_both_ways(pair));
+	munmap(arg, 4096);
+}
+
 /* ---- Sockets ---- */
 
 static int tcp_socket(void)

@@ -401,6 +401,7 @@ struct qkd_feed_message {
 #define QKD_LABEL_LEN_MAX	249	/* bytes of an exporter's label, without NUL */
 #define QKD_EXPORT_LEN_MAX	1024
 #define QKD_PEER_LEN_MAX	255	/* bytes of a peer's name, without NUL */
+#define QKD_SCRATCH_LEN		64
 
 /* Flags of QKD_IOC_OPEN_SESSION */
 #define QKD_SESSION_F_SERVER	(1U << 0)	/* the TLS server's; else the client's */
@@ -492,12 +493,14 @@ struct qkd_session_application {
  * @socket: a connected TCP socket of this process, without ULP, of the namespace of the session's link
  * @group: the group of the key exchange, as TLS numbers it, or 0: for QKD_CMD_SESSION_GET, which takes your word for it
  * @peer: the same: the peer's name, NUL-terminated, printable ASCII but for " and \, the rest zero; may be empty
+ * @scratch: zero on entry and afterwards; meanwhile the kernel writes to it, what is of no meaning and no secret
  *
  * Both directions begin with record 0. The connection is shown by QKD_CMD_SESSION_GET until the socket is closed. Nobody
  * can read the keys back: getsockopt() of TLS_TX and TLS_RX gives zeros in their place, and IV and record number as ever.
  * Only the kernel's own implementation is used, not one of the network device.
  *
  *   EBADF, ENOTSOCK, EINVAL, ENOTCONN	as for QKD_COMMIT_F_SOCKET
+ *   EFAULT	the structure cannot be written to
  *   EEXIST	the socket has an ULP
  *   ENOENT	the kernel has no TLS, or the caller may not load it
  *   ENOMEM
@@ -511,6 +514,7 @@ struct qkd_session_install {
 	__s32 socket;
 	__u32 group;
 	char peer[QKD_PEER_LEN_MAX + 1];
+	__u8 scratch[QKD_SCRATCH_LEN];
 };
 
 /* Flags of QKD_IOC_UPDATE: one of them */
