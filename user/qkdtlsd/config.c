@@ -179,6 +179,7 @@ static bool given(const struct service_config *service, int setting)
 
 static const struct service_config service_default = {
 	.policy = QKDTLS_REQUIRE,
+	.sealed = SEALED_PREFER,
 	.verify_client = true,
 	.record_size_limit = 16385,
 	.key_update_records = QKDTLS_KEY_RECORDS_MAX,
