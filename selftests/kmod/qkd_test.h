@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -153,6 +154,11 @@ static inline int load_module(const char *module, const char *parameter)
 		_exit(127);
 	}
 	return pid > 0 && exited_with_0(await(pid)) ? 0 : -ENOENT;
+}
+
+static inline int unload_module(const char *module)
+{
+	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
 }
 
 /* Puts this process into a new network namespace, without any link. */

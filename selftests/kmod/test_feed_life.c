@@ -387,11 +387,6 @@ TEST_F(feed, is_told_that_its_namespace_ends)
 	close(home);
 }
 
-static int unload(const char *module)
-{
-	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
-}
-
 static int note_event(const struct qkd_event *event, void *arg)
 {
 	if (event->type == QKD_EVENT_LINK_GONE)
@@ -408,12 +403,12 @@ TEST_F(feed, keeps_the_module_until_it_is_closed)
 	ASSERT_EQ(0, put_keys(self->feed, QKD_DIR_OUTBOUND, 0, 5));
 	ASSERT_EQ(0, qkd_nl_open(&listener));
 	ASSERT_EQ(0, qkd_nl_event_subscribe(listener));
-	ASSERT_SOON(access("/sys/module/qkd_sim", F_OK) || !unload("qkd_sim"));
+	ASSERT_SOON(access("/sys/module/qkd_sim", F_OK) || !unload_module("qkd_sim"));
 	close(self->fd);
-	EXPECT_EQ(-EWOULDBLOCK, unload("qkd"));
+	EXPECT_EQ(-EWOULDBLOCK, unload_module("qkd"));
 	EXPECT_TRUE(asks_nothing(self->feed));
 	close(self->feed);
-	ASSERT_SOON(!unload("qkd"));
+	ASSERT_SOON(!unload_module("qkd"));
 	ASSERT_EQ(0, qkd_nl_event_read(listener, note_event, &gone));
 	EXPECT_STREQ(LINK, gone.link);
 	EXPECT_TRUE(gone.has_stats);

@@ -8,11 +8,6 @@
 
 #define LINK "alpha"
 
-static int unload(const char *module)
-{
-	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
-}
-
 #define MAX_KEYS "262144" /* as the module has it unless told otherwise */
 
 /* The limit of all links together */
@@ -48,9 +43,9 @@ FIXTURE_TEARDOWN(module)
 
 TEST_F(module, in_use_stays)
 {
-	EXPECT_EQ(-EWOULDBLOCK, unload("qkd"));
-	ASSERT_SOON(!unload("qkd_sim"));
-	EXPECT_EQ(-EWOULDBLOCK, unload("qkd"));
+	EXPECT_EQ(-EWOULDBLOCK, unload_module("qkd"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
+	EXPECT_EQ(-EWOULDBLOCK, unload_module("qkd"));
 }
 
 TEST_F(module, of_a_provider_takes_its_links_along)
@@ -58,7 +53,7 @@ TEST_F(module, of_a_provider_takes_its_links_along)
 	struct qkd_link_info info;
 	struct qkd_key_get get;
 
-	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
 	EXPECT_TRUE(poll_now(self->end.fd) & POLLHUP);
 	EXPECT_EQ(-ENODEV, get_key(self->end.fd, SHORT_MS, &get));
 	EXPECT_EQ(-ENODEV, qkd_nl_link_get(self->end.nl, LINK, &info));
@@ -76,7 +71,7 @@ TEST_F(module, wakes_who_waits_when_it_goes)
 			ret = get_key(self->end.fd, QKD_TIMEOUT_MS_MAX, &get);
 		_exit(-ret);
 	}
-	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
 	status = await(pid);
 	ASSERT_TRUE(WIFEXITED(status));
 	EXPECT_EQ(ENODEV, WEXITSTATUS(status));
@@ -88,9 +83,9 @@ TEST_F(module, without_users_can_be_unloaded_and_loaded_again)
 	struct qkd_key_get get;
 	struct qkd_nl *nl;
 
-	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
 	end_close(&self->end);
-	ASSERT_SOON(!unload("qkd"));
+	ASSERT_SOON(!unload_module("qkd"));
 	EXPECT_EQ(-ENOENT, qkd_open(NULL, 0));
 	ASSERT_EQ(0, load_module("qkd_sim", NULL));
 	ASSERT_EQ(0, qkd_nl_open(&nl));
@@ -118,15 +113,15 @@ static int load_file(const char *module, const char *parameters)
 /* With links in it every other time */
 TEST_F_TIMEOUT(module, comes_and_goes_a_hundred_times, 600)
 {
-	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
 	end_close(&self->end);
-	ASSERT_SOON(!unload("qkd"));
+	ASSERT_SOON(!unload_module("qkd"));
 	for (int i = 0; i < 100; i++) {
 		ASSERT_EQ(0, load_file("qkd", ""));
 		ASSERT_EQ(0, load_file("qkd_sim", i % 2 ? "demo=1" : ""));
-		ASSERT_EQ(-EWOULDBLOCK, unload("qkd"));
-		ASSERT_SOON(!unload("qkd_sim"));
-		ASSERT_SOON(!unload("qkd"));
+		ASSERT_EQ(-EWOULDBLOCK, unload_module("qkd"));
+		ASSERT_SOON(!unload_module("qkd_sim"));
+		ASSERT_SOON(!unload_module("qkd"));
 	}
 	ASSERT_EQ(0, load_module("qkd_sim", NULL));
 	ASSERT_EQ(0, end_open(&self->end, &(struct link_spec){
@@ -164,7 +159,7 @@ TEST_F(module, with_demo_links_has_keys_at_once_and_others_each_time)
 	struct end a, b;
 
 	for (int i = 0; i < 2; i++) {
-		ASSERT_SOON(!unload("qkd_sim"));
+		ASSERT_SOON(!unload_module("qkd_sim"));
 		ASSERT_EQ(0, load_module("qkd_sim", "demo=1"));
 		ASSERT_EQ(0, open_demo(&a, &b));
 		EXPECT_EQ(0, hand_over(&b, &a, &second));
@@ -174,7 +169,7 @@ TEST_F(module, with_demo_links_has_keys_at_once_and_others_each_time)
 	}
 	EXPECT_NE(0, memcmp(first.key_id, second.key_id, QKD_KEY_ID_LEN));
 	EXPECT_NE(0, memcmp(first.key, second.key, QKD_KEY_LEN_MAX));
-	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
 }
 
 static uint64_t keys_held(struct qkd_nl *nl, const char *link)

@@ -79,11 +79,6 @@ static int add_puppet(struct qkd_nl *nl, const char *name, uint32_t capacity)
 	return qkd_nl_link_add(nl, &request);
 }
 
-static int unload(const char *module)
-{
-	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
-}
-
 FIXTURE(provider)
 {
 	struct qkd_nl *nl;
@@ -103,7 +98,7 @@ FIXTURE_TEARDOWN(provider)
 {
 	close(self->fd);
 	qkd_nl_close(self->nl);
-	ASSERT_SOON(!unload("qkd_puppet"));
+	ASSERT_SOON(!unload_module("qkd_puppet"));
 }
 
 static uint64_t stat_now(FIXTURE_DATA(provider) * self, int stat)
@@ -657,7 +652,7 @@ TEST_F(provider, of_a_device_goes_with_its_driver)
 	ASSERT_EQ(0, order("unregister"));
 	ASSERT_EQ(0, order("plug"));
 	ASSERT_EQ(0, add_puppet(self->nl, "beta", 0));
-	ASSERT_EQ(0, unload("qkd_puppet"));
+	ASSERT_EQ(0, unload_module("qkd_puppet"));
 	EXPECT_EQ(-ENODEV, add_puppet(self->nl, "gamma", 0));
 	ASSERT_EQ(0, load_module("qkd_puppet", NULL));
 	EXPECT_EQ(0, add_puppet(self->nl, "beta", 0));

@@ -320,18 +320,13 @@ TEST_F(review, guests_links_are_few_in_all_their_namespaces_together)
 	EXPECT_EQ(0, as_a_guest(links_of_a_guest));
 }
 
-static int unload(const char *module)
-{
-	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
-}
-
 /* Any user may ask for a netlink family by its name. */
 TEST_F(review, asking_for_the_family_loads_no_module)
 {
 	struct qkd_nl *nl;
 
-	ASSERT_SOON(!unload("qkd_sim"));
-	ASSERT_SOON(!unload("qkd"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd"));
 	EXPECT_EQ(-EOPNOTSUPP, qkd_nl_open(&nl));
 	EXPECT_NE(0, access("/sys/module/qkd", F_OK));
 }

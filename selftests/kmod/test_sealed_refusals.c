@@ -275,6 +275,84 @@ TEST_F(refusals, an_installation_in_memory_that_cannot_be_written)
 	munmap(arg, 4096);
 }
 
+/* ---- Devices that protect records ---- */
+
+#define TLSDEV "qkd_tlsdev"
+
+static unsigned int keys_of_the_device(void)
+{
+	unsigned int keys = 0;
+	FILE *file = fopen("/sys/module/" TLSDEV "/parameters/taken", "re");
+
+	if (file) {
+		if (fscanf(file, "%u", &keys) != 1)
+			keys = 0;
+		fclose(file);
+	}
+	return keys;
+}
+
+static int tls12_key(int fd)
+{
+	struct tls12_crypto_info_aes_gcm_128 key = {
+		.info = { .version = TLS_1_2_VERSION, .cipher_type = TLS_CIPHER_AES_GCM_128 },
+	};
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 3) ||
+	    setsockopt(fd, SOL_TLS, TLS_TX, &key, sizeof(key)))
+		return -errno;
+	return 0;
+}
+
+static void expect_software(struct __test_metadata *_metadata, struct pair *pair)
+{
+	EXPECT_EQ(0, side_install(&pair->server));
+	EXPECT_TRUE(passes_both_ways(pair));
+}
+
+static void expect_refused(struct __test_metadata *_metadata, struct pair *pair)
+{
+	uint8_t out[16];
+	char byte;
+
+	EXPECT_EQ(-1, send(pair->client.socket, "x", 1, MSG_NOSIGNAL));
+	EXPECT_EQ(EPIPE, errno);
+	EXPECT_EQ(0, recv(pair->server.socket, &byte, 1, 0));
+	EXPECT_GT(0, side_export(&pair->client, SUITE, out, sizeof(out)));
+}
+
+/*
+ * Up to Linux 7.3 a device gets keys of TLS 1.2 only, so the connection stays in software. Where it gets others it has had
+ * the stand-in, and nobody a connection.
+ */
+TEST_F(refusals, a_device_that_would_take_the_key)
+{
+	struct pair *pair = &self->pair;
+	int client, server, ret;
+
+	if (load_module(TLSDEV, NULL))
+		SKIP(return, "the kernel's TLS knows no devices");
+	EXPECT_EQ(0, connect_tcp(&client, &server));
+	EXPECT_EQ(0, tls12_key(client));
+	EXPECT_EQ(1, keys_of_the_device());
+	close(client);
+	close(server);
+
+	EXPECT_EQ(0, pair_shake_hands(pair, SUITE));
+	ret = side_install(&pair->client);
+	if (keys_of_the_device() == 1) {
+		EXPECT_EQ(0, ret);
+		expect_software(_metadata, pair);
+	} else {
+		EXPECT_EQ(-EOPNOTSUPP, ret);
+		expect_refused(_metadata, pair);
+	}
+	side_end(&pair->client);
+	side_end(&pair->server);
+	/* What is given back late is waited for. */
+	ASSERT_SOON(!unload_module(TLSDEV));
+}
+
 /* ---- Sockets ---- */
 
 static int tcp_socket(void)

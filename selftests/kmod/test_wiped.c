@@ -317,20 +317,15 @@ TEST_F_TIMEOUT(wiped, the_keys_of_a_namespace_go_with_it, TIMEOUT_S)
 	close(home);
 }
 
-static int unload(const char *module)
-{
-	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
-}
-
 TEST_F_TIMEOUT(wiped, the_keys_of_a_provider_go_with_it, TIMEOUT_S)
 {
 	ASSERT_EQ(0, hold(self, QKD_ROLE_B));
 	ASSERT_EQ(0, reserve(self, self->end.fd, 0));
 	ASSERT_EQ(ALL, search(self->secrets));
-	ASSERT_SOON(!unload("qkd_sim"));
+	ASSERT_SOON(!unload_module("qkd_sim"));
 	EXPECT_EQ(NONE, search(self->secrets));
 	end_close(&self->end);
-	ASSERT_SOON(!unload("qkd"));
+	ASSERT_SOON(!unload_module("qkd"));
 	EXPECT_EQ(NONE, search(self->secrets));
 	ASSERT_EQ(0, load_module("qkd_sim", NULL));
 }
