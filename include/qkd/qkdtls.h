@@ -19,6 +19,8 @@
  *			... read at most qkdtls_wanted() bytes, give them to qkdtls_input()
  *		else if (want == QKDTLS_WANT_PSK)
  *			... wait until the PSK source may have an answer (or set its deadline), then call again
+ *		else if (want == QKDTLS_WANT_SIGNATURE)
+ *			... the same for the signer, if the private key is somebody else's
  *		else
  *			... QKDTLS_FAILED: qkdtls_error() says why; the alert has been written already
  *	}
@@ -70,6 +72,7 @@ enum qkdtls_want {
 	QKDTLS_WANT_READ,
 	QKDTLS_WANT_WRITE,
 	QKDTLS_WANT_PSK,
+	QKDTLS_WANT_SIGNATURE,
 	QKDTLS_FAILED,
 };
 
@@ -155,6 +158,11 @@ const char *qkdtls_config_message(const struct qkdtls_config *config);
  */
 int qkdtls_config_set_certificate(struct qkdtls_config *config, const char *chain_file,
 				  const char *key_file);
+
+/*
+ * The same without the private key, which somebody else has: each connection needs qkdtls_conn_set_signer(). Errors as above
+ */
+int qkdtls_config_set_certificate_chain(struct qkdtls_config *config, const char *chain_file);
 
 /*
  * Trust anchors (PEM, one or more) for the peer's chain: certificates, and bare public keys ("PUBLIC KEY").
@@ -430,6 +438,40 @@ void qkdtls_conn_free(struct qkdtls_conn *conn); /* wipes; releases a reserved k
 
 /* 0, or -EINVAL with qkdtls_config_message() */
 int qkdtls_config_check(struct qkdtls_config *config, enum qkdtls_role role);
+
+/* Bounds of what is signed and of a signature: RFC 9846 section 4.5.3; ML-DSA-87 */
+#define QKDTLS_SIGNED_MAX    146
+#define QKDTLS_SIGNATURE_MAX 8192
+
+/* Answers of a signer; also a negative errno, which ends the handshake with internal_error */
+#define QKDTLS_SIGN_DONE 0
+#define QKDTLS_SIGN_PENDING \
+	1 /* not yet: the connection wants QKDTLS_WANT_SIGNATURE and asks again */
+
+/**
+ * typedef qkdtls_sign_fn - signs for a connection, with the private key of its certificate
+ * @arg: of qkdtls_conn_set_signer()
+ * @scheme: signature scheme
+ * @data: what is to be signed, at most QKDTLS_SIGNED_MAX bytes; the same whenever it is asked again
+ * @data_len: its length
+ * @signature: room for QKDTLS_SIGNATURE_MAX bytes
+ * @len: out: how many there are
+ *
+ * Called from within qkdtls_handshake(), once per connection until it is done; must not wait.
+ */
+typedef int (*qkdtls_sign_fn)(void *arg, uint16_t scheme, const uint8_t *data, size_t data_len,
+			      uint8_t *signature, size_t *len);
+
+/* Before the first qkdtls_handshake(). It takes the place of a private key of the configuration, too. */
+void qkdtls_conn_set_signer(struct qkdtls_conn *conn, qkdtls_sign_fn sign, void *arg);
+
+/*
+ * For who has the private key and signs for others: signs as the certificate of @config, if @data is what the CertificateVerify of
+ * this role stands for and nothing else (RFC 9846 section 4.5.3). @len in: room; out: bytes. 0, -EINVAL: @data is
+ * something else, or @scheme not one of the configuration's or the key's; -EMSGSIZE, -EIO, -ENOMEM. Any thread
+ */
+int qkdtls_config_sign(const struct qkdtls_config *config, enum qkdtls_role role, uint16_t scheme,
+		       const uint8_t *data, size_t data_len, uint8_t *signature, size_t *len);
 
 enum qkdtls_want qkdtls_handshake(struct qkdtls_conn *conn);
 

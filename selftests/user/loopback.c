@@ -227,6 +227,8 @@ static bool end_step(struct loopback *lb, enum qkdtls_role role)
 		return end_read(lb, role);
 	case QKDTLS_WANT_PSK:
 		return lb->ring[role].answer != QKDTLS_PSK_PENDING;
+	case QKDTLS_WANT_SIGNATURE:
+		return false;
 	case QKDTLS_FAILED:
 		lb->wire[role].ended = true;
 		return false;

@@ -390,6 +390,7 @@ static enum outcome step_handshake(struct connection *connection)
 		return wait_for_key(connection);
 	case QKDTLS_DONE:
 		return handshake_done(connection);
+	case QKDTLS_WANT_SIGNATURE: /* its configuration has the private key */
 	case QKDTLS_FAILED:
 		break;
 	}

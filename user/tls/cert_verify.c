@@ -13,22 +13,74 @@ struct signed_content {
 	size_t len;
 };
 
-static int make_content(struct qkdtls_conn *conn, enum qkdtls_role signer,
-			struct signed_content *content)
+/* What stands before the hash; with its NUL, the separator */
+#define HASH_AT (PADDING_LEN + CONTEXT_LEN + 1)
+
+static void put_prefix(enum qkdtls_role signer, uint8_t bytes[HASH_AT])
 {
 	static const char context[][CONTEXT_LEN + 1] = {
 		[QKDTLS_CLIENT] = "TLS 1.3, client CertificateVerify",
 		[QKDTLS_SERVER] = "TLS 1.3, server CertificateVerify",
 	};
-	const size_t hash_at = PADDING_LEN + sizeof(context[0]); /* with its NUL, the separator */
+
+	memset(bytes, 0x20, PADDING_LEN);
+	memcpy(bytes + PADDING_LEN, context[signer], sizeof(context[0]));
+}
+
+static int make_content(struct qkdtls_conn *conn, enum qkdtls_role signer,
+			struct signed_content *content)
+{
 	int ret;
 
-	memset(content->bytes, 0x20, PADDING_LEN);
-	memcpy(content->bytes + PADDING_LEN, context[signer], sizeof(context[0]));
-	ret = qkdtls_transcript_hash(&conn->hs->transcript, content->bytes + hash_at);
+	put_prefix(signer, content->bytes);
+	ret = qkdtls_transcript_hash(&conn->hs->transcript, content->bytes + HASH_AT);
 	if (ret)
 		return qkdtls_fail_code(conn, ret, "cannot hash the handshake");
-	content->len = hash_at + qkdtls_hash_len(conn->suite->hash);
+	content->len = HASH_AT + qkdtls_hash_len(conn->suite->hash);
+	return 0;
+}
+
+/* Whoever asks for signatures must not get any other out of it. */
+static bool is_content(enum qkdtls_role signer, const uint8_t *data, size_t len)
+{
+	uint8_t prefix[HASH_AT];
+
+	put_prefix(signer, prefix);
+	return (len == HASH_AT + qkdtls_hash_len(QKDTLS_SHA256) ||
+		len == HASH_AT + qkdtls_hash_len(QKDTLS_SHA384)) &&
+	       !memcmp(data, prefix, sizeof(prefix));
+}
+
+int qkdtls_config_sign(const struct qkdtls_config *config, enum qkdtls_role role, uint16_t scheme,
+		       const uint8_t *data, size_t data_len, uint8_t *signature, size_t *len)
+{
+	const struct qkdtls_scheme *known = qkdtls_scheme_list_find(&config->schemes, scheme);
+
+	if (!config->identity || !known || !is_content(role, data, data_len))
+		return -EINVAL;
+	return qkdtls_identity_sign(config->identity, known, data, data_len, signature, *len, len);
+}
+
+/* 0, QKDTLS_PENDING or QKDTLS_ERROR */
+static int sign(struct qkdtls_conn *conn, const struct signed_content *content, uint8_t *signature,
+		size_t *len)
+{
+	const struct qkdtls_scheme *scheme = conn->hs->scheme;
+	int ret;
+
+	*len = QKDTLS_SIGNATURE_MAX;
+	if (conn->sign)
+		ret = conn->sign(conn->sign_arg, scheme->number, content->bytes, content->len,
+				 signature, len);
+	else
+		ret = qkdtls_identity_sign(conn->config->identity, scheme, content->bytes,
+					   content->len, signature, *len, len);
+	if (ret == QKDTLS_SIGN_PENDING)
+		return QKDTLS_PENDING;
+	if (!ret && (!*len || *len > QKDTLS_SIGNATURE_MAX))
+		ret = -EIO;
+	if (ret)
+		return qkdtls_fail_code(conn, ret > 0 ? -EIO : ret, "cannot sign the handshake");
 	return 0;
 }
 
@@ -58,10 +110,9 @@ int qkdtls_certificate_verify_send(struct qkdtls_conn *conn)
 
 	if (ret)
 		return ret;
-	ret = qkdtls_identity_sign(conn->config->identity, scheme, content.bytes, content.len,
-				   signature, sizeof(signature), &len);
+	ret = sign(conn, &content, signature, &len);
 	if (ret)
-		return qkdtls_fail_code(conn, ret, "cannot sign the handshake");
+		return ret;
 	if (conn->role == QKDTLS_SERVER)
 		conn->info.signature = scheme->number;
 	message = qkdtls_message_begin(conn, &w, QKDTLS_MSG_CERTIFICATE_VERIFY);

@@ -68,8 +68,7 @@ static int accept_setting(struct qkdtls_config *config)
 	return 0;
 }
 
-int qkdtls_config_set_certificate(struct qkdtls_config *config, const char *chain_file,
-				  const char *key_file)
+static int set_identity(struct qkdtls_config *config, const char *chain_file, const char *key_file)
 {
 	char message[QKDTLS_PKI_MESSAGE_MAX] = "";
 	struct qkdtls_identity *identity = NULL;
@@ -82,6 +81,19 @@ int qkdtls_config_set_certificate(struct qkdtls_config *config, const char *chai
 	config->identity = identity;
 	config->staple = NULL; /* was about another certificate */
 	return accept_setting(config);
+}
+
+int qkdtls_config_set_certificate(struct qkdtls_config *config, const char *chain_file,
+				  const char *key_file)
+{
+	if (!key_file)
+		return refuse(config, -EINVAL, "no private key is named");
+	return set_identity(config, chain_file, key_file);
+}
+
+int qkdtls_config_set_certificate_chain(struct qkdtls_config *config, const char *chain_file)
+{
+	return set_identity(config, chain_file, NULL);
 }
 
 int qkdtls_config_set_trust(struct qkdtls_config *config, const char *file)

@@ -78,6 +78,12 @@ void qkdtls_conn_free(struct qkdtls_conn *conn)
 	free(conn);
 }
 
+void qkdtls_conn_set_signer(struct qkdtls_conn *conn, qkdtls_sign_fn sign, void *arg)
+{
+	conn->sign = sign;
+	conn->sign_arg = arg;
+}
+
 enum qkdtls_want qkdtls_handshake(struct qkdtls_conn *conn)
 {
 	const enum qkdtls_want want = qkdtls_step_run(conn);

@@ -19,14 +19,15 @@ struct der {
 	size_t len;
 };
 
-/* Prepared once, copied for each signature: what the provider is asked is the same each time. */
+/* Prepared once, copied for each signature: what the provider is asked is the same each time. NULL without private key */
 struct signer {
 	const struct qkdtls_scheme *scheme;
 	EVP_MD_CTX *ctx;
 };
 
 struct qkdtls_identity {
-	EVP_PKEY *key;
+	EVP_PKEY *key; /* or its public half */
+	bool is_private;
 	struct signer signers[QKDTLS_LIST_MAX];
 	size_t signer_count;
 	struct der certs[QKDTLS_CHAIN_MAX];
@@ -127,10 +128,12 @@ static int add_signer(struct qkdtls_identity *identity, const struct qkdtls_sche
 	struct signer *signer = &identity->signers[identity->signer_count];
 
 	signer->scheme = scheme;
+	identity->signer_count++;
+	if (!identity->is_private)
+		return 0;
 	signer->ctx = EVP_MD_CTX_new();
 	if (!signer->ctx)
 		return qkdtls_lib_error(-ENOMEM);
-	identity->signer_count++;
 	if (EVP_DigestSignInit_ex(signer->ctx, NULL, scheme->digest, NULL, NULL, identity->key,
 				  qkdtls_x509_signature_params(scheme)) != 1)
 		return qkdtls_lib_error(-EIO);
@@ -186,8 +189,8 @@ static int copy_certs(struct qkdtls_identity *identity, const STACK_OF(X509) * c
 	return 0;
 }
 
-static int check_pair(const EVP_PKEY *key, const STACK_OF(X509) * certs, const char *chain_file,
-		      const char *key_file, char message[QKDTLS_PKI_MESSAGE_MAX])
+static int check_chain(const STACK_OF(X509) * certs, const char *chain_file,
+		       char message[QKDTLS_PKI_MESSAGE_MAX])
 {
 	X509 *leaf = sk_X509_value(certs, 0);
 
@@ -195,13 +198,32 @@ static int check_pair(const EVP_PKEY *key, const STACK_OF(X509) * certs, const c
 		return say(message, -EINVAL, chain_file, "contains no certificate");
 	if (sk_X509_num(certs) > QKDTLS_CHAIN_MAX)
 		return say(message, -EINVAL, chain_file, "too many certificates for a chain");
-	if (X509_check_private_key(leaf, key) != 1)
-		return say(message, qkdtls_lib_error(-EINVAL), key_file,
-			   "not the key of the first certificate of the chain");
 	if (!qkdtls_x509_may_sign(leaf))
 		return say(message, -EINVAL, chain_file,
 			   "the first certificate's keyUsage lacks digitalSignature");
 	return 0;
+}
+
+static int take_private_key(struct qkdtls_identity *identity, X509 *leaf, const char *key_file,
+			    char message[QKDTLS_PKI_MESSAGE_MAX])
+{
+	int err = load_key(&identity->key, key_file, message);
+
+	identity->is_private = true;
+	if (!err && X509_check_private_key(leaf, identity->key) != 1)
+		err = say(message, qkdtls_lib_error(-EINVAL), key_file,
+			  "not the key of the first certificate of the chain");
+	return err ? err : make_signers(identity, key_file, message);
+}
+
+static int take_public_key(struct qkdtls_identity *identity, X509 *leaf, const char *chain_file,
+			   char message[QKDTLS_PKI_MESSAGE_MAX])
+{
+	identity->key = X509_get_pubkey(leaf);
+	if (!identity->key)
+		return say(message, qkdtls_lib_error(-EOPNOTSUPP), chain_file,
+			   "a key of a type that this libcrypto lacks");
+	return make_signers(identity, chain_file, message);
 }
 
 int qkdtls_identity_load(struct qkdtls_identity **identity, const char *chain_file,
@@ -219,11 +241,11 @@ int qkdtls_identity_load(struct qkdtls_identity **identity, const char *chain_fi
 		err = say(message, -ENOMEM, chain_file, "out of memory");
 		goto out;
 	}
-	err = load_key(&id->key, key_file, message);
-	if (!err)
-		err = check_pair(id->key, certs, chain_file, key_file, message);
-	if (!err)
-		err = make_signers(id, key_file, message);
+	err = check_chain(certs, chain_file, message);
+	if (!err && key_file)
+		err = take_private_key(id, sk_X509_value(certs, 0), key_file, message);
+	else if (!err)
+		err = take_public_key(id, sk_X509_value(certs, 0), chain_file, message);
 	if (!err && copy_certs(id, certs))
 		err = say(message, -ENOMEM, chain_file, "out of memory");
 out:
@@ -264,6 +286,11 @@ const uint8_t *qkdtls_identity_certificate(const struct qkdtls_identity *identit
 	return identity->certs[index].data;
 }
 
+bool qkdtls_identity_signs(const struct qkdtls_identity *identity)
+{
+	return identity->is_private;
+}
+
 bool qkdtls_identity_fits(const struct qkdtls_identity *identity,
 			  const struct qkdtls_scheme *scheme)
 {
@@ -279,7 +306,7 @@ int qkdtls_identity_sign(const struct qkdtls_identity *identity, const struct qk
 	EVP_MD_CTX *ctx;
 	int err = 0;
 
-	if (!signer)
+	if (!signer || !signer->ctx)
 		return -EINVAL;
 	if (most <= 0 || (size_t)most > size)
 		return -EMSGSIZE;

@@ -10,7 +10,6 @@
 #include "tls/suite.h"
 
 #define QKDTLS_PKI_MESSAGE_MAX 256 /* room for the text of a failure */
-#define QKDTLS_SIGNATURE_MAX   8192
 #define QKDTLS_CHAIN_MAX       10 /* certificates in a chain */
 
 /* ---- Own certificate ---- */
@@ -21,7 +20,7 @@ struct qkdtls_identity;
  * 0; -EPERM: the key file is open to group or others; -EINVAL: unreadable, empty, not PEM, key and
  * leaf do not belong together, leaf may not sign (keyUsage); -EOPNOTSUPP: no scheme for this key;
  * -ENOMEM.
- * @message then says what and names the file.
+ * @message then says what and names the file. @key_file may be NULL: then it knows what kind of key it is, but cannot sign.
  */
 int qkdtls_identity_load(struct qkdtls_identity **identity, const char *chain_file,
 			 const char *key_file, char message[QKDTLS_PKI_MESSAGE_MAX]);
@@ -31,11 +30,13 @@ size_t qkdtls_identity_count(const struct qkdtls_identity *identity); /* certifi
 const uint8_t *qkdtls_identity_certificate(const struct qkdtls_identity *identity, size_t index,
 					   size_t *len); /* DER */
 
-/* Can its key sign with this scheme? */
+bool qkdtls_identity_signs(const struct qkdtls_identity *identity); /* It has its private key. */
+
+/* Is its key one for this scheme? */
 bool qkdtls_identity_fits(const struct qkdtls_identity *identity,
 			  const struct qkdtls_scheme *scheme);
 
-/* @size in: room; @len out. 0, -EINVAL (scheme does not fit), -EMSGSIZE, -EIO, -ENOMEM. Thread-safe
+/* @size in: room; @len out. 0, -EINVAL (scheme does not fit, no private key), -EMSGSIZE, -EIO, -ENOMEM. Thread-safe
  */
 int qkdtls_identity_sign(const struct qkdtls_identity *identity, const struct qkdtls_scheme *scheme,
 			 const uint8_t *data, size_t data_len, uint8_t *signature, size_t size,

@@ -238,6 +238,8 @@ struct qkdtls_conn {
 	enum qkdtls_role role;
 	const struct qkdtls_psk_ops *psk_ops;
 	void *psk_arg;
+	qkdtls_sign_fn sign; /* NULL: the configuration has the private key */
+	void *sign_arg;
 	enum qkdtls_state state;
 	struct qkdtls_info info;
 

@@ -115,6 +115,13 @@ static const struct step steps[] = {
 };
 /* clang-format on */
 
+/* What an action that cannot go on waits for */
+static enum qkdtls_want step_wants(const struct step *step)
+{
+	return step->action == qkdtls_certificate_verify_send ? QKDTLS_WANT_SIGNATURE
+							      : QKDTLS_WANT_PSK;
+}
+
 static bool step_applies(const struct qkdtls_conn *conn, const struct step *step)
 {
 	return !step->applies || step->applies(conn);
@@ -214,7 +221,7 @@ enum qkdtls_want qkdtls_step_run(struct qkdtls_conn *conn)
 		step = step_find(conn, QKDTLS_MSG_NONE);
 		ret = step ? step->action(conn) : step_read(conn);
 		if (ret == QKDTLS_PENDING)
-			return step ? QKDTLS_WANT_PSK : QKDTLS_WANT_READ;
+			return step ? step_wants(step) : QKDTLS_WANT_READ;
 		if (!ret && step)
 			step_enter(conn, step->next);
 	}
