@@ -40,6 +40,25 @@ both() {
 	e2e_daemon here client
 }
 
+# with_workers COUNT NAME: its configuration has it.
+with_workers() {
+	printf '[daemon]\nworkers = %s\n' "$1" >>"$E2E_DIR/$2.conf"
+}
+
+# children NAME [KIND]: process IDs of the daemon's processes, all or of that name
+children() {
+	local pid
+	for pid in $(cat "/proc/$(e2e_pid "$1")/task/$(e2e_pid "$1")/children"); do
+		if [[ ! ${2-} || $(cat "/proc/$pid/comm") == "$2" ]]; then
+			echo "$pid"
+		fi
+	done
+}
+
+has_processes() { # NAME WORKERS
+	[[ $(children "$1" qkdtlsd-worker | wc -l) == "$2" && $(children "$1" qkdtlsd-signer | wc -l) == 1 ]]
+}
+
 stop_both() {
 	e2e_stop "$(e2e_pid client)"
 	e2e_stop "$(e2e_pid server)"
@@ -114,15 +133,61 @@ test_usage_errors_exit_2() {
 }
 
 test_gives_privileges_up() {
-	local status
+	local pid
 	server_config
+	with_workers 2 server
 	e2e_daemon here server
-	status=/proc/$(e2e_pid server)/status
-	grep -Eq "^Uid:\s+$(id -u "$E2E_USER")\s" "$status"
-	grep -Eq '^NoNewPrivs:\s+1' "$status"
-	grep -Eq '^CapEff:\s+0+$' "$status"
-	[[ $(stat -c %u "/proc/$(e2e_pid server)/environ") == 0 ]]
-	grep -Eq '^Max core file size +0 +0 ' "/proc/$(e2e_pid server)/limits"
+	wait_for 20 has_processes server 2
+	for pid in $(children server); do
+		grep -Eq "^Uid:\s+$(id -u "$E2E_USER")\s" "/proc/$pid/status"
+		grep -Eq '^NoNewPrivs:\s+1' "/proc/$pid/status"
+		grep -Eq '^CapEff:\s+0+$' "/proc/$pid/status"
+	done
+	for pid in "$(e2e_pid server)" $(children server); do
+		[[ $(stat -c %u "/proc/$pid/environ") == 0 ]]
+		grep -Eq '^Max core file size +0 +0 ' "/proc/$pid/limits"
+	done
+	# None has anything open that is not its own: a worker the listener, its way to the signer, and what its loop needs.
+	for pid in $(children server qkdtlsd-worker); do
+		(($(find "/proc/$pid/fd" -lname 'socket:*' | wc -l) == 2))
+	done
+}
+
+# has_bytes PID FILE: is what FILE has, or its reverse, in what this process may have written?
+has_bytes() {
+	python3 - "$1" "$2" <<-'END'
+		import sys
+		wanted = open(sys.argv[2], "rb").read()
+		with open(f"/proc/{sys.argv[1]}/maps") as maps, open(f"/proc/{sys.argv[1]}/mem", "rb", 0) as memory:
+		    for line in maps:
+		        place, mode = line.split()[:2]
+		        start, end = (int(x, 16) for x in place.split("-"))
+		        if "w" not in mode or "[v" in line or end - start > 1 << 32: # of a sanitizer
+		            continue
+		        memory.seek(start)
+		        while start < end:
+		            try:
+		                part = memory.read(min(end - start, 1 << 24))
+		            except OSError:
+		                break
+		            if wanted in part or wanted[::-1] in part:
+		                sys.exit(0)
+		            start += len(part)
+		sys.exit(1)
+	END
+}
+
+test_only_the_signer_has_the_private_key() {
+	local pid
+	# The private number, in the order of the file; libcrypto keeps it the other way round.
+	openssl pkey -in "$E2E_DIR/server.key" -noout -text | sed -n '/^priv:/,/^pub:/{//!p}' | tr -d ' \n' |
+		python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read().replace(":", ""))[-32:])' \
+			>"$E2E_DIR/number"
+	[[ $(stat -c %s "$E2E_DIR/number") == 32 ]]
+	has_bytes "$(children server qkdtlsd-signer)" "$E2E_DIR/number"
+	for pid in "$(e2e_pid server)" $(children server qkdtlsd-worker); do
+		refuse has_bytes "$pid" "$E2E_DIR/number"
+	done
 	e2e_stop "$(e2e_pid server)"
 }
 
@@ -326,6 +391,129 @@ test_second_sigterm_ends_at_once() {
 	refuse wait "$slow"
 	e2e_logged client 'end=stopped'
 	e2e_expect server 'end=(truncated|reset)'
+	fresh
+}
+
+# Which worker of server has a connection of the application's
+busy_worker() {
+	local pid
+	for pid in $(children server qkdtlsd-worker); do
+		if (($(find "/proc/$pid/fd" -lname 'socket:*' | wc -l) > 2)); then
+			echo "$pid"
+		fi
+	done
+}
+
+test_a_killed_worker_costs_its_connections_only() {
+	local busy pid
+	fresh
+	server_config "policy = prefer"
+	with_workers 3 server
+	client_config "policy = prefer"
+	both
+	slow_fetch
+	wait_for 20 has_processes server 3
+	busy=$(busy_worker)
+	for pid in $(children server qkdtlsd-worker); do
+		if [[ $pid != "$busy" ]]; then
+			kill -ABRT "$pid"
+		fi
+	done
+	e2e_expect server 'worker [0-9]+ was killed by signal 6'
+	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+	wait "$slow"
+	cmp "$E2E_DIR/slow" "$E2E_DIR/www/file"
+	wait_for 20 has_processes server 3
+	slow_fetch
+	kill -KILL "$(busy_worker)"
+	refuse wait "$slow"
+	wait_for 20 has_processes server 3
+	[[ $(e2e_counter server open) == 0 ]]
+	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+}
+
+# Connections that are there go on; new ones have a signer again as soon as its keys are read.
+test_a_killed_signer_is_replaced() {
+	slow_fetch
+	kill -KILL "$(children server qkdtlsd-signer)"
+	e2e_expect server 'the signer was killed by signal 9'
+	e2e_expect server 'reloaded: new connections by the new configuration'
+	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+	wait "$slow"
+	cmp "$E2E_DIR/slow" "$E2E_DIR/www/file"
+	wait_for 20 has_processes server 3
+}
+
+reload() {
+	local before
+	before=$(grep -c 'reloaded: ' "$E2E_DIR/$1.log") || before=0
+	kill -HUP "$(e2e_pid "$1")"
+	wait_for 20 has_reloaded "$1" $((before + 1))
+}
+
+has_reloaded() { (($(grep -c 'reloaded: ' "$E2E_DIR/$1.log") >= $2)); }
+
+shown_certificate() {
+	openssl s_client -connect "$SERVER" -tls1_3 -CAfile "$E2E_DIR/ca.pem" -cert "$E2E_DIR/client.pem" \
+		-key "$E2E_DIR/client.key" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint
+}
+
+test_reload_changes_what_comes_and_not_what_is_there() {
+	local before
+	before=$(shown_certificate)
+	slow_fetch
+	server_config "policy = prefer" "certificate = $E2E_DIR/stranger.pem" "private-key = $E2E_DIR/stranger.key"
+	with_workers 1 server
+	reload server
+	refuse e2e_fetch here file
+	e2e_expect client 'end=certificate outcome=refused .*alert-sent=unknown_ca'
+	[[ $(shown_certificate) != "$before" ]]
+	# A mistake changes nothing.
+	echo 'colour = red' >>"$E2E_DIR/server.conf"
+	reload server
+	e2e_logged server 'unknown setting "colour"'
+	e2e_logged server 'not reloaded: the configuration before goes on'
+	[[ $(shown_certificate) != "$before" ]]
+	server_config "policy = prefer"
+	with_workers 2 server
+	reload server
+	[[ $(shown_certificate) == "$before" ]]
+	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+	wait "$slow"
+	cmp "$E2E_DIR/slow" "$E2E_DIR/www/file"
+	# Who served what was there has ended with it.
+	wait_for 20 has_processes server 2
+}
+
+# New connections all the time, of which none is refused for a reload
+test_reload_loses_no_connection() {
+	local i pids=()
+	for i in $(seq 30); do
+		e2e_fetch here file -o "$E2E_DIR/out.$i" &
+		pids+=($!)
+		if ((i % 5 == 0)); then
+			reload server
+		fi
+	done
+	for i in $(seq 30); do
+		wait "${pids[i - 1]}"
+		cmp "$E2E_DIR/out.$i" "$E2E_DIR/www/file"
+	done
+	rm "$E2E_DIR"/out.*
+	wait_for 20 has_processes server 2
+	stop_both
+}
+
+test_nothing_is_left_of_a_killed_daemon() {
+	local pid pids
+	server_config "policy = prefer"
+	e2e_daemon here server
+	wait_for 20 children server qkdtlsd-worker
+	pids=$(children server)
+	kill -KILL "$(e2e_pid server)"
+	for pid in $pids; do
+		wait_for 20 refuse test -e "/proc/$pid"
+	done
 	fresh
 }
 

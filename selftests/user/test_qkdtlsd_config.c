@@ -93,7 +93,7 @@ static void has_defaults(void **state)
 static void reads_every_setting(void **state)
 {
 	struct config *config = load_good(
-		"# comment\n[daemon]\ndrain-timeout = 5\n\n"
+		"# comment\n[daemon]\ndrain-timeout = 5\nworkers = 64\n\n"
 		"[service a]\nmode = client\nlisten = [::1]:1\nconnect = zurich.example:65535\n"
 		"link = l\nlocal-sae = geneva\nremote-sae = zurich\npolicy = prefer\n"
 		"certificate = /c\nprivate-key = /k\ntrust = /t\npeer-name = p\n"
@@ -108,6 +108,7 @@ static void reads_every_setting(void **state)
 	const struct service_config *s = config->services;
 
 	assert_int_equal(config->drain_timeout_s, 5);
+	assert_int_equal(config->workers, 64);
 	assert_string_equal(s->name, "a");
 	assert_int_equal(s->mode, QKDTLS_CLIENT);
 	assert_string_equal(s->listen.host, "::1");
@@ -192,6 +193,7 @@ static const struct bad {
 	  ":2: unknown setting \"mode\" in daemon; qkdtlsd.conf(5) lists what there is" },
 	{ "[daemon]\ndrain-timeout = 1\ndrain-timeout = 1\n",
 	  ":3: \"drain-timeout\" is given twice in daemon; remove one" },
+	{ "[daemon]\nworkers = 0\n", ":2: \"workers = 0\": give a whole number from 1 to 64" },
 	{ "[daemon]\ndrain-timeout = soon\n",
 	  ":2: \"drain-timeout = soon\": give a whole number from 0 to 86400" },
 	{ "[service a]\nmode = server\nmode = server\n",

@@ -234,10 +234,11 @@ static int on_daemon(struct loader *loader, const char *section, const char *nam
 	static const struct setting daemon_rows[] = {
 		{ "drain-timeout", settings_number, offsetof(struct config, drain_timeout_s), 0,
 		  86400 },
+		{ "workers", settings_number, offsetof(struct config, workers), 1, 64 },
 	};
 
 	loader->service = NULL;
-	return settings_apply(&loader->settings, daemon_rows, 1, &loader->daemon_seen,
+	return settings_apply(&loader->settings, daemon_rows, 2, &loader->daemon_seen,
 			      loader->config, section, PAGE, name, value);
 }
 

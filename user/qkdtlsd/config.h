@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The configuration file, qkdtlsd.conf(5). Read once at the start, then constant; the daemon owns it and
- * services point into it.
+ * The configuration file, qkdtlsd.conf(5). Once read it is constant; a daemon owns it and services point into it.
  */
 #ifndef QKDTLSD_CONFIG_H
 #define QKDTLSD_CONFIG_H
@@ -73,6 +72,7 @@ struct service_config {
 struct config {
 	struct service_config *services; /* in the order of the file; at least one */
 	uint32_t drain_timeout_s;
+	uint32_t workers; /* 0: as many as processors */
 };
 
 /*

@@ -88,6 +88,7 @@ static void release(struct connection *connection)
 	if (connection->pumping)
 		pump_release(&connection->pump);
 	qkdtls_conn_free(connection->handshake.conn);
+	signature_drop(&connection->signature);
 	keys_close(&connection->keys);
 	free(connection);
 }
@@ -105,7 +106,7 @@ static void finish(struct connection *connection)
 		reset_on_close(connection->fd[PUMP_PLAIN]);
 	if (!report->established && connection->fd[PUMP_TLS] >= 0)
 		discard_input(connection->fd[PUMP_TLS]);
-	service->counters.ends[report->end]++;
+	service->counters->ends[report->end]++;
 	report_end(report, service_name(connection));
 	service_remove(service, connection);
 	release(connection);
@@ -287,9 +288,9 @@ static void established(struct connection *connection)
 	report_negotiated(report, qkdtls_info(connection->handshake.conn));
 	report->established = true;
 	if (report->keyed) {
-		connection->service->counters.keyed++;
+		connection->service->counters->keyed++;
 	} else {
-		connection->service->counters.fallback++;
+		connection->service->counters->fallback++;
 		keys_describe(&connection->keys, text, sizeof(text));
 		log_warning("service=%s peer=%s falls back to a handshake without QKD key: %s",
 			    service_name(connection), report->peer, text);
@@ -303,13 +304,10 @@ static void established(struct connection *connection)
 
 static void warn_own_records(void)
 {
-	static bool warned;
-
-	if (!warned)
+	if (counters_warn_own_records())
 		log_warning(
 			"no TLS in this kernel (modprobe tls), one that cannot keep the peer's record "
 			"size limit, or the peer closed early: records are protected in user space");
-	warned = true;
 }
 
 static enum outcome handshake_done(struct connection *connection)
@@ -362,6 +360,11 @@ static enum outcome wait_for_key(struct connection *connection)
 	return watch(connection, PUMP_TLS, 0);
 }
 
+static void on_signature(void *arg)
+{
+	advance(arg);
+}
+
 static enum outcome handshake_begin(struct connection *connection)
 {
 	const struct service_config *config = connection->service->config;
@@ -374,6 +377,13 @@ static enum outcome handshake_begin(struct connection *connection)
 		qkdtls_conn_new(tls, config->mode, &qkdtls_qkd_ops, &connection->keys.qkd);
 	if (!connection->handshake.conn)
 		return end(connection, END_INTERNAL, "out of memory");
+	connection->signature = (struct signature){
+		.signing = connection->service->signing,
+		.service = connection->service->place,
+		.on_ready = on_signature,
+		.arg = connection,
+	};
+	qkdtls_conn_set_signer(connection->handshake.conn, signature_ask, &connection->signature);
 	return STEP_NEXT;
 }
 
@@ -388,9 +398,10 @@ static enum outcome step_handshake(struct connection *connection)
 		return watch(connection, PUMP_TLS, EPOLLOUT);
 	case QKDTLS_WANT_PSK:
 		return wait_for_key(connection);
+	case QKDTLS_WANT_SIGNATURE:
+		return watch(connection, PUMP_TLS, 0);
 	case QKDTLS_DONE:
 		return handshake_done(connection);
-	case QKDTLS_WANT_SIGNATURE: /* its configuration has the private key */
 	case QKDTLS_FAILED:
 		break;
 	}
@@ -503,7 +514,7 @@ static enum outcome connection_begin(struct connection *connection)
 	uint64_t limit_us = service->config->handshake_timeout_s * MS_PER_S * US_PER_MS;
 	int ret;
 
-	if (service->open > service->config->max_connections)
+	if (counters_open(service->counters) > service->config->max_connections)
 		return end(connection, END_BUSY, "as many connections as max-connections allows");
 	ret = sd_event_add_time_relative(service->event, &connection->deadline, CLOCK_MONOTONIC,
 					 limit_us, 0, on_deadline, connection);
@@ -516,9 +527,9 @@ void connection_start(struct service *service, int fd)
 {
 	struct connection *connection = connection_new(service, fd);
 
-	service->counters.accepted++;
+	service->counters->accepted++;
 	if (!connection) {
-		service->counters.ends[END_INTERNAL]++;
+		service->counters->ends[END_INTERNAL]++;
 		log_error("service=%s out of memory", service->config->name);
 		close(fd);
 		return;

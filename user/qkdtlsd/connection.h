@@ -14,6 +14,7 @@
 #include "qkdtlsd/keys.h"
 #include "qkdtlsd/pump.h"
 #include "qkdtlsd/report.h"
+#include "qkdtlsd/signature.h"
 
 struct service;
 
@@ -31,6 +32,7 @@ struct service;
  * @target: address that is being tried, or the one to be tried next
  * @keys: where the key comes from
  * @handshake: its conn is NULL before the handshake
+ * @signature: its CertificateVerify
  * @pump: the tunnel
  * @pumping: @pump is in use
  * @report: for the log
@@ -48,6 +50,7 @@ struct connection {
 	const struct addrinfo *target;
 	struct keys keys;
 	struct handshake_io handshake;
+	struct signature signature;
 	struct pump pump;
 	bool pumping;
 	struct report report;

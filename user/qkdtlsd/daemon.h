@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* All services and the loop that they run in; signals and draining. */
+/* All services of a configuration: what the master reads and binds, and workers serve. */
 #ifndef QKDTLSD_DAEMON_H
 #define QKDTLSD_DAEMON_H
-
-#include <stdbool.h>
-#include <systemd/sd-event.h>
 
 #include "qkdtlsd/config.h"
 #include "qkdtlsd/service.h"
@@ -13,29 +10,32 @@
  * struct daemon
  * @config: the file's content
  * @services: one for each of its sections
- * @event: the loop
- * @drain: timer of the drain
- * @draining: no new connections; ends with the last one
  */
 struct daemon {
 	struct config *config;
 	struct service *services;
-	sd_event *event;
-	sd_event_source *drain;
-	bool draining;
 };
 
 /*
- * Reads @file with the certificates and keys that it names. 0, or a negative errno after a message in the
+ * Reads @file with the certificates that it names; private keys are the signer's. 0, or a negative errno after a message in the
  * log; daemon_release() is due either way.
  */
 int daemon_load(struct daemon *daemon, const char *file);
 
-/* Blocks the signals it handles, binds every listener. 0, or a negative errno after a message in the log. */
-int daemon_listen(struct daemon *daemon);
+/* Binds every listener, as far as @old, which may be NULL, does not have it. 0, or a negative errno after a message in the log. */
+int daemon_bind(struct daemon *daemon, const struct daemon *old);
 
-/* Serves until SIGTERM or SIGINT. 0 or a negative errno. */
-int daemon_run(struct daemon *daemon);
+/* Sockets that all services together may listen at */
+#define LISTENERS_MAX 1024
+
+/* All sockets that are bound, of which there are no more; how many */
+size_t daemon_sockets(const struct daemon *daemon, int fds[LISTENERS_MAX]);
+
+/* Connections of this worker that have not ended */
+unsigned int daemon_open(const struct daemon *daemon);
+
+/* The numbers of each service to the log */
+void daemon_report(const struct daemon *daemon);
 
 void daemon_release(struct daemon *daemon);
 

@@ -9,7 +9,9 @@
 #include "common/log.h"
 #include "common/process.h"
 #include "common/version.h"
-#include "qkdtlsd/daemon.h"
+#include "qkdtlsd/counters.h"
+#include "qkdtlsd/generation.h"
+#include "qkdtlsd/master.h"
 #include "qkdtlsd/privileges.h"
 
 #define DEFAULT_CONFIG "/etc/qkdtlsd.conf"
@@ -77,23 +79,21 @@ static int options_parse(int argc, char **argv, struct options *options)
 	return EXIT_USAGE;
 }
 
-static int serve(struct daemon *daemon, const struct options *options)
+/* As far as keys: whether all is right */
+static int check(const char *file)
 {
-	int ret = privileges_check(options->user);
+	struct generation *generation = generation_load(file, NULL);
 
-	if (!ret)
-		ret = daemon_listen(daemon);
-	if (!ret)
-		ret = privileges_drop(options->user);
-	if (!ret)
-		ret = daemon_run(daemon);
-	return ret;
+	if (!generation)
+		return -EINVAL;
+	generation_free(generation);
+	printf("%s: no mistakes found\n", file);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct options options = { .config = DEFAULT_CONFIG };
-	struct daemon daemon = { 0 };
 	int ret = options_parse(argc, argv, &options);
 
 	if (ret >= 0)
@@ -104,11 +104,14 @@ int main(int argc, char **argv)
 		log_error("cannot protect the process's memory: %s", strerror(-ret));
 		return 1;
 	}
-	ret = daemon_load(&daemon, options.config);
-	if (!ret && options.check)
-		printf("%s: no mistakes found\n", options.config);
-	else if (!ret)
-		ret = serve(&daemon, &options);
-	daemon_release(&daemon);
+	ret = counters_init();
+	if (ret)
+		log_error("no memory to count in: %s", strerror(-ret));
+	else if (options.check)
+		ret = check(options.config);
+	else
+		ret = privileges_check(options.user);
+	if (!ret && !options.check)
+		ret = master_run(options.config, options.user);
 	return ret ? 1 : 0;
 }

@@ -10,43 +10,8 @@
 #include <qkd/qkdtls.h>
 
 #include "common/address.h"
+#include "qkdtlsd/counters.h"
 #include "qkdtlsd/pump.h"
-
-/* Why a connection ended; the words are in report.c and qkdtlsd(8). */
-enum end_reason {
-	END_CLOSED,
-	END_BUSY,
-	END_CONNECT,
-	END_TIMEOUT,
-	END_NO_LINK,
-	END_NO_KEY,
-	END_KEY_REJECTED,
-	END_CERTIFICATE,
-	END_PROTOCOL,
-	END_PEER_ALERT,
-	END_RESET,
-	END_TRUNCATED,
-	END_KEY_UPDATE,
-	END_RECORD_LIMIT,
-	END_KTLS,
-	END_STOPPED,
-	END_INTERNAL,
-	END_REASONS,
-};
-
-/**
- * struct counters - numbers of one service since the start
- * @accepted: connections that came in
- * @keyed: established with a QKD key
- * @fallback: established without one, under policy "prefer"
- * @ends: ended connections by reason
- */
-struct counters {
-	uint64_t accepted;
-	uint64_t keyed;
-	uint64_t fallback;
-	uint64_t ends[END_REASONS];
-};
 
 #define REPORT_TEXT_LEN 256
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static int tls_setup(struct qkdtls_config *tls, const struct service_config *con
 	int ret = qkdtls_config_set_policy(tls, config->policy);
 
 	if (!ret && config->certificate)
-		ret = qkdtls_config_set_certificate(tls, config->certificate, config->private_key);
+		ret = qkdtls_config_set_certificate_chain(tls, config->certificate);
 	if (!ret && config->trust)
 		ret = qkdtls_config_set_trust(tls, config->trust);
 	if (!ret)
@@ -115,7 +116,7 @@ err_free:
 	return NULL;
 }
 
-struct service *service_new(const struct service_config *config, char *message)
+struct service *service_new(const struct service_config *config, uint32_t place, char *message)
 {
 	struct service *service = calloc(1, sizeof(*service));
 
@@ -124,6 +125,16 @@ struct service *service_new(const struct service_config *config, char *message)
 		return NULL;
 	}
 	service->config = config;
+	service->place = place;
+	service->counters = counters_of(config->name);
+	if (!service->counters) {
+		snprintf(
+			message, SETTINGS_MESSAGE_LEN,
+			"service \"%s\": more names of services since the start than are counted; restart",
+			config->name);
+		service_free(service);
+		return NULL;
+	}
 	service->keyed = tls_new(config, message);
 	if (service->keyed)
 		service->keyless = tls_new(config, message);
@@ -175,6 +186,7 @@ void service_add(struct service *service, struct connection *connection)
 		connection->next->prev = connection;
 	service->connections = connection;
 	service->open++;
+	service->counters->open[service->worker]++;
 }
 
 void service_remove(struct service *service, struct connection *connection)
@@ -186,6 +198,7 @@ void service_remove(struct service *service, struct connection *connection)
 	if (connection->next)
 		connection->next->prev = connection->prev;
 	service->open--;
+	service->counters->open[service->worker]--;
 	if (!service->open && service->on_idle)
 		service->on_idle(service->on_idle_arg);
 }
@@ -262,7 +275,32 @@ static void listener_announce(const struct listener *listener)
 	log_info("service=%s listening=%s", listener->service->config->name, text);
 }
 
-static int listener_add(struct service *service, const struct addrinfo *ai)
+static bool listens_at(const struct listener *listener, const struct addrinfo *ai)
+{
+	struct sockaddr_storage sa = { 0 };
+	socklen_t len = sizeof(sa);
+
+	return !getsockname(listener->fd, (struct sockaddr *)&sa, &len) && len == ai->ai_addrlen &&
+	       !memcmp(&sa, ai->ai_addr, len);
+}
+
+/* Another descriptor of the socket that @old has there already, or a new socket */
+static int listener_socket(const struct service *old, const struct addrinfo *ai)
+{
+	const struct listener *listener;
+	int fd;
+
+	for (listener = old ? old->listeners : NULL; listener; listener = listener->next) {
+		if (!listens_at(listener, ai))
+			continue;
+		fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
+		return fd < 0 ? -errno : fd;
+	}
+	return tcp_listen(ai);
+}
+
+static int listener_add(struct service *service, const struct service *old,
+			const struct addrinfo *ai)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	int ret;
@@ -270,12 +308,9 @@ static int listener_add(struct service *service, const struct addrinfo *ai)
 	if (!listener)
 		return -ENOMEM;
 	listener->service = service;
-	listener->fd = tcp_listen(ai);
-	ret = listener->fd;
-	if (ret >= 0)
-		ret = sd_event_add_io(service->event, &listener->io, listener->fd, EPOLLIN,
-				      on_accept, listener);
-	if (ret < 0) {
+	listener->fd = listener_socket(old, ai);
+	if (listener->fd < 0) {
+		ret = listener->fd;
 		listener_free(listener);
 		return ret;
 	}
@@ -298,7 +333,7 @@ static int resolve(const struct service *service, const struct address *address,
 	return -EADDRNOTAVAIL;
 }
 
-int service_listen(struct service *service, sd_event *event)
+int service_bind(struct service *service, const struct service *old)
 {
 	struct addrinfo *list;
 	int ret = resolve(service, &service->config->connect, false, &service->target);
@@ -307,15 +342,39 @@ int service_listen(struct service *service, sd_event *event)
 		ret = resolve(service, &service->config->listen, true, &list);
 	if (ret)
 		return ret;
-	service->event = event;
 	for (const struct addrinfo *ai = list; ai && !ret; ai = ai->ai_next)
-		ret = listener_add(service, ai);
+		ret = listener_add(service, old, ai);
 	freeaddrinfo(list);
 	if (ret)
 		log_error("service=%s cannot listen at \"%s\" port %s: %s", service->config->name,
 			  service->config->listen.host, service->config->listen.port,
 			  strerror(-ret));
 	return ret;
+}
+
+size_t service_sockets(const struct service *service, int *fds)
+{
+	size_t count = 0;
+
+	for (const struct listener *l = service->listeners; l; l = l->next) {
+		if (fds)
+			fds[count] = l->fd;
+		count++;
+	}
+	return count;
+}
+
+int service_serve(struct service *service, sd_event *event, struct signing *signing,
+		  unsigned int worker)
+{
+	int ret = 0;
+
+	service->event = event;
+	service->signing = signing;
+	service->worker = worker;
+	for (struct listener *l = service->listeners; l && ret >= 0; l = l->next)
+		ret = sd_event_add_io(event, &l->io, l->fd, EPOLLIN, on_accept, l);
+	return ret < 0 ? ret : 0;
 }
 
 void service_stop_listening(struct service *service)

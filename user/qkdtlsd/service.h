@@ -13,6 +13,7 @@
 #include "qkdtlsd/config.h"
 #include "qkdtlsd/keys.h"
 #include "qkdtlsd/report.h"
+#include "qkdtlsd/signature.h"
 
 struct connection;
 struct listener;
@@ -21,22 +22,28 @@ struct listener;
  * struct service
  * @next: next service of the daemon
  * @config: its section; the daemon's
- * @event: the daemon's loop
+ * @place: which of the daemon's services it is, from 0
+ * @event: the worker's loop
+ * @signing: the worker's way to the private key
+ * @worker: which one this is
  * @on_idle: called when the last connection has ended, with @on_idle_arg
- * @keyed: engine configuration for connections over the link; its context is set when the link is first
- *	seen, which may be long after the private key can no longer be read
+ * @keyed: engine configuration for connections over the link, without the private key; its context is set when the link is
+ *	first seen
  * @keyless: the same with a context that nobody has, while there is no link
  * @context_set: @keyed has its context, which is @context
  * @target: addresses to connect to
  * @listeners: open sockets
  * @connections: all that have not ended
  * @open: how many
- * @counters: since the start
+ * @counters: since the start, of all workers
  */
 struct service {
 	struct service *next;
 	const struct service_config *config;
+	uint32_t place;
 	sd_event *event;
+	struct signing *signing;
+	unsigned int worker;
 	void (*on_idle)(void *arg);
 	void *on_idle_arg;
 	struct qkdtls_config *keyed;
@@ -47,18 +54,28 @@ struct service {
 	struct listener *listeners;
 	struct connection *connections;
 	unsigned int open;
-	struct counters counters;
+	struct counters *counters;
 };
 
 /*
- * Reads certificates and keys and checks that they are enough. NULL: failed, and @message, of
+ * Reads certificates and checks that they are enough; private keys are the signer's. NULL: failed, and @message, of
  * SETTINGS_MESSAGE_LEN characters, says why in one line.
  */
-struct service *service_new(const struct service_config *config, char *message);
+struct service *service_new(const struct service_config *config, uint32_t place, char *message);
 void service_free(struct service *service); /* NULL does nothing; ends connections */
 
-/* Looks addresses up and binds. 0, or a negative errno after a message in the log. */
-int service_listen(struct service *service, sd_event *event);
+/*
+ * Looks addresses up and binds them, in the master. Sockets of @old that listen at the same addresses, with who waits there,
+ * are used on; @old may be NULL. 0, or a negative errno after a message in the log.
+ */
+int service_bind(struct service *service, const struct service *old);
+
+/* The sockets that are bound, in @fds, unless that is NULL; how many */
+size_t service_sockets(const struct service *service, int *fds);
+
+/* Accepts connections, in a worker. 0 or a negative errno */
+int service_serve(struct service *service, sd_event *event, struct signing *signing,
+		  unsigned int worker);
 void service_stop_listening(struct service *service);
 
 /* Ends what is still open. */

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "qkdtlsd/counters.h"
+
+static struct shared {
+	atomic_flag warned;
+	struct counters all[COUNTED_SERVICES_MAX];
+} * shared;
+
+static size_t count;
+
+int counters_init(void)
+{
+	void *memory = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	shared = memory;
+	return 0;
+}
+
+struct counters *counters_of(const char *name)
+{
+	struct counters *new;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(shared->all[i].name, name))
+			return &shared->all[i];
+	}
+	if (count == COUNTED_SERVICES_MAX)
+		return NULL;
+	new = &shared->all[count++];
+	snprintf(new->name, sizeof(new->name), "%s", name);
+	return new;
+}
+
+uint32_t counters_open(struct counters *counters)
+{
+	uint32_t open = 0;
+
+	for (size_t i = 0; i < WORKERS_MAX; i++)
+		open += counters->open[i];
+	return open;
+}
+
+void counters_forget(unsigned int worker)
+{
+	for (size_t i = 0; i < count; i++)
+		shared->all[i].open[worker] = 0;
+}
+
+bool counters_warn_own_records(void)
+{
+	return !atomic_flag_test_and_set(&shared->warned);
+}

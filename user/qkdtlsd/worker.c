@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "common/log.h"
+#include "common/signals.h"
+#include "qkdtlsd/worker.h"
+
+#define US_PER_S 1000000ULL
+
+/* Two sockets, two pipes, and the key device during the handshake */
+#define FILES_PER_CONNECTION 7
+#define FILES_OF_WORKER	     64
+
+/**
+ * struct worker - this process
+ * @daemon: what it serves
+ * @event: its loop
+ * @signing: its way to the private keys
+ * @drain: timer of the drain
+ * @retired: no new connections; ends with the last one
+ * @draining: told to stop, too
+ */
+struct worker {
+	struct daemon *daemon;
+	sd_event *event;
+	struct signing signing;
+	sd_event_source *drain;
+	bool retired;
+	bool draining;
+};
+
+/* ---- Stopping ---- */
+
+static void on_service_idle(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (worker->retired && !daemon_open(worker->daemon))
+		sd_event_exit(worker->event, 0);
+}
+
+static void retire(struct worker *worker)
+{
+	worker->retired = true;
+	for (struct service *s = worker->daemon->services; s; s = s->next)
+		service_stop_listening(s);
+	on_service_idle(worker);
+}
+
+static void stop_now(struct worker *worker)
+{
+	for (struct service *s = worker->daemon->services; s; s = s->next)
+		service_stop(s);
+	sd_event_exit(worker->event, 0);
+}
+
+static int on_drain_timeout(sd_event_source *source, uint64_t usec, void *arg)
+{
+	log_warning("drain-timeout has passed: what is still open is ended");
+	stop_now(arg);
+	return 0;
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
+{
+	struct worker *worker = arg;
+
+	if (worker->draining) {
+		stop_now(worker);
+		return 0;
+	}
+	worker->draining = true;
+	if (sd_event_add_time_relative(worker->event, &worker->drain, CLOCK_MONOTONIC,
+				       worker->daemon->config->drain_timeout_s * US_PER_S, 0,
+				       on_drain_timeout, worker) < 0)
+		stop_now(worker);
+	retire(worker);
+	return 0;
+}
+
+static int on_retire(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
+{
+	retire(arg);
+	return 0;
+}
+
+/* ---- Starting ---- */
+
+/* As many files as the connections that are allowed may need, if the hard limit lets us. */
+static void raise_file_limit(const struct daemon *daemon)
+{
+	struct rlimit limit;
+	rlim_t need = FILES_OF_WORKER;
+
+	for (const struct service *s = daemon->services; s; s = s->next)
+		need += (rlim_t)s->config->max_connections * FILES_PER_CONNECTION;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+		return;
+	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < need)
+		log_warning("max-connections may need %llu open files, the limit is %llu: raise "
+			    "LimitNOFILE= or lower max-connections",
+			    (unsigned long long)need, (unsigned long long)limit.rlim_cur);
+}
+
+static int begin(struct worker *worker, int signing, unsigned int number)
+{
+	static const struct signal_event signals[] = {
+		{ SIGTERM, on_stop },
+		{ WORKER_RETIRE, on_retire },
+	};
+	int ret = sd_event_new(&worker->event);
+
+	if (ret >= 0)
+		ret = signals_add(worker->event, signals, sizeof(signals) / sizeof(signals[0]),
+				  worker);
+	if (ret >= 0)
+		ret = signing_begin(&worker->signing, signing, worker->event);
+	for (struct service *s = worker->daemon->services; s && ret >= 0; s = s->next) {
+		s->on_idle = on_service_idle;
+		s->on_idle_arg = worker;
+		ret = service_serve(s, worker->event, &worker->signing, number);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+int worker_run(struct daemon *daemon, int signing, unsigned int number)
+{
+	struct worker worker = { .daemon = daemon, .signing.fd = -1 };
+	int ret;
+
+	raise_file_limit(daemon);
+	ret = begin(&worker, signing, number);
+	if (!ret)
+		ret = sd_event_loop(worker.event);
+	if (ret)
+		log_error("the event loop failed: %s", strerror(-ret));
+	daemon_release(daemon);
+	signing_end(&worker.signing);
+	sd_event_source_disable_unref(worker.drain);
+	sd_event_unref(worker.event);
+	return ret;
+}
