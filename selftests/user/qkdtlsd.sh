@@ -48,7 +48,9 @@ with_workers() {
 # children NAME [KIND]: process IDs of the daemon's processes, all or of that name
 children() {
 	local pid
-	for pid in $(cat "/proc/$(e2e_pid "$1")/task/$(e2e_pid "$1")/children"); do
+	local -a pids
+	mapfile -t -d ' ' pids <"/proc/$(e2e_pid "$1")/task/$(e2e_pid "$1")/children"
+	for pid in ${pids[0]+"${pids[@]}"}; do
 		if [[ ! ${2-} || $(cat "/proc/$pid/comm") == "$2" ]]; then
 			echo "$pid"
 		fi

@@ -132,15 +132,22 @@ static int start_signer(struct generation *generation, int *fds, const char *fil
 	const pid_t master = getpid();
 	int told[2], ret;
 
-	if (pipe(told))
-		return -errno;
+	if (pipe(told)) {
+		ret = -errno;
+		log_error("no pipe to the process that signs: %s", strerror(-ret));
+		return ret;
+	}
 	generation->signer.pid = fork();
 	if (!generation->signer.pid) {
 		close(told[0]);
 		be_signer(generation, fds, told[1], master);
 	}
+	ret = generation->signer.pid < 0 ? -errno : 0;
 	close(told[1]);
-	ret = generation->signer.pid < 0 ? -errno : hear_signer(told[0], file);
+	if (ret)
+		log_error("no process that signs: %s", strerror(-ret));
+	else
+		ret = hear_signer(told[0], file);
 	close(told[0]);
 	return ret;
 }

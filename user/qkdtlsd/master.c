@@ -128,6 +128,7 @@ static void reload(struct master *master)
 	struct generation *old = master->generations;
 	struct generation *generation = generation_load(master->file, master->user);
 
+	master->again = sd_event_source_disable_unref(master->again);
 	if (generation && !add_generation(master, generation)) {
 		generation_end(old, WORKER_RETIRE);
 		log_info("reloaded: new connections by the new configuration");
