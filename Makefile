@@ -23,7 +23,7 @@ help:
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
 	@echo 'make modules          build qkd.ko, qkd_sim.ko and qkd_pci.ko for KDIR ($(KDIR))'
 	@echo 'make modules_install  install them (then: depmod, modprobe qkd_sim demo=1)'
-	@echo 'make install          install programs, libraries, headers, man pages, udev rule, unit (DESTDIR, PREFIX)'
+	@echo 'make install          install programs, libraries, headers, man pages, udev rule, users, units (DESTDIR, PREFIX)'
 	@echo 'make clean            remove build/'
 
 user:
@@ -77,6 +77,7 @@ install:
 		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page; \
 	done
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d packaging/60-qkd.rules
+	install -D -m 644 packaging/qkd.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/qkd.conf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in qkdtlsd qkdkmed; do \
 		sed 's|/usr/sbin/|$(PREFIX)/sbin/|' packaging/$$unit.service \

@@ -20,6 +20,7 @@
 #	spec        the netlink specification has what the uAPI headers have, and nothing else
 #	provider-api the rendering of the provider API's comments is that of today's (tools/provider-api makes it)
 #	proofs      every file of the engine that takes wire bytes apart is in a proof
+#	units       systemd finds the units hardened, and who they run as is made
 #	conformance Documentation/conformance.md names code and tests that are there, with their alerts
 #	untracked   builds leave nothing outside build/
 set -euo pipefail
@@ -282,6 +283,26 @@ check_proofs() {
 
 check_conformance() { tools/conformance; }
 
+# What systemd says of the units' exposure (10 is all), and that the users they name are made
+check_units() {
+	local unit dir bad=0
+
+	while read -r unit; do
+		"$bed/enter" systemd-analyze security --offline=true --no-pager --threshold=20 "$unit" || bad=1
+	done < <(files 'packaging/*.service')
+	dir=$top/build/sysusers
+	rm -rf "$dir"
+	mkdir -p "$dir/etc"
+	"$bed/enter" systemd-sysusers --root="$dir" "$top/packaging/qkd.sysusers.conf" || bad=1
+	while read -r unit; do
+		if ! grep -q "^$unit:" "$dir/etc/passwd" || ! grep -q "^qkd:.*[:,]$unit\b" "$dir/etc/group"; then
+			echo "$unit is a unit's user, and not one of the group qkd in packaging/qkd.sysusers.conf"
+			bad=1
+		fi
+	done < <(files 'packaging/*.service' | xargs sed -n 's/^User=//p')
+	return "$bad"
+}
+
 check_untracked() {
 	if ! git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
 		echo 'not a git checkout'
@@ -294,7 +315,7 @@ check_untracked() {
 	fi
 }
 
-all=(format headers examples layers size spdx shell checkpatch modules sparse clang symbols man spec provider-api proofs conformance untracked)
+all=(format headers examples layers size spdx shell checkpatch modules sparse clang symbols man spec provider-api proofs units conformance untracked)
 case ${1-} in
 -h | --help)
 	sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0"
