@@ -228,7 +228,7 @@ part_debug() {
 	mapfile -t programs \
 		< <(kmod_programs test_key test_usermem test_provider test_feed test_feed_life debug/test_faults \
 			debug/test_device_faults debug/test_feed_faults debug/test_sealed_faults torture fuzz_ioctl fuzz_netlink \
-			test_pci test_pci_rules test_pci_unplug test_sealed test_sealed_refusals test_key_updates)
+			test_pci test_pci_rules test_pci_unplug test_sealed_refusals test_key_updates)
 	with_box debug in_guest debug debug "${programs[@]}"
 }
 
