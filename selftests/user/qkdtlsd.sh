@@ -480,6 +480,14 @@ test_reload_changes_what_comes_and_not_what_is_there() {
 	with_workers 2 server
 	reload server
 	[[ $(shown_certificate) == "$before" ]]
+	# It is the address that counts, not the name.
+	sed -i 's/^\[service server\]/[service renamed]/' "$E2E_DIR/server.conf"
+	reload server
+	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+	e2e_expect server 'service=renamed .*end=closed'
+	server_config "policy = prefer"
+	with_workers 2 server
+	reload server
 	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
 	wait "$slow"
 	cmp "$E2E_DIR/slow" "$E2E_DIR/www/file"

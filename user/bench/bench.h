@@ -18,10 +18,15 @@ struct bench_cost {
 /* CPU time of this thread; in warm/ it is time */
 uint64_t bench_clock(void);
 
-/* ---- median.c; both sort what they look at ---- */
+/* ---- median.c; the first two sort what they look at ---- */
 
 void bench_sort(double *values, size_t count);
 double bench_median(double *values, size_t count);
+
+#define BENCH_ROUNDS_MAX 1000
+
+/* The median of what one mode takes over another in @count rounds, in each of which they took turns: before they are sorted */
+double bench_ratio(const double *with, const double *without, size_t count);
 
 /* ---- ours.c, libssl.c: what shakes hands ---- */
 
@@ -30,6 +35,27 @@ struct bench_files {
 	const char *chain;
 	const char *key;
 };
+
+/* ---- rounds.c: programs for a machine that may count instructions, whose modes take turns in rounds ---- */
+
+struct pki;
+
+/**
+ * struct bench_rounds - [-c] ROUNDS [CLIENT-LINK SERVER-LINK]
+ * @count: how many
+ * @counted: the machine's clocks count instructions (tools/vm/run -c)
+ * @links: two names, or NULL in the place of the first
+ */
+struct bench_rounds {
+	uint32_t count;
+	bool counted;
+	char **links;
+};
+
+/* 0; or the exit status, when standard error has the reason */
+int bench_rounds_begin(int argc, char **argv, bool needs_links, struct bench_rounds *rounds);
+
+struct bench_files bench_files_of(struct pki *pki);
 
 /**
  * struct bench_stack - a TLS implementation, set up as for one mode

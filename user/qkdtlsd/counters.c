@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "qkdtlsd/config.h"
 #include "qkdtlsd/counters.h"
 
 static struct shared {
@@ -12,6 +13,8 @@ static struct shared {
 	struct counters all[COUNTED_SERVICES_MAX];
 } * shared;
 
+/* Whose they are is the master's own affair. */
+static char names[COUNTED_SERVICES_MAX][CONFIG_NAME_MAX + 1];
 static size_t count;
 
 int counters_init(void)
@@ -27,17 +30,14 @@ int counters_init(void)
 
 struct counters *counters_of(const char *name)
 {
-	struct counters *new;
-
 	for (size_t i = 0; i < count; i++) {
-		if (!strcmp(shared->all[i].name, name))
+		if (!strcmp(names[i], name))
 			return &shared->all[i];
 	}
 	if (count == COUNTED_SERVICES_MAX)
 		return NULL;
-	new = &shared->all[count++];
-	snprintf(new->name, sizeof(new->name), "%s", name);
-	return new;
+	snprintf(names[count], sizeof(names[count]), "%s", name);
+	return &shared->all[count++];
 }
 
 uint32_t counters_open(struct counters *counters)

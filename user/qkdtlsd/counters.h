@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The numbers of each service since the start, in memory that all processes of the daemon share: workers count, the master
- * tells. They outlive workers and configurations.
+ * tells. They outlive workers and configurations. A worker that was taken over can falsify them, and nothing else there.
  */
 #ifndef QKDTLSD_COUNTERS_H
 #define QKDTLSD_COUNTERS_H
@@ -39,7 +39,6 @@ enum end_reason {
 
 /**
  * struct counters - numbers of one service
- * @name: the service
  * @accepted: connections that came in
  * @keyed: established with a QKD key
  * @fallback: established without one, under policy "prefer"
@@ -47,7 +46,6 @@ enum end_reason {
  * @open: connections now, by worker: what a worker that died leaves, the master clears
  */
 struct counters {
-	char name[32];
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t keyed;
 	_Atomic uint64_t fallback;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <string.h>
 
 #include "common/log.h"
 #include "qkdtlsd/daemon.h"
@@ -33,22 +32,13 @@ int daemon_load(struct daemon *daemon, const char *file)
 	return ret;
 }
 
-static const struct service *namesake(const struct daemon *daemon, const char *name)
-{
-	const struct service *service = daemon ? daemon->services : NULL;
-
-	while (service && strcmp(service->config->name, name))
-		service = service->next;
-	return service;
-}
-
 int daemon_bind(struct daemon *daemon, const struct daemon *old)
 {
 	size_t count = 0;
 	int ret = 0;
 
 	for (struct service *s = daemon->services; s && !ret; s = s->next) {
-		ret = service_bind(s, namesake(old, s->config->name));
+		ret = service_bind(s, old ? old->services : NULL);
 		count += service_sockets(s, NULL);
 	}
 	if (ret || count <= LISTENERS_MAX)
@@ -71,7 +61,7 @@ unsigned int daemon_open(const struct daemon *daemon)
 	unsigned int open = 0;
 
 	for (const struct service *s = daemon->services; s; s = s->next)
-		open += s->open;
+		open += service_open(s);
 	return open;
 }
 

@@ -3,19 +3,20 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <systemd/sd-daemon.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/signals.h"
 #include "qkdtlsd/counters.h"
 #include "qkdtlsd/generation.h"
 #include "qkdtlsd/master.h"
-#include "qkdtlsd/privileges.h"
 #include "qkdtlsd/worker.h"
 
 /* Without a signer there are no handshakes: another is tried for after as long. */
 #define RELOAD_AGAIN_US 1000000
+
+#define US_PER_MS 1000ULL
 
 /**
  * struct master
@@ -164,14 +165,11 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
 {
 	struct master *master = arg;
-	struct timespec now;
 
 	if (master->stopping)
 		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	/* Nobody may listen to these. */
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-			 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", clock_ms() * US_PER_MS);
 	reload(master);
 	(void)sd_notify(0, "READY=1");
 	return 0;

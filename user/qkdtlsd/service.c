@@ -179,13 +179,17 @@ struct qkdtls_config *service_tls(struct service *service, struct keys *keys)
 
 /* Connections */
 
+unsigned int service_open(const struct service *service)
+{
+	return service->counters->open[service->worker];
+}
+
 void service_add(struct service *service, struct connection *connection)
 {
 	connection->next = service->connections;
 	if (connection->next)
 		connection->next->prev = connection;
 	service->connections = connection;
-	service->open++;
 	service->counters->open[service->worker]++;
 }
 
@@ -197,9 +201,8 @@ void service_remove(struct service *service, struct connection *connection)
 		service->connections = connection->next;
 	if (connection->next)
 		connection->next->prev = connection->prev;
-	service->open--;
 	service->counters->open[service->worker]--;
-	if (!service->open && service->on_idle)
+	if (!service_open(service) && service->on_idle)
 		service->on_idle(service->on_idle_arg);
 }
 
@@ -284,19 +287,26 @@ static bool listens_at(const struct listener *listener, const struct addrinfo *a
 	       !memcmp(&sa, ai->ai_addr, len);
 }
 
-/* Another descriptor of the socket that @old has there already, or a new socket */
+static const struct listener *find_listener(const struct service *services,
+					    const struct addrinfo *ai)
+{
+	for (const struct service *s = services; s; s = s->next)
+		for (const struct listener *l = s->listeners; l; l = l->next)
+			if (listens_at(l, ai))
+				return l;
+	return NULL;
+}
+
+/* Another descriptor of the socket that one of @old has there already, or a new socket */
 static int listener_socket(const struct service *old, const struct addrinfo *ai)
 {
-	const struct listener *listener;
+	const struct listener *listener = find_listener(old, ai);
 	int fd;
 
-	for (listener = old ? old->listeners : NULL; listener; listener = listener->next) {
-		if (!listens_at(listener, ai))
-			continue;
-		fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
-		return fd < 0 ? -errno : fd;
-	}
-	return tcp_listen(ai);
+	if (!listener)
+		return tcp_listen(ai);
+	fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
 }
 
 static int listener_add(struct service *service, const struct service *old,

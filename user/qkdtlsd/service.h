@@ -34,8 +34,7 @@ struct listener;
  * @target: addresses to connect to
  * @listeners: open sockets
  * @connections: all that have not ended
- * @open: how many
- * @counters: since the start, of all workers
+ * @counters: since the start, of all workers; among them how many are open here
  */
 struct service {
 	struct service *next;
@@ -53,7 +52,6 @@ struct service {
 	struct addrinfo *target;
 	struct listener *listeners;
 	struct connection *connections;
-	unsigned int open;
 	struct counters *counters;
 };
 
@@ -65,8 +63,8 @@ struct service *service_new(const struct service_config *config, uint32_t place,
 void service_free(struct service *service); /* NULL does nothing; ends connections */
 
 /*
- * Looks addresses up and binds them, in the master. Sockets of @old that listen at the same addresses, with who waits there,
- * are used on; @old may be NULL. 0, or a negative errno after a message in the log.
+ * Looks addresses up and binds them, in the master. Sockets of @old, services of the configuration before or NULL, that listen at
+ * the same addresses are used on, with who waits there. 0, or a negative errno after a message in the log.
  */
 int service_bind(struct service *service, const struct service *old);
 
@@ -86,6 +84,9 @@ void service_stop(struct service *service);
  * began with, no key comes from it.
  */
 struct qkdtls_config *service_tls(struct service *service, struct keys *keys);
+
+unsigned int
+service_open(const struct service *service); /* connections of this worker that have not ended */
 
 /* For connections: enter and leave the service's list. */
 void service_add(struct service *service, struct connection *connection);

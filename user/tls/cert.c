@@ -90,11 +90,6 @@ static int check_chain(struct qkdtls_conn *conn)
 	return ret ? qkdtls_fail_code(conn, ret, reason) : 0;
 }
 
-static enum qkdtls_role sender_of(const struct qkdtls_conn *conn)
-{
-	return conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
-}
-
 static time_t time_of(const struct qkdtls_config *config)
 {
 	return config->has_time ? config->time : time(NULL);
@@ -105,7 +100,8 @@ static bool find_known(struct qkdtls_conn *conn, struct qkdtls_cursor list)
 {
 	struct qkdtls_config *config = conn->config;
 
-	conn->chain = qkdtls_known_find(&config->known, sender_of(conn), list, time_of(config));
+	conn->chain =
+		qkdtls_known_find(&config->known, qkdtls_peer_of(conn), list, time_of(config));
 	return conn->chain;
 }
 
@@ -116,8 +112,8 @@ static int check_new(struct qkdtls_conn *conn, struct qkdtls_cursor list)
 	if (!ret)
 		ret = check_chain(conn);
 	if (!ret)
-		qkdtls_known_add(&conn->config->known, sender_of(conn), list, time_of(conn->config),
-				 conn->chain);
+		qkdtls_known_add(&conn->config->known, qkdtls_peer_of(conn), list,
+				 time_of(conn->config), conn->chain);
 	return ret;
 }
 

@@ -126,7 +126,7 @@ int qkdtls_certificate_verify_send(struct qkdtls_conn *conn)
 
 int qkdtls_certificate_verify_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming *msg)
 {
-	const enum qkdtls_role peer = conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
+	const enum qkdtls_role peer = qkdtls_peer_of(conn);
 	struct qkdtls_cursor body = msg->body, signature;
 	const struct qkdtls_scheme *scheme;
 	struct signed_content content;

@@ -199,7 +199,7 @@ int qkdtls_traffic_keys_ready(const struct qkdtls_conn *conn)
 static int give_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
 			     struct qkdtls_traffic_key *rx, bool for_good)
 {
-	const enum qkdtls_role peer = conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
+	const enum qkdtls_role peer = qkdtls_peer_of(conn);
 	int ret = qkdtls_traffic_keys_ready(conn);
 
 	if (ret)

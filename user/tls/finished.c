@@ -2,11 +2,6 @@
 /* Finished, of both sides */
 #include "tls/internal.h"
 
-static enum qkdtls_role peer_of(const struct qkdtls_conn *conn)
-{
-	return conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
-}
-
 int qkdtls_finished_send(struct qkdtls_conn *conn)
 {
 	struct qkdtls_mark message;
@@ -41,7 +36,8 @@ int qkdtls_finished_recv(struct qkdtls_conn *conn, const struct qkdtls_incoming 
 	ret = qkdtls_transcript_hash(&conn->hs->transcript, hash);
 	if (ret)
 		return qkdtls_fail_code(conn, ret, "cannot hash the handshake");
-	if (qkdtls_schedule_check_finished(conn->schedule, peer_of(conn), hash, msg->body.pos, len))
+	if (qkdtls_schedule_check_finished(conn->schedule, qkdtls_peer_of(conn), hash,
+					   msg->body.pos, len))
 		return qkdtls_fail(conn, QKDTLS_ALERT_DECRYPT_ERROR, "wrong Finished");
 	return 0;
 }

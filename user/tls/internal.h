@@ -276,6 +276,16 @@ struct qkdtls_conn {
 	bool closed;
 };
 
+static inline enum qkdtls_role qkdtls_peer_of(const struct qkdtls_conn *conn)
+{
+	return conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
+}
+
+static inline size_t qkdtls_smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 /* ---- conn.c ---- */
 
 /* May the traffic keys be taken now? 0, -EPERM, -EAGAIN as qkdtls_take_traffic_keys() says */

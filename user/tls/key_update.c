@@ -119,7 +119,7 @@ int qkdtls_key_update_recv(struct qkdtls_conn *conn, const struct qkdtls_incomin
 		conn->kernel.update_due |= request == UPDATE_REQUESTED;
 		return 0;
 	}
-	ret = next_generation(conn, conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT);
+	ret = next_generation(conn, qkdtls_peer_of(conn));
 	if (!ret && owes_answer(conn, request))
 		ret = qkdtls_key_update_send(conn, false);
 	return ret;

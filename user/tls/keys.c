@@ -5,11 +5,6 @@
 #include "tls/crypto_random.h"
 #include "tls/internal.h"
 
-static enum qkdtls_role peer_of(const struct qkdtls_conn *conn)
-{
-	return conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
-}
-
 static int fail_keys(struct qkdtls_conn *conn, int ret)
 {
 	return qkdtls_fail_code(conn, ret, "cannot derive or set traffic keys");
@@ -49,8 +44,8 @@ static int peer_key(void *arg, struct qkdtls_traffic_key *key)
 {
 	const struct qkdtls_conn *conn = arg;
 
-	return qkdtls_schedule_traffic_key(conn->schedule, QKDTLS_EPOCH_APPLICATION, peer_of(conn),
-					   conn->suite, key);
+	return qkdtls_schedule_traffic_key(conn->schedule, QKDTLS_EPOCH_APPLICATION,
+					   qkdtls_peer_of(conn), conn->suite, key);
 }
 
 /* Derived with their first record: those of a connection that the kernel takes over are only ever used there. */
@@ -145,7 +140,7 @@ int qkdtls_keys_handshake(struct qkdtls_conn *conn)
 		return fail_keys(conn, ret);
 	log_secrets(conn, QKDTLS_EPOCH_HANDSHAKE);
 	ret = set_handshake_key(conn, conn->role);
-	return ret ? ret : set_handshake_key(conn, peer_of(conn));
+	return ret ? ret : set_handshake_key(conn, qkdtls_peer_of(conn));
 }
 
 /* Behind the server's Finished: it has no more to say under the handshake key. */

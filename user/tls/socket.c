@@ -21,11 +21,6 @@
 
 #define READ_CHUNK 4096
 
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 static int check(const struct qkdtls_conn *conn)
 {
 	if (conn->failed)
@@ -79,7 +74,7 @@ static int own_flush(struct qkdtls_conn *conn, int fd)
 static int own_fill(struct qkdtls_conn *conn, int fd)
 {
 	uint8_t buf[READ_CHUNK];
-	const ssize_t n = socket_recv(fd, buf, smaller(qkdtls_wanted(conn), sizeof(buf)));
+	const ssize_t n = socket_recv(fd, buf, qkdtls_smaller(qkdtls_wanted(conn), sizeof(buf)));
 
 	if (n > 0)
 		return qkdtls_input(conn, buf, (size_t)n);
@@ -240,12 +235,11 @@ static void kernel_sent(struct qkdtls_conn *conn, int fd, size_t bytes)
 /* @bytes may have been a record each. */
 static int kernel_received(struct qkdtls_conn *conn, int fd, size_t bytes)
 {
-	const enum qkdtls_role peer = conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
 	struct qkdtls_kernel *kernel = &conn->kernel;
 
 	kernel->received += 1 + bytes;
 	if (kernel->received >= PEER_RECORDS_LATE)
-		count_exactly(conn, fd, peer, &kernel->received);
+		count_exactly(conn, fd, qkdtls_peer_of(conn), &kernel->received);
 	if (kernel->received >= PEER_RECORDS_MAX)
 		return kernel_key_ended(conn, fd, -EOVERFLOW, "the peer's key is worn out");
 	if (kernel->received >= PEER_RECORDS_LATE && kernel->rekeys && !conn->update_asked) {
@@ -257,12 +251,10 @@ static int kernel_received(struct qkdtls_conn *conn, int fd, size_t bytes)
 
 static int kernel_follow(struct qkdtls_conn *conn, int fd)
 {
-	const enum qkdtls_role peer = conn->role == QKDTLS_CLIENT ? QKDTLS_SERVER : QKDTLS_CLIENT;
-
 	if (!conn->kernel.rekeys)
 		return kernel_key_ended(conn, fd, -EOPNOTSUPP, cannot_follow);
 	conn->kernel.received = 0;
-	return kernel_next_key(conn, fd, peer);
+	return kernel_next_key(conn, fd, qkdtls_peer_of(conn));
 }
 
 /* ---- The kernel's records: data ---- */
@@ -302,7 +294,7 @@ static ssize_t kernel_record(struct qkdtls_conn *conn, int fd, uint8_t *buf, siz
 
 	if (n < 0 || (!n && !type))
 		return kernel_read_failed(conn, fd, (int)n);
-	beyond = (size_t)n - smaller((size_t)n, len);
+	beyond = (size_t)n - qkdtls_smaller((size_t)n, len);
 	if (beyond && type != QKDTLS_CONTENT_DATA) {
 		memcpy(control, buf, len);
 		memcpy(control + len, spare, beyond);
@@ -316,7 +308,7 @@ static ssize_t kernel_record(struct qkdtls_conn *conn, int fd, uint8_t *buf, siz
 
 static ssize_t kernel_recv(struct qkdtls_conn *conn, int fd, void *buf, size_t len)
 {
-	ssize_t n = (ssize_t)smaller(len, qkdtls_cursor_left(&conn->plain));
+	ssize_t n = (ssize_t)qkdtls_smaller(len, qkdtls_cursor_left(&conn->plain));
 
 	if (n) {
 		(void)qkdtls_get_copy(&conn->plain, (size_t)n, buf);
@@ -337,9 +329,9 @@ static ssize_t kernel_send(struct qkdtls_conn *conn, int fd, const void *data, s
 
 	if (ret)
 		return ret;
-	len = smaller(len, SEND_MAX);
+	len = qkdtls_smaller(len, SEND_MAX);
 	if (limit)
-		len = smaller(len, limit - conn->key_age.bytes);
+		len = qkdtls_smaller(len, limit - conn->key_age.bytes);
 	n = socket_send(fd, data, len);
 	if (n > 0)
 		kernel_sent(conn, fd, (size_t)n);

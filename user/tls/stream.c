@@ -24,11 +24,6 @@ static int stream_check(struct qkdtls_conn *conn)
 	return conn->state != QKDTLS_UP || conn->keys_taken ? -EPERM : 0;
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 ssize_t qkdtls_send(struct qkdtls_conn *conn, const void *data, size_t len)
 {
 	int ret = stream_check(conn);
@@ -39,7 +34,7 @@ ssize_t qkdtls_send(struct qkdtls_conn *conn, const void *data, size_t len)
 		return -EPIPE;
 	if (!len || conn->out.len >= SEND_QUEUE_MAX)
 		return 0;
-	len = smaller(len, qkdtls_record_writer_max(&conn->writer, QKDTLS_CONTENT_DATA));
+	len = qkdtls_smaller(len, qkdtls_record_writer_max(&conn->writer, QKDTLS_CONTENT_DATA));
 	if (qkdtls_key_age_over(conn, len) && qkdtls_key_update_send(conn, false))
 		return stream_failure(conn);
 	ret = qkdtls_record_write(&conn->writer, QKDTLS_CONTENT_DATA, data, len, &conn->out);
@@ -138,7 +133,7 @@ ssize_t qkdtls_receive(struct qkdtls_conn *conn, void *buf, size_t len)
 		return stream_failure(conn);
 	if (qkdtls_cursor_empty(&conn->plain))
 		return -ENODATA;
-	len = smaller(len, qkdtls_cursor_left(&conn->plain));
+	len = qkdtls_smaller(len, qkdtls_cursor_left(&conn->plain));
 	(void)qkdtls_get_copy(&conn->plain, len, buf);
 	return (ssize_t)len;
 }

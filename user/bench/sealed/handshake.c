@@ -19,7 +19,7 @@ static struct mode {
 	const char *name;
 	struct bench_ours ours;
 	struct bench_stack *stack;
-	double usec[ROUNDS_MAX];
+	double usec[BENCH_ROUNDS_MAX];
 } modes[MODES] = {
 	[SEALED] = { "sealed", .ours = { KEY, .sealed = true, .mutual = true, .suites = true } },
 	[UNSEALED] = { "not sealed", .ours = { KEY, .mutual = true, .suites = true } },
@@ -68,21 +68,11 @@ static bool run_all(uint32_t rounds)
 	return true;
 }
 
-/* Of rounds that were run one after the other: before what is in them is sorted */
-static double ratio(const struct mode *with, const struct mode *without, uint32_t rounds)
-{
-	double ratios[ROUNDS_MAX];
-
-	for (uint32_t i = 0; i < rounds; i++)
-		ratios[i] = with->usec[i] / without->usec[i];
-	return bench_median(ratios, rounds);
-}
-
 static void report(uint32_t rounds, bool counted)
 {
 	const char *unit = counted ? "instructions." : "";
-	const double all = ratio(&modes[SEALED], &modes[UNSEALED], rounds);
-	const double one = ratio(&modes[SEALED_ONE], &modes[UNSEALED_ONE], rounds);
+	const double all = bench_ratio(modes[SEALED].usec, modes[UNSEALED].usec, rounds);
+	const double one = bench_ratio(modes[SEALED_ONE].usec, modes[UNSEALED_ONE].usec, rounds);
 
 	printf("%-42s %12s\n", "handshake, both ends",
 	       counted ? "thousands of instructions" : "microseconds of CPU");
@@ -92,19 +82,19 @@ static void report(uint32_t rounds, bool counted)
 	printf("bench sealed.cpu.one_suite.%sratio %.4f\n", unit, one);
 }
 
-bool sealed_handshakes(const struct bench_files *files, char **links, uint32_t rounds, bool counted)
+bool sealed_handshakes(const struct bench_files *files, const struct bench_rounds *rounds)
 {
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < MODES; i++) {
-		modes[i].ours.links[QKDTLS_CLIENT] = links[0];
-		modes[i].ours.links[QKDTLS_SERVER] = links[1];
+		modes[i].ours.links[QKDTLS_CLIENT] = rounds->links[0];
+		modes[i].ours.links[QKDTLS_SERVER] = rounds->links[1];
 		modes[i].stack = bench_ours_new(files, &modes[i].ours);
 		ok = modes[i].stack;
 	}
-	ok = ok && run_all(rounds);
+	ok = ok && run_all(rounds->count);
 	if (ok)
-		report(rounds, counted);
+		report(rounds->count, rounds->counted);
 	for (size_t i = 0; i < MODES; i++)
 		if (modes[i].stack)
 			modes[i].stack->free(modes[i].stack);

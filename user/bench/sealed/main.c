@@ -10,20 +10,13 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include "../../selftests/user/pki.h"
-#include "../../selftests/user/site.h"
 #include "bench/sealed/sealed.h"
-#include "common/number.h"
-
-#define HEAP_KEPT (256 * 1024 * 1024)
-#define HEAP_PAD  (1024 * 1024)
 
 static clockid_t bench_clock_id = CLOCK_THREAD_CPUTIME_ID;
 
@@ -65,46 +58,21 @@ void sealed_sockets_close(const int fd[2])
 	}
 }
 
-static int run(char **links, uint32_t rounds, bool counted)
-{
-	struct pki *pki = pki_new();
-	const struct bench_files files = {
-		.ca = pki_path(pki, "ca.pem"),
-		.chain = pki_path(pki, "server.pem"),
-		.key = pki_path(pki, "server.key"),
-	};
-	const bool ok = sealed_handshakes(&files, links, rounds, counted) &&
-			sealed_streams(&files, links, rounds, counted);
-
-	pki_free(pki);
-	return ok ? 0 : 1;
-}
-
 int main(int argc, char **argv)
 {
-	bool counted = false, known = true;
-	uint32_t rounds;
-	int c;
+	struct bench_rounds rounds;
+	struct bench_files files;
+	struct pki *pki;
+	int ret = bench_rounds_begin(argc, argv, true, &rounds);
 
-	while ((c = getopt(argc, argv, "c")) != -1) {
-		counted = c == 'c';
-		known = known && counted;
-	}
-	argv += optind;
-	argc -= optind;
-	if (!known || argc != 3 || number_parse(argv[0], 1, ROUNDS_MAX, &rounds)) {
-		fprintf(stderr, "usage: bench-sealed [-c] ROUNDS CLIENT-LINK SERVER-LINK\n");
-		return 2;
-	}
-	if (!site_has_group(SITE_HYBRID)) {
-		fprintf(stderr, "bench: this libcrypto has no ML-KEM\n");
-		return 1;
-	}
+	if (ret)
+		return ret;
 	/* The processor's own time is not told where its clocks count instructions; nothing else runs there. */
-	if (counted)
+	if (rounds.counted)
 		bench_clock_id = CLOCK_MONOTONIC;
-	/* As a server of many connections sees it; see bench-handshake. */
-	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
-	mallopt(M_TOP_PAD, HEAP_PAD);
-	return run(argv + 1, rounds, counted);
+	pki = pki_new();
+	files = bench_files_of(pki);
+	ret = sealed_handshakes(&files, &rounds) && sealed_streams(&files, &rounds) ? 0 : 1;
+	pki_free(pki);
+	return ret;
 }

@@ -5,19 +5,15 @@
 
 #include "bench/bench.h"
 
-#define ROUNDS_MAX 1000
-
 /* ---- handshake.c ---- */
 
-/* @counted: what bench_clock() tells are thousandths of instructions, not nanoseconds. false: one failed */
-bool sealed_handshakes(const struct bench_files *files, char **links, uint32_t rounds,
-		       bool counted);
+/* false: one failed */
+bool sealed_handshakes(const struct bench_files *files, const struct bench_rounds *rounds);
 
 /* ---- stream.c ---- */
 
 /* Throughput with keys that change, and how many can in a second */
-bool sealed_streams(const struct bench_files *files, char **links, uint32_t handshake_rounds,
-		    bool counted);
+bool sealed_streams(const struct bench_files *files, const struct bench_rounds *handshakes);
 
 /* ---- main.c ---- */
 

@@ -30,8 +30,8 @@ static struct mode {
 	struct bench_stack *stack;
 	struct qkdtls_conn *conn[2];
 	int fd[2];
-	double mib[ROUNDS_MAX]; /* a second */
-	double updates[ROUNDS_MAX]; /* a second */
+	double mib[BENCH_ROUNDS_MAX]; /* a second */
+	double updates[BENCH_ROUNDS_MAX]; /* a second */
 } modes[MODES] = {
 	[NEVER] = { "keys never change" },
 	[SEALED] = { "sealed, after 65536 records",
@@ -154,22 +154,13 @@ static bool run_all(uint32_t rounds)
 	return true;
 }
 
-static double ratio(const struct mode *mode, uint32_t rounds)
-{
-	double ratios[ROUNDS_MAX];
-
-	for (uint32_t i = 0; i < rounds; i++)
-		ratios[i] = mode->mib[i] / modes[NEVER].mib[i];
-	return bench_median(ratios, rounds);
-}
-
 static void report(uint32_t rounds, bool counted)
 {
 	const char *unit = counted ? "instructions." : "";
 	double ratios[MODES], rates[2];
 
 	for (size_t i = 0; i < MODES; i++)
-		ratios[i] = ratio(&modes[i], rounds);
+		ratios[i] = bench_ratio(modes[i].mib, modes[NEVER].mib, rounds);
 	rates[0] = bench_median(modes[SEALED].updates, rounds);
 	rates[1] = bench_median(modes[UNSEALED].updates, rounds);
 	printf("%-42s %12s\n", "records of 256 bytes, both ends",
@@ -188,17 +179,16 @@ static void report(uint32_t rounds, bool counted)
 	printf("bench keyupdate.unsealed.%srate %.0f\n", unit, rates[1]);
 }
 
-bool sealed_streams(const struct bench_files *files, char **links, uint32_t handshake_rounds,
-		    bool counted)
+bool sealed_streams(const struct bench_files *files, const struct bench_rounds *handshakes)
 {
-	const uint32_t rounds = (handshake_rounds + PER_ROUND - 1) / PER_ROUND;
+	const uint32_t rounds = (handshakes->count + PER_ROUND - 1) / PER_ROUND;
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < MODES; i++)
-		ok = mode_open(&modes[i], files, links);
+		ok = mode_open(&modes[i], files, handshakes->links);
 	ok = ok && warm_up() && run_all(rounds);
 	if (ok)
-		report(rounds, counted);
+		report(rounds, handshakes->counted);
 	for (size_t i = 0; i < MODES; i++)
 		mode_close(&modes[i]);
 	return ok;

@@ -9,20 +9,13 @@
  * The links are the two ends of one that holds a key for each handshake; without them every key is at hand, and no kernel
  * is asked. With -c the machine's clocks count instructions (tools/vm/run -c).
  */
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 #include "../../selftests/user/pki.h"
-#include "../../selftests/user/site.h"
 #include "bench/bench.h"
-#include "common/number.h"
 
-#define ROUNDS_MAX 1000
-#define PER_ROUND  5
-#define HEAP_KEPT  (256 * 1024 * 1024)
-#define HEAP_PAD   (1024 * 1024)
+#define PER_ROUND 5
 
 struct mode {
 	const char *name;
@@ -30,7 +23,7 @@ struct mode {
 	bool at_hand;
 	struct bench_ours ours;
 	struct bench_stack *stack;
-	double usec[ROUNDS_MAX];
+	double usec[BENCH_ROUNDS_MAX];
 };
 
 #define KEY    .policy = QKDTLS_REQUIRE, .taken = true
@@ -109,23 +102,14 @@ static bool run_all(uint32_t rounds)
 	return true;
 }
 
-/* Of rounds that were run one after the other: before what is in them is sorted */
-static double ratio(const struct pair *pair, uint32_t rounds)
-{
-	double ratios[ROUNDS_MAX];
-
-	for (uint32_t i = 0; i < rounds; i++)
-		ratios[i] = modes[pair->with].usec[i] / modes[pair->without].usec[i];
-	return bench_median(ratios, rounds);
-}
-
 static void report(uint32_t rounds, bool counted, bool native)
 {
 	const char *unit = counted ? "instructions." : native ? "native." : "";
 	double ratios[PAIRS];
 
 	for (size_t i = 0; i < PAIRS; i++)
-		ratios[i] = ratio(&pairs[i], rounds);
+		ratios[i] = bench_ratio(modes[pairs[i].with].usec, modes[pairs[i].without].usec,
+					rounds);
 	printf("%-22s %12s\n", "handshake, both ends",
 	       counted ? "thousands of instructions" : "microseconds");
 	for (size_t i = 0; i < MODES; i++)
@@ -136,11 +120,7 @@ static void report(uint32_t rounds, bool counted, bool native)
 
 static bool set_up(struct mode *mode, struct pki *pki, char **links)
 {
-	const struct bench_files files = {
-		.ca = pki_path(pki, "ca.pem"),
-		.chain = pki_path(pki, "server.pem"),
-		.key = pki_path(pki, "server.key"),
-	};
+	const struct bench_files files = bench_files_of(pki);
 
 	if (!mode->at_hand && links[0]) {
 		mode->ours.links[QKDTLS_CLIENT] = links[0];
@@ -170,25 +150,10 @@ static bool run(char **links, uint32_t rounds, bool counted)
 
 int main(int argc, char **argv)
 {
-	bool counted = false, known = true;
-	uint32_t rounds;
-	int c;
+	struct bench_rounds rounds;
+	const int ret = bench_rounds_begin(argc, argv, false, &rounds);
 
-	while ((c = getopt(argc, argv, "c")) != -1) {
-		counted = c == 'c';
-		known = known && counted;
-	}
-	argv += optind;
-	argc -= optind;
-	if (!known || (argc != 1 && argc != 3) || number_parse(argv[0], 1, ROUNDS_MAX, &rounds)) {
-		fprintf(stderr, "usage: bench-warm [-c] ROUNDS [CLIENT-LINK SERVER-LINK]\n");
-		return 2;
-	}
-	/* As a server of many connections sees it; see bench-handshake. */
-	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
-	mallopt(M_TOP_PAD, HEAP_PAD);
-	if (site_has_group(SITE_HYBRID))
-		return run(argv + 1, rounds, counted) ? 0 : 1;
-	fprintf(stderr, "bench: this libcrypto has no ML-KEM\n");
-	return 1;
+	if (ret)
+		return ret;
+	return run(rounds.links, rounds.count, rounds.counted) ? 0 : 1;
 }
