@@ -340,5 +340,9 @@ for part in "${parts[@]}"; do
 		count ''
 	fi
 done
+# Once more, since whoever reads the end of a long log must find them.
+for part in "${!ended[@]}"; do
+	sed -n "/^ *# .*: \|^  #   \|^not ok /s/^/$part: /p" "$logs/$part.out"
+done
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 ((failed == 0 && passed > 0))
