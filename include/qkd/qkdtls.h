@@ -601,7 +601,7 @@ int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd);
 /*
  * Sends the alert of a handshake that has failed, if only the kernel can protect it: a server's with a sealed
  * schedule, behind its Finished. To be called after QKDTLS_FAILED, when all output is sent. 0: there was none, or it is
- * sent; else a negative errno.
+ * sent; else a negative errno: -EAGAIN instead of waiting for the socket.
  */
 int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd);
 

@@ -23,7 +23,7 @@ static int move_out(struct handshake_io *io)
 		qkdtls_output_sent(io->conn, len);
 		return 1;
 	}
-	n = send(io->fd, data, len, MSG_NOSIGNAL);
+	n = send(io->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
 	if (n < 0 && errno != EINTR)
@@ -37,7 +37,7 @@ static int move_in(struct handshake_io *io)
 {
 	uint8_t buf[READ_CHUNK];
 	size_t wanted = qkdtls_wanted(io->conn);
-	ssize_t n = recv(io->fd, buf, wanted < sizeof(buf) ? wanted : sizeof(buf), 0);
+	ssize_t n = recv(io->fd, buf, wanted < sizeof(buf) ? wanted : sizeof(buf), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 		if (!io->error)

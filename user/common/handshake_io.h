@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Moves a handshake's bytes between an engine's connection and a non-blocking socket. */
+/* Moves a handshake's bytes between an engine's connection and a socket, and never waits for it, whether that is non-blocking or not. */
 #ifndef _QKD_COMMON_HANDSHAKE_IO_H
 #define _QKD_COMMON_HANDSHAKE_IO_H
 
@@ -12,7 +12,7 @@
 /**
  * struct handshake_io - one handshake on its socket; both belong to the caller
  * @conn: the connection
- * @fd: a connected non-blocking socket
+ * @fd: a connected socket
  * @error: errno of the transport's first failure, 0 if there was none
  */
 struct handshake_io {

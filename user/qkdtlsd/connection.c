@@ -29,7 +29,7 @@ enum outcome {
 
 typedef enum outcome (*step_fn)(struct connection *connection);
 
-static void advance(struct connection *connection);
+static bool advance(struct connection *connection);
 
 static bool is_client(const struct connection *connection)
 {
@@ -93,6 +93,21 @@ static void release(struct connection *connection)
 	free(connection);
 }
 
+/*
+ * Who has brought the socket has it still. After a handshake that failed he must not go on with it in the clear, even if he does
+ * not look at the answer.
+ */
+static void give_back(struct connection *connection)
+{
+	const int fd = connection->fd[PUMP_TLS];
+
+	if (connection->report.end != END_HANDED_OVER && connection->handshake.conn) {
+		discard_input(fd);
+		shutdown(fd, SHUT_RDWR);
+	}
+	connection->use->on_end(connection->use_arg, connection);
+}
+
 static void finish(struct connection *connection)
 {
 	struct service *service = connection->service;
@@ -104,7 +119,9 @@ static void finish(struct connection *connection)
 	}
 	if (report->end != END_CLOSED && connection->fd[PUMP_PLAIN] >= 0)
 		reset_on_close(connection->fd[PUMP_PLAIN]);
-	if (!report->established && connection->fd[PUMP_TLS] >= 0)
+	if (connection->use)
+		give_back(connection);
+	else if (!report->established && connection->fd[PUMP_TLS] >= 0)
 		discard_input(connection->fd[PUMP_TLS]);
 	service->counters->ends[report->end]++;
 	report_end(report, service_name(connection));
@@ -299,7 +316,9 @@ static void established(struct connection *connection)
 	connection->key_retry = sd_event_source_disable_unref(connection->key_retry);
 	keys_tell(&connection->keys, qkdtls_info(connection->handshake.conn),
 		  connection->fd[PUMP_TLS]);
-	keys_close(&connection->keys);
+	/* Who brought the socket may ask the link yet, and it is over then. */
+	if (!connection->use)
+		keys_close(&connection->keys);
 }
 
 static void warn_own_records(void)
@@ -316,7 +335,8 @@ static enum outcome handshake_done(struct connection *connection)
 
 	established(connection);
 	ret = qkdtls_ktls_install(connection->handshake.conn, connection->fd[PUMP_TLS]);
-	if (ret == -EOPNOTSUPP)
+	/* Records of this process are no use to somebody else's socket. */
+	if (ret == -EOPNOTSUPP && !connection->use)
 		warn_own_records();
 	else if (ret)
 		return end(connection, END_KTLS, strerror(-ret));
@@ -466,83 +486,126 @@ static enum outcome step_tunnel(struct connection *connection)
 	return watch_or_rest(connection, PUMP_PLAIN);
 }
 
+/* Instead of a tunnel, for a socket that was brought */
+
+static enum outcome step_hand_over(struct connection *connection)
+{
+	return end(connection, END_HANDED_OVER, "");
+}
+
 /* The whole life */
 
-static const step_fn steps[2][3] = {
+static const step_fn tunnel_steps[2][3] = {
 	[QKDTLS_CLIENT] = { step_connect, step_handshake, step_tunnel },
 	[QKDTLS_SERVER] = { step_handshake, step_connect, step_tunnel },
 };
 
-/* Goes on as far as possible. @connection may be gone afterwards. */
-static void advance(struct connection *connection)
+static const step_fn brought_steps[] = { step_handshake, step_hand_over };
+
+static enum outcome take_step(struct connection *connection)
+{
+	const step_fn *steps = tunnel_steps[connection->service->config->mode];
+
+	if (connection->use)
+		steps = brought_steps;
+	return steps[connection->step](connection);
+}
+
+/* Goes on as far as possible. false: @connection is gone. */
+static bool advance(struct connection *connection)
 {
 	enum outcome outcome;
 
-	for (;;) {
-		outcome = steps[connection->service->config->mode][connection->step](connection);
-		if (outcome != STEP_NEXT)
-			break;
+	while ((outcome = take_step(connection)) == STEP_NEXT)
 		connection->step++;
-	}
 	if (outcome == STEP_END)
 		finish(connection);
+	return outcome != STEP_END;
 }
 
-static struct connection *connection_new(struct service *service, int fd)
+/* Counted as accepted, whatever comes of it. NULL: @fd is closed */
+static struct connection *connection_new(struct service *service, int fd, enum pump_side side)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
-	enum pump_side side;
-
-	if (!connection)
-		return NULL;
-	connection->service = service;
-	connection->fd[PUMP_TLS] = -1;
-	connection->fd[PUMP_PLAIN] = -1;
-	connection->keys.qkd.fd = -ENODEV;
-	connection->target = service->target;
-	side = is_client(connection) ? PUMP_PLAIN : PUMP_TLS;
-	connection->fd[side] = fd;
-	report_init(&connection->report);
-	socket_connected(connection, side);
-	service_add(service, connection);
-	return connection;
-}
-
-static enum outcome connection_begin(struct connection *connection)
-{
-	struct service *service = connection->service;
-	uint64_t limit_us = service->config->handshake_timeout_s * MS_PER_S * US_PER_MS;
-	int ret;
-
-	if (counters_open(service->counters) > service->config->max_connections)
-		return end(connection, END_BUSY, "as many connections as max-connections allows");
-	ret = sd_event_add_time_relative(service->event, &connection->deadline, CLOCK_MONOTONIC,
-					 limit_us, 0, on_deadline, connection);
-	if (ret < 0)
-		return end(connection, END_INTERNAL, strerror(-ret));
-	return watch(connection, is_client(connection) ? PUMP_PLAIN : PUMP_TLS, 0);
-}
-
-void connection_start(struct service *service, int fd)
-{
-	struct connection *connection = connection_new(service, fd);
 
 	service->counters->accepted++;
 	if (!connection) {
 		service->counters->ends[END_INTERNAL]++;
 		log_error("service=%s out of memory", service->config->name);
 		close(fd);
-		return;
+		return NULL;
 	}
-	if (connection_begin(connection) == STEP_END)
+	connection->service = service;
+	connection->fd[PUMP_TLS] = -1;
+	connection->fd[PUMP_PLAIN] = -1;
+	connection->keys.qkd.fd = -ENODEV;
+	connection->target = service->target;
+	connection->fd[side] = fd;
+	report_init(&connection->report);
+	service_add(service, connection);
+	return connection;
+}
+
+static enum outcome connection_begin(struct connection *connection, enum pump_side side,
+				     uint64_t limit_ms)
+{
+	struct service *service = connection->service;
+	int ret;
+
+	if (counters_open(service->counters) > service->config->max_connections)
+		return end(connection, END_BUSY, "as many connections as max-connections allows");
+	ret = sd_event_add_time_relative(service->event, &connection->deadline, CLOCK_MONOTONIC,
+					 limit_ms * US_PER_MS, 0, on_deadline, connection);
+	if (ret < 0)
+		return end(connection, END_INTERNAL, strerror(-ret));
+	return watch(connection, side, 0);
+}
+
+void connection_start(struct service *service, int fd)
+{
+	const enum pump_side side = service->config->mode == QKDTLS_CLIENT ? PUMP_PLAIN : PUMP_TLS;
+	struct connection *connection = connection_new(service, fd, side);
+
+	if (!connection)
+		return;
+	socket_connected(connection, side);
+	if (connection_begin(connection, side, service->config->handshake_timeout_s * MS_PER_S) ==
+	    STEP_END)
 		finish(connection);
 	else
 		advance(connection);
 }
 
+struct connection *connection_bring(struct service *service, const struct brought *brought)
+{
+	const uint64_t limit_ms = service->config->handshake_timeout_s * MS_PER_S;
+	struct connection *connection = connection_new(service, brought->fd, PUMP_TLS);
+
+	if (!connection) {
+		brought->use->on_end(brought->arg, NULL);
+		return NULL;
+	}
+	connection->use = brought->use;
+	connection->use_arg = brought->arg;
+	address_format_peer(brought->fd, connection->report.peer);
+	snprintf(connection->report.app, sizeof(connection->report.app), "%s", brought->by);
+	if (connection_begin(connection, PUMP_TLS,
+			     brought->timeout_ms < limit_ms ? brought->timeout_ms : limit_ms) ==
+	    STEP_END) {
+		finish(connection);
+		return NULL;
+	}
+	return advance(connection) ? connection : NULL;
+}
+
+void connection_abort(struct connection *connection, enum end_reason reason, const char *text)
+{
+	give_up(connection, text);
+	end(connection, reason, text);
+	finish(connection);
+}
+
 void connection_stop(struct connection *connection)
 {
-	give_up(connection, "the service is stopping");
-	end(connection, END_STOPPED, "the service was stopped");
-	finish(connection);
+	connection_abort(connection, END_STOPPED, "the service was stopped");
 }

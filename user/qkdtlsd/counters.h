@@ -18,6 +18,7 @@
 /* Why a connection ended; the words are in report.c and qkdtlsd(8). */
 enum end_reason {
 	END_CLOSED,
+	END_HANDED_OVER,
 	END_BUSY,
 	END_CONNECT,
 	END_TIMEOUT,

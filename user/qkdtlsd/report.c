@@ -11,6 +11,7 @@
 
 static const char *const end_words[END_REASONS] = {
 	[END_CLOSED] = "closed",
+	[END_HANDED_OVER] = "handed-over",
 	[END_BUSY] = "too-many-connections",
 	[END_CONNECT] = "connect-failed",
 	[END_TIMEOUT] = "timeout",
@@ -93,7 +94,9 @@ static void add_established(struct line *line, const struct report *report)
 	add(line, " records=%s", report->records == PUMP_KERNEL ? "kernel" : "own");
 	if (report->sealed)
 		add(line, " sealed=yes");
-	add(line, " out=%" PRIu64 " in=%" PRIu64, report->bytes_out, report->bytes_in);
+	/* What goes over a socket of somebody else is his to count. */
+	if (report->end != END_HANDED_OVER)
+		add(line, " out=%" PRIu64 " in=%" PRIu64, report->bytes_out, report->bytes_in);
 }
 
 void report_end_text(const struct report *report, const char *service, char *text, size_t size)
@@ -120,7 +123,7 @@ void report_end(const struct report *report, const char *service)
 	char text[LINE_LEN];
 
 	report_end_text(report, service, text, sizeof(text));
-	if (report->end == END_CLOSED)
+	if (report->end == END_CLOSED || report->end == END_HANDED_OVER)
 		log_info("%s", text);
 	else
 		log_warning("%s", text);

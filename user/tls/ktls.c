@@ -249,7 +249,7 @@ int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd)
 	conn->late_seal = NULL;
 	ret = seal->ops->install(seal->arg, fd, conn->info.group, conn->config->peer_name);
 	if (!ret)
-		ret = qkdtls_ktls_send_alert(fd, alert);
+		ret = qkdtls_ktls_send_alert_now(fd, alert);
 	qkdtls_seal_unref(seal);
 	return ret;
 }

@@ -30,6 +30,7 @@ int qkdtls_ktls_send_record(int fd, uint8_t type, const void *data, size_t len);
 
 /* close_notify and user_canceled as warnings, others fatal; errors as above */
 int qkdtls_ktls_send_alert(int fd, enum qkdtls_alert alert);
+int qkdtls_ktls_send_alert_now(int fd, enum qkdtls_alert alert); /* -EAGAIN instead of waiting */
 
 /*
  * Of the next record, or several of data, what these buffers take; @type tells which type. Returns its bytes; 0 for both an

@@ -17,7 +17,7 @@ union record_type_cmsg {
 	char bytes[CMSG_SPACE(sizeof(uint8_t))];
 };
 
-int qkdtls_ktls_send_record(int fd, uint8_t type, const void *data, size_t len)
+static int send_record(int fd, uint8_t type, const void *data, size_t len, int flags)
 {
 	union record_type_cmsg control = { 0 };
 	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
@@ -35,11 +35,16 @@ int qkdtls_ktls_send_record(int fd, uint8_t type, const void *data, size_t len)
 	cmsg->cmsg_len = CMSG_LEN(sizeof(type));
 	*CMSG_DATA(cmsg) = type;
 	do {
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+		n = sendmsg(fd, &msg, MSG_NOSIGNAL | flags);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
 	return (size_t)n == len ? 0 : -EIO;
+}
+
+int qkdtls_ktls_send_record(int fd, uint8_t type, const void *data, size_t len)
+{
+	return send_record(fd, type, data, len, 0);
 }
 
 int qkdtls_ktls_send_alert(int fd, enum qkdtls_alert alert)
@@ -48,6 +53,14 @@ int qkdtls_ktls_send_alert(int fd, enum qkdtls_alert alert)
 
 	qkdtls_alert_write(alert, body);
 	return qkdtls_ktls_send_record(fd, QKDTLS_CONTENT_ALERT, body, sizeof(body));
+}
+
+int qkdtls_ktls_send_alert_now(int fd, enum qkdtls_alert alert)
+{
+	uint8_t body[QKDTLS_ALERT_LEN];
+
+	qkdtls_alert_write(alert, body);
+	return send_record(fd, QKDTLS_CONTENT_ALERT, body, sizeof(body), MSG_DONTWAIT);
 }
 
 ssize_t qkdtls_ktls_receive(int fd, struct iovec *buffers, size_t count, uint8_t *type)
