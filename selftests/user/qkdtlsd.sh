@@ -313,16 +313,82 @@ test_garbage_is_refused() {
 	e2e_stop "$(e2e_pid server)"
 }
 
-test_limit_of_connections_holds() {
+# limit_of END SETTING...: of two silent peers of one address the second is refused at once, the first waits on, and when
+# that has gone the next may come.
+limit_of() {
+	local end=$1
+	shift
 	fresh
-	server_config "max-connections = 1"
+	server_config "$@"
+	with_workers 2 server
 	e2e_daemon here server
 	exec 3<>"/dev/tcp/127.0.0.1/$E2E_TLS_PORT"
+	wait_for 10 counts open 1
 	exec 4<>"/dev/tcp/127.0.0.1/$E2E_TLS_PORT"
-	e2e_expect server 'end=too-many-connections'
+	timeout 20 cat <&4 >/dev/null
+	e2e_expect server "end=$end outcome=refused"
+	[[ $(e2e_counter server "$end") == 1 ]]
+	counts open 1
 	exec 3>&- 4>&-
 	e2e_expect server 'end=reset'
+	exec 3<>"/dev/tcp/127.0.0.1/$E2E_TLS_PORT"
+	wait_for 10 counts accepted 3
+	counts open 1
+	exec 3>&-
 	e2e_stop "$(e2e_pid server)"
+}
+
+counts() {
+	[[ $(e2e_counter server "$1") == "$2" ]]
+}
+
+test_idle_connection_is_ended() {
+	fresh
+	server_config "policy = prefer" "idle-timeout = 1" "connect = 127.0.0.1:$ECHO_PORT"
+	client_config "policy = prefer"
+	both
+	exec 3<>"/dev/tcp/127.0.0.1/$E2E_APP_PORT"
+	printf 'hello\n' >&3
+	read -r -t 20 line <&3
+	[[ $line == hello ]]
+	# Nobody ends it but the limit.
+	timeout 20 cat <&3 >/dev/null 2>&1 || (($? == 1))
+	e2e_expect server 'end=idle outcome=fallback .*out=6 in=6 '
+	exec 3>&-
+	stop_both
+}
+
+# Bytes that move keep it alive, in the end for longer than the limit.
+test_a_slow_connection_is_not_idle() {
+	local i line
+	fresh
+	server_config "policy = prefer" "idle-timeout = 2" "connect = 127.0.0.1:$ECHO_PORT"
+	client_config "policy = prefer"
+	both
+	exec 3<>"/dev/tcp/127.0.0.1/$E2E_APP_PORT"
+	for i in {1..12}; do
+		echo "$i" >&3
+		read -r -t 20 line <&3
+		[[ $line == "$i" ]]
+		sleep 0.3 # is the test's pace
+	done
+	[[ $(e2e_counter server idle) == 0 ]]
+	exec 3>&-
+	e2e_expect server 'end=(closed|reset) outcome=fallback'
+	stop_both
+}
+
+test_limit_of_bytes_holds() {
+	fresh
+	server_config "policy = prefer" "max-bytes = 100000"
+	client_config "policy = prefer"
+	both
+	refuse e2e_fetch here file
+	e2e_expect server 'end=max-bytes outcome=fallback'
+	[[ $(e2e_counter server max-bytes) == 1 ]]
+	# Not as an end of file
+	e2e_expect client 'end=(truncated|reset) outcome=fallback'
+	stop_both
 }
 
 test_application_that_does_not_answer() {
@@ -358,7 +424,7 @@ test_a_killed_peer_is_no_end_of_file() {
 	server_config "policy = prefer"
 	client_config "policy = prefer"
 	both
-	slow_fetch
+	slow_fetch 16k
 	kill -KILL "$(e2e_pid server)"
 	refuse wait "$slow"
 	e2e_expect client 'end=(truncated|reset) outcome=fallback'
@@ -385,7 +451,7 @@ test_second_sigterm_ends_at_once() {
 	local client
 	both
 	client=$(e2e_pid client)
-	slow_fetch
+	slow_fetch 16k
 	kill -TERM "$client"
 	e2e_expect client 'stopping: no new connections'
 	kill -TERM "$client"
@@ -426,7 +492,7 @@ test_a_killed_worker_costs_its_connections_only() {
 	wait "$slow"
 	cmp "$E2E_DIR/slow" "$E2E_DIR/www/file"
 	wait_for 20 has_processes server 3
-	slow_fetch
+	slow_fetch 16k
 	kill -KILL "$(busy_worker)"
 	refuse wait "$slow"
 	wait_for 20 has_processes server 3
@@ -552,4 +618,6 @@ head -c "$SIZE" /dev/urandom >"$E2E_DIR/www/file"
 busybox nc -ll -p "$ECHO_PORT" -e cat >"$E2E_DIR/echo.log" 2>&1 &
 e2e_started $!
 mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
-tap_run "${tests[@]}"
+tap_run "${tests[@]}" "limit_of too-many-connections max-connections=1" "limit_of too-many-handshakes max-handshakes=1" \
+	"limit_of too-many-from-source max-connections-per-source=1" \
+	"limit_of too-many-from-source max-handshakes-per-source=1"

@@ -72,6 +72,11 @@ static void has_defaults(void **state)
 	assert_int_equal(s->handshake_timeout_s, 10);
 	assert_int_equal(s->key_timeout_s, 2);
 	assert_int_equal(s->max_connections, 256);
+	assert_int_equal(s->max_handshakes, 256);
+	assert_int_equal(s->max_connections_per_source, 256);
+	assert_int_equal(s->max_handshakes_per_source, 128);
+	assert_int_equal(s->idle_timeout_s, 0);
+	assert_int_equal(s->max_bytes, 0);
 	assert_null(s->groups);
 	assert_null(s->ciphers);
 	assert_null(s->alpn);
@@ -103,7 +108,9 @@ static void reads_every_setting(void **state)
 		"key-update-bytes = 5000000000\nkey-update-seconds = 60\nspare-key = yes\n"
 		"signatures = mldsa65\nchain-signatures = ed25519:rsa_pkcs1_sha256\n"
 		"allow-classical-groups = yes\nallow-simulated = yes\nhandshake-timeout = 600\n"
-		"key-timeout = 0\nmax-connections = 1\n[service b]\n" BASE CERTIFICATE
+		"key-timeout = 0\nmax-connections = 100\nmax-handshakes = 20\n"
+		"max-connections-per-source = 50\nmax-handshakes-per-source = 7\n"
+		"idle-timeout = 600\nmax-bytes = 5000000000\n[service b]\n" BASE CERTIFICATE
 		"verify-client = no\n");
 	const struct service_config *s = config->services;
 
@@ -137,7 +144,12 @@ static void reads_every_setting(void **state)
 	assert_true(s->allow_simulated);
 	assert_int_equal(s->handshake_timeout_s, 600);
 	assert_int_equal(s->key_timeout_s, 0);
-	assert_int_equal(s->max_connections, 1);
+	assert_int_equal(s->max_connections, 100);
+	assert_int_equal(s->max_handshakes, 20);
+	assert_int_equal(s->max_connections_per_source, 50);
+	assert_int_equal(s->max_handshakes_per_source, 7);
+	assert_int_equal(s->idle_timeout_s, 600);
+	assert_int_equal(s->max_bytes, 5000000000);
 	assert_string_equal(s->next->name, "b");
 	assert_false(s->next->verify_client);
 	assert_null(s->next->trust);
@@ -158,6 +170,33 @@ static void client_needs_no_certificate(void **state)
 					  "connect = h:2\nlink = l\ntrust = t\npeer-name = p\n");
 
 	assert_null(config->services->certificate);
+	config_free(config);
+}
+
+/* Limits that were not given follow from those that were. */
+static void limits_follow_from_each_other(void **state)
+{
+	struct config *config = load_good(GOOD "max-connections = 9\nmax-handshakes = 4\n");
+
+	assert_int_equal(config->services->max_handshakes, 4);
+	assert_int_equal(config->services->max_connections_per_source, 9);
+	assert_int_equal(config->services->max_handshakes_per_source, 2);
+	config_free(config);
+
+	config = load_good(GOOD "max-connections = 1\n");
+	assert_int_equal(config->services->max_handshakes, 1);
+	assert_int_equal(config->services->max_handshakes_per_source, 1);
+	config_free(config);
+
+	/* What could never be reached is as good as the least of those above it. */
+	config = load_good(GOOD "max-handshakes = 10000\n");
+	assert_int_equal(config->services->max_handshakes, 256);
+	config_free(config);
+
+	/* A client's sources are the programs of its own site. */
+	config = load_good("[service c]\nmode = client\nlisten = 127.0.0.1:1\n"
+			   "connect = h:2\nlink = l\ntrust = t\npeer-name = p\n");
+	assert_int_equal(config->services->max_handshakes_per_source, 256);
 	config_free(config);
 }
 
@@ -219,6 +258,16 @@ static const struct bad {
 	  ":2: \"key-update-bytes = 16383\": give a whole number from 16384 to 1125899906842624" },
 	{ "[service a]\nkey-update-seconds = 0\n",
 	  ":2: \"key-update-seconds = 0\": give a whole number from 1 to 31536000" },
+	{ "[service a]\nmax-handshakes = 0\n",
+	  ":2: \"max-handshakes = 0\": give a whole number from 1 to 10000" },
+	{ "[service a]\nmax-connections-per-source = 10001\n",
+	  ":2: \"max-connections-per-source = 10001\": give a whole number from 1 to 10000" },
+	{ "[service a]\nmax-handshakes-per-source = few\n",
+	  ":2: \"max-handshakes-per-source = few\": give a whole number from 1 to 10000" },
+	{ "[service a]\nidle-timeout = 0\n",
+	  ":2: \"idle-timeout = 0\": give a whole number from 1 to 604800" },
+	{ "[service a]\nmax-bytes = 1125899906842625\n",
+	  ":2: \"max-bytes = 1125899906842625\": give a whole number from 1 to 1125899906842624" },
 	{ SERVER "trust = t\npeer-name = p\nspare-key = no\n",
 	  ":2: service \"web\" is a server: \"spare-key\" is for clients; remove it" },
 	{ "[service a]\nlisten = 127.0.0.1\n",
@@ -331,7 +380,12 @@ static void every_setting_may_stand_once_only(void **state)
 					     "spare-key = no",
 					     "handshake-timeout = 1",
 					     "key-timeout = 1",
-					     "max-connections = 1" };
+					     "max-connections = 1",
+					     "max-handshakes = 1",
+					     "max-connections-per-source = 1",
+					     "max-handshakes-per-source = 1",
+					     "idle-timeout = 1",
+					     "max-bytes = 1" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char text[256], message[SETTINGS_MESSAGE_LEN];
@@ -373,6 +427,7 @@ int main(void)
 		cmocka_unit_test(reads_every_setting),
 		cmocka_unit_test(takes_the_peers_name_from_the_sae),
 		cmocka_unit_test(client_needs_no_certificate),
+		cmocka_unit_test(limits_follow_from_each_other),
 		cmocka_unit_test(refuses_with_file_line_and_remedy),
 		cmocka_unit_test(refuses_a_nul_character),
 		cmocka_unit_test(every_setting_may_stand_once_only),

@@ -97,7 +97,7 @@ int settings_flag(struct settings *settings, const struct setting *setting, cons
 }
 
 int settings_apply(struct settings *settings, const struct setting *rows, size_t count,
-		   uint32_t *seen, void *base, const char *section, const char *page,
+		   uint64_t *seen, void *base, const char *section, const char *page,
 		   const char *name, const char *value)
 {
 	size_t i;
@@ -108,10 +108,10 @@ int settings_apply(struct settings *settings, const struct setting *rows, size_t
 		return settings_mistake(settings, settings->line,
 					"unknown setting \"%s\" in %s; %s lists what there is",
 					name, section, page);
-	if (*seen & (1U << i))
+	if (*seen & (1ULL << i))
 		return settings_mistake(settings, settings->line,
 					"\"%s\" is given twice in %s; remove one", name, section);
-	*seen |= 1U << i;
+	*seen |= 1ULL << i;
 	return rows[i].set(settings, &rows[i], value, (char *)base + rows[i].offset);
 }
 

@@ -66,11 +66,11 @@ int settings_no_memory(struct settings *settings); /* -ENOMEM */
 int settings_name(struct settings *settings, const char *prefix, const char *name, size_t max);
 
 /*
- * Finds @name among @count rows, refuses it if its bit of *@seen (at most 32 rows) says that it was given before,
+ * Finds @name among @count rows, refuses it if its bit of *@seen (at most 64 rows) says that it was given before,
  * and has it read into @base. @section and @page are for messages: "kme zurich", "qkdkmed.conf(5)".
  */
 int settings_apply(struct settings *settings, const struct setting *rows, size_t count,
-		   uint32_t *seen, void *base, const char *section, const char *page,
+		   uint64_t *seen, void *base, const char *section, const char *page,
 		   const char *name, const char *value);
 
 /* For @set: char * (given back with free()), uint32_t, an int with the word's number, a bool */

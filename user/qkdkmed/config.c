@@ -238,7 +238,7 @@ static int check_kme(struct loader *loader, struct kme_config *kme)
 	};
 
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-		if (!(kme->seen & (1U << needs[i].row)))
+		if (!(kme->seen & (1ULL << needs[i].row)))
 			return settings_mistake(&loader->settings, kme->line,
 						"kme \"%s\" has no \"%s\": %s", kme->name,
 						kme_rows[needs[i].row].name, needs[i].remedy);

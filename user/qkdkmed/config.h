@@ -39,7 +39,7 @@ struct kme_config {
 	struct kme_config *next;
 	char *name;
 	unsigned int line;
-	uint32_t seen;
+	uint64_t seen;
 
 	char *url;
 	char *certificate;
@@ -66,7 +66,7 @@ struct link_config {
 	struct link_config *next;
 	char *name;
 	unsigned int line;
-	uint32_t seen;
+	uint64_t seen;
 
 	char *kme_names;
 	const struct kme_config *kmes[CONFIG_KMES_MAX];

@@ -17,6 +17,7 @@
 #define DEFAULT_KEY_TIMEOUT_S	    2
 #define DEFAULT_MAX_CONNECTIONS	    256
 #define DEFAULT_DRAIN_TIMEOUT_S	    30
+#define CONNECTIONS_MAX		    10000
 
 /**
  * struct loader - one run of config_load()
@@ -31,20 +32,20 @@ struct loader {
 	struct config *config;
 	struct service_config *service;
 	struct service_config **last;
-	uint32_t daemon_seen;
+	uint64_t daemon_seen;
 };
 
 /* More than any connection moves, so that the message has a bound to name */
-#define KEY_BYTES_MAX (1ULL << 50)
+#define BYTES_MAX (1ULL << 50)
 
 static int set_volume(struct settings *settings, const struct setting *setting, const char *value,
 		      void *field)
 {
-	if (!number_parse_u64(value, setting->min, KEY_BYTES_MAX, field))
+	if (!number_parse_u64(value, setting->min, BYTES_MAX, field))
 		return 0;
 	return settings_mistake(settings, settings->line,
 				"\"%s = %s\": give a whole number from %u to %llu", setting->name,
-				value, setting->min, KEY_BYTES_MAX);
+				value, setting->min, BYTES_MAX);
 }
 
 static int set_address(struct settings *settings, const struct setting *setting, const char *value,
@@ -123,6 +124,11 @@ enum {
 	S_HANDSHAKE_TIMEOUT,
 	S_KEY_TIMEOUT,
 	S_MAX_CONNECTIONS,
+	S_MAX_HANDSHAKES,
+	S_MAX_CONNECTIONS_PER_SOURCE,
+	S_MAX_HANDSHAKES_PER_SOURCE,
+	S_IDLE_TIMEOUT,
+	S_MAX_BYTES,
 	S_COUNT,
 };
 
@@ -165,14 +171,22 @@ static const struct setting rows[S_COUNT] = {
 				  1, 600 },
 	[S_KEY_TIMEOUT] = { "key-timeout", settings_number, FIELD(key_timeout_s), 0, 600 },
 	[S_MAX_CONNECTIONS] = { "max-connections", settings_number, FIELD(max_connections), 1,
-				10000 },
+				CONNECTIONS_MAX },
+	[S_MAX_HANDSHAKES] = { "max-handshakes", settings_number, FIELD(max_handshakes), 1,
+			       CONNECTIONS_MAX },
+	[S_MAX_CONNECTIONS_PER_SOURCE] = { "max-connections-per-source", settings_number,
+					   FIELD(max_connections_per_source), 1, CONNECTIONS_MAX },
+	[S_MAX_HANDSHAKES_PER_SOURCE] = { "max-handshakes-per-source", settings_number,
+					  FIELD(max_handshakes_per_source), 1, CONNECTIONS_MAX },
+	[S_IDLE_TIMEOUT] = { "idle-timeout", settings_number, FIELD(idle_timeout_s), 1, 604800 },
+	[S_MAX_BYTES] = { "max-bytes", set_volume, FIELD(max_bytes), 1 },
 };
 
-_Static_assert(S_COUNT <= 32, "service_config.seen has a bit for each setting");
+_Static_assert(S_COUNT <= 64, "service_config.seen has a bit for each setting");
 
 static bool given(const struct service_config *service, int setting)
 {
-	return service->seen & (1U << setting);
+	return service->seen & (1ULL << setting);
 }
 
 /* Sections */
@@ -260,6 +274,29 @@ static int on_value(struct settings *settings, const char *section, const char *
 				"section \"[%s]\" is unknown; settings stand under "
 				"\"[" SERVICE_PREFIX "NAME]\" or \"[" DAEMON_SECTION "]\"",
 				section);
+}
+
+static uint32_t lesser(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Limits that were not given follow from those that were. Strangers reach a server: no address may have all its handshakes
+ * unless that is asked for.
+ */
+static void set_limits(struct service_config *service)
+{
+	const bool server = service->mode == QKDTLS_SERVER;
+
+	if (!given(service, S_MAX_HANDSHAKES))
+		service->max_handshakes = service->max_connections;
+	service->max_handshakes = lesser(service->max_handshakes, service->max_connections);
+	if (!given(service, S_MAX_CONNECTIONS_PER_SOURCE))
+		service->max_connections_per_source = service->max_connections;
+	if (!given(service, S_MAX_HANDSHAKES_PER_SOURCE))
+		service->max_handshakes_per_source =
+			server ? (service->max_handshakes + 1) / 2 : service->max_handshakes;
 }
 
 /* What a service needs beyond what each setting says for itself */
@@ -372,6 +409,7 @@ static int config_check(struct loader *loader)
 		ret = service_check(loader, service);
 		if (ret)
 			return ret;
+		set_limits(service);
 	}
 	return 0;
 }

@@ -34,7 +34,7 @@ struct service_config {
 	struct service_config *next;
 	char *name;
 	unsigned int line;
-	uint32_t seen;
+	uint64_t seen;
 
 	enum qkdtls_role mode;
 	struct address listen;
@@ -67,6 +67,12 @@ struct service_config {
 	uint32_t handshake_timeout_s;
 	uint32_t key_timeout_s;
 	uint32_t max_connections;
+	uint32_t
+		max_handshakes; /* this and the two below: at most that many others, where not given */
+	uint32_t max_connections_per_source;
+	uint32_t max_handshakes_per_source;
+	uint32_t idle_timeout_s; /* 0: for ever */
+	uint64_t max_bytes; /* 0: without limit */
 };
 
 struct config {

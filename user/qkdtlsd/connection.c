@@ -83,6 +83,7 @@ static void release(struct connection *connection)
 			close(connection->fd[side]);
 	}
 	sd_event_source_disable_unref(connection->deadline);
+	sd_event_source_disable_unref(connection->idle);
 	sd_event_source_disable_unref(connection->key_io);
 	sd_event_source_disable_unref(connection->key_retry);
 	if (connection->pumping)
@@ -124,7 +125,12 @@ static void finish(struct connection *connection)
 	else if (!report->established && connection->fd[PUMP_TLS] >= 0)
 		discard_input(connection->fd[PUMP_TLS]);
 	service->counters->ends[report->end]++;
-	report_end(report, service_name(connection));
+	/* One who never gets through can come as often as he likes. */
+	if (report->established || pace_allows(&service->pace, clock_ms())) {
+		report->withheld = pace_withheld(&service->pace);
+		report_end(report, service_name(connection));
+	}
+	claim_drop(&connection->claim);
 	service_remove(service, connection);
 	release(connection);
 }
@@ -465,22 +471,66 @@ static enum outcome tunnel_ended(struct connection *connection)
 	}
 }
 
+static int on_idle(sd_event_source *source, uint64_t usec, void *arg);
+
+static int idle_after(struct connection *connection, uint64_t wait_ms)
+{
+	connection->idle = sd_event_source_disable_unref(connection->idle);
+	return sd_event_add_time_relative(connection->service->event, &connection->idle,
+					  CLOCK_MONOTONIC, wait_ms * US_PER_MS, 0, on_idle,
+					  connection);
+}
+
+/* Bytes that move only say when: no timer is set anew for them. */
+static int on_idle(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct connection *connection = arg;
+	const uint64_t limit = connection->service->config->idle_timeout_s * MS_PER_S;
+	const uint64_t since = clock_ms() - connection->moved_ms;
+
+	if (since < limit && idle_after(connection, limit - since) >= 0)
+		return 0;
+	end(connection, END_IDLE, "nothing was sent for as long as idle-timeout allows");
+	finish(connection);
+	return 0;
+}
+
 static int tunnel_begin(struct connection *connection)
 {
+	const uint32_t idle_s = connection->service->config->idle_timeout_s;
+	int ret;
+
 	connection->deadline = sd_event_source_disable_unref(connection->deadline);
+	claim_shaken(&connection->claim);
 	connection->pumping = true;
-	return pump_init(&connection->pump, connection->handshake.conn, connection->fd[PUMP_TLS],
-			 connection->fd[PUMP_PLAIN], connection->report.records);
+	connection->moved_ms = clock_ms();
+	ret = pump_init(&connection->pump, connection->handshake.conn, connection->fd[PUMP_TLS],
+			connection->fd[PUMP_PLAIN], connection->report.records);
+	if (!ret && idle_s)
+		ret = idle_after(connection, idle_s * MS_PER_S);
+	return ret < 0 ? ret : 0;
+}
+
+static uint64_t moved(const struct pump *pump)
+{
+	return pump->out.bytes + pump->in.bytes;
 }
 
 static enum outcome step_tunnel(struct connection *connection)
 {
+	const uint64_t limit = connection->service->config->max_bytes;
 	int ret = connection->pumping ? 0 : tunnel_begin(connection);
+	uint64_t before;
 
 	if (ret)
 		return end(connection, END_INTERNAL, strerror(-ret));
+	before = moved(&connection->pump);
 	if (pump_step(&connection->pump) != PUMP_RUNNING)
 		return tunnel_ended(connection);
+	if (moved(&connection->pump) != before)
+		connection->moved_ms = clock_ms();
+	if (limit && moved(&connection->pump) > limit)
+		return end(connection, END_BYTES, "more bytes than max-bytes allows");
 	if (watch_or_rest(connection, PUMP_TLS) == STEP_END)
 		return STEP_END;
 	return watch_or_rest(connection, PUMP_PLAIN);
@@ -550,10 +600,12 @@ static enum outcome connection_begin(struct connection *connection, enum pump_si
 				     uint64_t limit_ms)
 {
 	struct service *service = connection->service;
+	const struct refusal *refused;
 	int ret;
 
-	if (counters_open(service->counters) > service->config->max_connections)
-		return end(connection, END_BUSY, "as many connections as max-connections allows");
+	refused = claim_take(&connection->claim, service, connection->fd[side]);
+	if (refused)
+		return end(connection, refused->reason, refused->text);
 	ret = sd_event_add_time_relative(service->event, &connection->deadline, CLOCK_MONOTONIC,
 					 limit_ms * US_PER_MS, 0, on_deadline, connection);
 	if (ret < 0)

@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/handshake_io.h"
+#include "qkdtlsd/claim.h"
 #include "qkdtlsd/keys.h"
 #include "qkdtlsd/pump.h"
 #include "qkdtlsd/report.h"
@@ -56,7 +57,10 @@ struct brought {
  * @step: place in the order of steps for its service's mode, or for @use
  * @fd: sockets by enum pump_side, -1: not yet
  * @io: their event sources
+ * @claim: what it takes of the service's limits
  * @deadline: until the tunnel runs
+ * @idle: then: when the time without a byte is up; NULL: there is no limit
+ * @moved_ms: when the last byte moved
  * @key_io: the key device, while waiting for an outbound key
  * @key_retry: when to ask for the key again
  * @target: address that is being tried, or the one to be tried next
@@ -76,7 +80,10 @@ struct connection {
 	unsigned int step;
 	int fd[2];
 	sd_event_source *io[2];
+	struct claim claim;
 	sd_event_source *deadline;
+	sd_event_source *idle;
+	uint64_t moved_ms;
 	sd_event_source *key_io;
 	sd_event_source *key_retry;
 	const struct addrinfo *target;

@@ -40,19 +40,34 @@ struct counters *counters_of(const char *name)
 	return &shared->all[count++];
 }
 
-uint32_t counters_open(struct counters *counters)
+uint32_t counters_place(const struct counters *counters)
 {
-	uint32_t open = 0;
+	return (uint32_t)(counters - shared->all);
+}
+
+static uint32_t sum(const _Atomic uint32_t by_worker[WORKERS_MAX])
+{
+	uint32_t all = 0;
 
 	for (size_t i = 0; i < WORKERS_MAX; i++)
-		open += counters->open[i];
-	return open;
+		all += by_worker[i];
+	return all;
+}
+
+uint32_t counters_open(const struct counters *counters)
+{
+	return sum(counters->open);
+}
+
+uint32_t counters_handshakes(const struct counters *counters)
+{
+	return sum(counters->handshakes);
 }
 
 void counters_forget(unsigned int worker)
 {
 	for (size_t i = 0; i < count; i++)
-		shared->all[i].open[worker] = 0;
+		shared->all[i].open[worker] = shared->all[i].handshakes[worker] = 0;
 }
 
 bool counters_warn_own_records(void)

@@ -20,6 +20,8 @@ enum end_reason {
 	END_CLOSED,
 	END_HANDED_OVER,
 	END_BUSY,
+	END_HANDSHAKES,
+	END_SOURCE,
 	END_CONNECT,
 	END_TIMEOUT,
 	END_NO_LINK,
@@ -30,6 +32,8 @@ enum end_reason {
 	END_PEER_ALERT,
 	END_RESET,
 	END_TRUNCATED,
+	END_IDLE,
+	END_BYTES,
 	END_KEY_UPDATE,
 	END_RECORD_LIMIT,
 	END_KTLS,
@@ -45,6 +49,7 @@ enum end_reason {
  * @fallback: established without one, under policy "prefer"
  * @ends: ended connections by reason
  * @open: connections now, by worker: what a worker that died leaves, the master clears
+ * @handshakes: of these, those in their handshake
  */
 struct counters {
 	_Atomic uint64_t accepted;
@@ -52,6 +57,7 @@ struct counters {
 	_Atomic uint64_t fallback;
 	_Atomic uint64_t ends[END_REASONS];
 	_Atomic uint32_t open[WORKERS_MAX];
+	_Atomic uint32_t handshakes[WORKERS_MAX];
 };
 
 /* Before any process is forked: 0 or a negative errno */
@@ -60,7 +66,10 @@ int counters_init(void);
 /* Those of the service @name, which begin with zeros. NULL: as many services as there may be. Master only */
 struct counters *counters_of(const char *name);
 
-uint32_t counters_open(struct counters *counters);
+uint32_t counters_place(const struct counters *counters); /* which of the services', from 0 */
+
+uint32_t counters_open(const struct counters *counters);
+uint32_t counters_handshakes(const struct counters *counters);
 
 /* false: some process of the daemon has asked before, and has warned of records of its own. */
 bool counters_warn_own_records(void);

@@ -13,6 +13,7 @@
 #include "qkdtlsd/generation.h"
 #include "qkdtlsd/master.h"
 #include "qkdtlsd/privileges.h"
+#include "qkdtlsd/sources.h"
 
 #define DEFAULT_CONFIG "/etc/qkdtlsd.conf"
 
@@ -105,6 +106,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	ret = counters_init();
+	if (!ret)
+		ret = sources_init();
 	if (ret)
 		log_error("no memory to count in: %s", strerror(-ret));
 	else if (options.check)

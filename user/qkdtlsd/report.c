@@ -13,6 +13,8 @@ static const char *const end_words[END_REASONS] = {
 	[END_CLOSED] = "closed",
 	[END_HANDED_OVER] = "handed-over",
 	[END_BUSY] = "too-many-connections",
+	[END_HANDSHAKES] = "too-many-handshakes",
+	[END_SOURCE] = "too-many-from-source",
 	[END_CONNECT] = "connect-failed",
 	[END_TIMEOUT] = "timeout",
 	[END_NO_LINK] = "no-link",
@@ -23,6 +25,8 @@ static const char *const end_words[END_REASONS] = {
 	[END_PEER_ALERT] = "peer-alert",
 	[END_RESET] = "reset",
 	[END_TRUNCATED] = "truncated",
+	[END_IDLE] = "idle",
+	[END_BYTES] = "max-bytes",
 	[END_KEY_UPDATE] = "key-update",
 	[END_RECORD_LIMIT] = "record-limit",
 	[END_KTLS] = "ktls",
@@ -116,6 +120,8 @@ void report_end_text(const struct report *report, const char *service, char *tex
 		add(&line, " alert-received=%s", qkdtls_alert_name(report->received));
 	if (report->text[0])
 		add(&line, " reason=\"%s\"", report->text);
+	if (report->withheld)
+		add(&line, " not-logged=%" PRIu64, report->withheld);
 }
 
 void report_end(const struct report *report, const char *service)

@@ -31,6 +31,7 @@
  * @received: alert that came from it, likewise
  * @bytes_out: plain to TLS
  * @bytes_in: TLS to plain
+ * @withheld: lines like this one that the log was spared since the last
  */
 struct report {
 	char peer[ADDRESS_TEXT_LEN];
@@ -49,6 +50,7 @@ struct report {
 	enum qkdtls_alert received;
 	uint64_t bytes_out;
 	uint64_t bytes_in;
+	uint64_t withheld;
 };
 
 void report_init(struct report *report);

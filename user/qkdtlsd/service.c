@@ -150,6 +150,9 @@ void service_free(struct service *service)
 		return;
 	service_stop_listening(service);
 	service_stop(service);
+	if (service->pace.withheld)
+		log_warning("service=%s not-logged=%llu", service->config->name,
+			    (unsigned long long)service->pace.withheld);
 	if (service->target)
 		freeaddrinfo(service->target);
 	qkdtls_config_unref(service->keyed);

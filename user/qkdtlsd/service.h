@@ -12,6 +12,7 @@
 
 #include "qkdtlsd/config.h"
 #include "qkdtlsd/keys.h"
+#include "qkdtlsd/pace.h"
 #include "qkdtlsd/report.h"
 #include "qkdtlsd/signature.h"
 
@@ -35,6 +36,7 @@ struct listener;
  * @listeners: open sockets
  * @connections: all that have not ended
  * @counters: since the start, of all workers; among them how many are open here
+ * @pace: of this worker's lines about connections that were never established
  */
 struct service {
 	struct service *next;
@@ -53,6 +55,7 @@ struct service {
 	struct listener *listeners;
 	struct connection *connections;
 	struct counters *counters;
+	struct pace pace;
 };
 
 /*
