@@ -148,11 +148,11 @@ python_for_guest() (
 # in_guest SERIES NAME FILE...: run these tests of selftests/ or build/guest/kmod in a virtual machine.
 in_guest() {
 	local series=$1 name=$2 file program place python
-	local -a adds=() machine=(-t 1200 -m 640) # all of it is searched for keys by one of the tests
+	local -a adds=() machine=(-t 2400 -m 640 -s 3) # all of it is searched for keys by one of the tests
 	shift 2
 
 	if [[ $series == debug ]]; then
-		machine=(-t 3600 -m 2048 -s 5)
+		machine=(-t 3600 -m 2048 -s 8)
 	fi
 	build_for_guest || return 1
 	: >"$logs/$name.list"
@@ -171,7 +171,7 @@ in_guest() {
 	done
 	if [[ $name == e2e-* ]]; then
 		python=$(python_for_guest)
-		adds+=(--add tools/kme --add "$python/usr/bin/python3:/usr/bin/python3" --add "$python/usr/lib:/usr/lib")
+		adds+=(--add selftests/e2e/hostile.py:/selftests/e2e/hostile.py --add tools/kme --add "$python/usr/bin/python3:/usr/bin/python3" --add "$python/usr/lib:/usr/lib")
 	fi
 	if [[ ${BOX-} ]]; then
 		machine+=(--box "$BOX")
