@@ -670,6 +670,78 @@ void qkdtls_sock_abort(struct qkdtls_conn *conn, int fd, enum qkdtls_alert alert
 void qkdtls_sock_sent(struct qkdtls_conn *conn, int fd, size_t bytes);
 int qkdtls_sock_received(struct qkdtls_conn *conn, int fd, size_t bytes);
 
+/* ---- A socket that qkdtlsd(8) does the handshake on ---- */
+
+/**
+ * struct qkdtls_handover_info - what qkdtls_handover() has come to
+ * @role: what this end was
+ * @tls: what was negotiated; @tls.peer: the peer's certified subject
+ * @peer: the name that was verified in the peer's certificate; "" without one
+ * @sae: the peer's SAE ID; "" without a QKD key
+ * @sent: alert that went to the peer, or QKDTLS_ALERT_NONE
+ * @received: alert that came from it, likewise
+ * @reason: "", or what went wrong, a sentence without secrets
+ * @session: descriptor (close-on-exec) of the sealed session, whose owner is the caller, or -1: none
+ */
+struct qkdtls_handover_info {
+	enum qkdtls_role role;
+	struct qkdtls_info tls;
+	char peer[256];
+	char sae[256];
+	enum qkdtls_alert sent;
+	enum qkdtls_alert received;
+	char reason[256];
+	int session;
+};
+
+/*
+ * Has the daemon that listens at the UNIX socket @path do a TLS handshake on the connected TCP socket @fd, by the configuration
+ * of its service, and give its keys to the kernel. @timeout_ms: how long to wait, 0: as long as the daemon does. Waits;
+ * any thread. Certificates, keys and the QKD link are the daemon's; the caller needs no more than leave to connect to @path.
+ *
+ * 0: what is written to @fd from now on, in whatever way, is protected by the kernel, and what is read from it was. @info,
+ * which may be NULL, tells who the peer is; without it a session's descriptor is closed. What TLS says beside the data comes
+ * up there, too (qkdtls_handover_conn(), and Documentation/handover.md).
+ *
+ * Else @fd must be closed: after a handshake that failed it has been shut down. @info->reason says what happened, and for what
+ * the peer's alert says there is @info->received. Errors of the daemon are those of struct qkdtls_handover_reply in
+ * <qkd/handover.h>; of the way there
+ *	-EBADF, -EINVAL	@fd is no descriptor; @path is empty or longer than a UNIX socket's
+ *	-ENOENT, -EACCES, -ECONNREFUSED, -EPROTOTYPE	there is no such socket; the caller may not connect; nobody listens; it is
+ *			another kind of socket
+ *	-ETIMEDOUT	no answer in time
+ *	-ECONNABORTED	the daemon has gone without an answer
+ *	-EBADMSG	what came is no answer
+ *	-EPROTONOSUPPORT	the daemon is of another version
+ *	-EBUSY		too many wait there
+ *	-EMFILE, -ENFILE, -ENOMEM
+ */
+int qkdtls_handover(const char *path, int fd, unsigned int timeout_ms,
+		    struct qkdtls_handover_info *info);
+
+/*
+ * A connection for qkdtls_sock_recv() and the other calls on the socket, behind a qkdtls_handover() that answered 0: they see
+ * to what TLS says beside the data, and to the limits of keys, as documented there. With a sealed session, whose descriptor is
+ * taken over (@info->session becomes -1), keys can be changed; without one a connection is closed in order when its keys are
+ * worn out, or when the peer changes its own. @config, which may be NULL, has the limits of keys. Nothing must have been
+ * read or written yet. There are no traffic keys to take, and no exporter without a session. NULL: no memory, or @info is of
+ * no connection; it has its descriptor still.
+ */
+struct qkdtls_conn *qkdtls_handover_conn(struct qkdtls_config *config, int fd,
+					 struct qkdtls_handover_info *info);
+
+/*
+ * Can the kernel's TLS take the connected TCP socket @fd? To be asked before a handshake costs a key; changes nothing. 0,
+ * -EOPNOTSUPP (this kernel has no TLS, or it is not loaded), -EEXIST (the socket has an upper-layer protocol already), or what
+ * getsockopt(2) says.
+ */
+int qkdtls_ktls_check(int fd);
+
+/*
+ * The descriptor of the sealed session that @conn has its keys from, by qkdtls_qkd_ops, which stays the connection's; or -ENOENT
+ */
+int qkdtls_qkd_session(const struct qkdtls_conn *conn);
+
 /* ---- The engine's own records, without a socket ---- */
 
 /*

@@ -21,21 +21,14 @@ static bool has_ops(const struct qkdtls_config *config, enum qkdtls_role role,
 	return role == QKDTLS_CLIENT ? psk->take != NULL : psk->find && psk->commit && psk->release;
 }
 
-struct qkdtls_conn *qkdtls_conn_new(struct qkdtls_config *config, enum qkdtls_role role,
-				    const struct qkdtls_psk_ops *psk, void *psk_arg)
+struct qkdtls_conn *qkdtls_conn_alloc(struct qkdtls_config *config, enum qkdtls_role role)
 {
-	struct qkdtls_conn *conn;
+	struct qkdtls_conn *conn = calloc(1, sizeof(*conn));
 
-	if (qkdtls_config_problem(config, role) || !has_ops(config, role, psk))
-		return NULL;
-	conn = calloc(1, sizeof(*conn));
 	if (!conn)
 		return NULL;
 	conn->config = qkdtls_config_ref(config);
 	conn->role = role;
-	conn->psk_ops = psk;
-	conn->psk_arg = psk_arg;
-	conn->state = role == QKDTLS_CLIENT ? QKDTLS_C_START : QKDTLS_S_HELLO;
 	conn->error.sent = QKDTLS_ALERT_NONE;
 	conn->error.received = QKDTLS_ALERT_NONE;
 	conn->error.reason = "";
@@ -45,6 +38,22 @@ struct qkdtls_conn *qkdtls_conn_new(struct qkdtls_config *config, enum qkdtls_ro
 	qkdtls_buf_init(&conn->messages, MESSAGES_MAX);
 	qkdtls_buf_init(&conn->flight, FLIGHT_MAX);
 	qkdtls_buf_init(&conn->out, OUT_MAX);
+	return conn;
+}
+
+struct qkdtls_conn *qkdtls_conn_new(struct qkdtls_config *config, enum qkdtls_role role,
+				    const struct qkdtls_psk_ops *psk, void *psk_arg)
+{
+	struct qkdtls_conn *conn;
+
+	if (qkdtls_config_problem(config, role) || !has_ops(config, role, psk))
+		return NULL;
+	conn = qkdtls_conn_alloc(config, role);
+	if (!conn)
+		return NULL;
+	conn->psk_ops = psk;
+	conn->psk_arg = psk_arg;
+	conn->state = role == QKDTLS_CLIENT ? QKDTLS_C_START : QKDTLS_S_HELLO;
 	if (qkdtls_handshake_new(conn)) {
 		qkdtls_conn_free(conn);
 		return NULL;
@@ -166,7 +175,7 @@ const uint8_t *qkdtls_peer_certificate(const struct qkdtls_conn *conn, size_t *l
 int qkdtls_export(struct qkdtls_conn *conn, const char *label, const void *context,
 		  size_t context_len, uint8_t *out, size_t out_len)
 {
-	if (conn->failed || conn->state != QKDTLS_UP)
+	if (conn->failed || conn->state != QKDTLS_UP || !conn->schedule)
 		return -EINVAL;
 	return qkdtls_schedule_export(conn->schedule, label, context, context_len, out, out_len);
 }

@@ -288,6 +288,9 @@ static inline size_t qkdtls_smaller(size_t a, size_t b)
 
 /* ---- conn.c ---- */
 
+/* One without a handshake, nor a state yet; NULL: no memory */
+struct qkdtls_conn *qkdtls_conn_alloc(struct qkdtls_config *config, enum qkdtls_role role);
+
 /* May the traffic keys be taken now? 0, -EPERM, -EAGAIN as qkdtls_take_traffic_keys() says */
 int qkdtls_traffic_keys_ready(const struct qkdtls_conn *conn);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <openssl/crypto.h>
 
 #include "tls/internal.h"
@@ -27,6 +28,8 @@
 
 #define IV_LEN	12
 #define SEQ_LEN 8
+
+static const char tls_ulp[] = "tls";
 
 union ktls_crypto {
 	struct tls_crypto_info info;
@@ -151,9 +154,7 @@ static int set_keys(struct qkdtls_conn *conn, const struct ktls_cipher *cipher, 
 
 static int ulp_attach(int fd, const struct ktls_calls *calls)
 {
-	static const char ulp[] = "tls";
-
-	if (!calls->setsockopt(fd, IPPROTO_TCP, TCP_ULP, ulp, sizeof(ulp) - 1))
+	if (!calls->setsockopt(fd, IPPROTO_TCP, TCP_ULP, tls_ulp, sizeof(tls_ulp) - 1))
 		return 0;
 	switch (errno) {
 	case ENOENT:
@@ -238,6 +239,32 @@ static bool kernel_rekeys(void)
 	return answer;
 }
 
+/* An unconnected socket is refused by the protocol itself, if there is one. */
+static bool kernel_knows_tls(void)
+{
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool known;
+
+	if (fd < 0)
+		return false;
+	known = setsockopt(fd, IPPROTO_TCP, TCP_ULP, tls_ulp, sizeof(tls_ulp) - 1) &&
+		errno == ENOTCONN;
+	close(fd);
+	return known;
+}
+
+int qkdtls_ktls_check(int fd)
+{
+	char ulp[16] = "";
+	socklen_t len = sizeof(ulp);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, ulp, &len))
+		return errno == ENOPROTOOPT ? -EOPNOTSUPP : -errno;
+	if (len && ulp[0])
+		return -EEXIST;
+	return kernel_knows_tls() ? 0 : -EOPNOTSUPP;
+}
+
 int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd)
 {
 	const enum qkdtls_alert alert = conn->error.sent;
@@ -318,4 +345,14 @@ uint64_t qkdtls_ktls_records(const struct qkdtls_conn *conn, int fd, enum qkdtls
 		records = records << 8 | crypto.bytes[cipher->seq + i];
 	OPENSSL_cleanse(&crypto, sizeof(crypto));
 	return records;
+}
+
+size_t qkdtls_ktls_payload_max(int fd)
+{
+	uint16_t max = 0;
+	socklen_t len = sizeof(max);
+
+	if (getsockopt(fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &max, &len) || !max)
+		return QKDTLS_RECORD_PLAIN_MAX;
+	return max;
 }

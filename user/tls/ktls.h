@@ -25,6 +25,9 @@ int qkdtls_ktls_next_key(struct qkdtls_conn *conn, int fd, enum qkdtls_role send
 /* Records under the key of @sender, as the kernel counts them; UINT64_MAX if it does not say */
 uint64_t qkdtls_ktls_records(const struct qkdtls_conn *conn, int fd, enum qkdtls_role sender);
 
+/* The most that goes into a record of this socket; full records where the kernel has no limit */
+size_t qkdtls_ktls_payload_max(int fd);
+
 /* A record of another type than data, whole: 0, or a negative errno */
 int qkdtls_ktls_send_record(int fd, uint8_t type, const void *data, size_t len);
 

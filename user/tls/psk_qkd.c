@@ -7,6 +7,8 @@
 #include <qkd/libqkd.h>
 #include <qkd/qkdtls.h>
 
+#include "tls/internal.h"
+
 static bool may_wait(const struct qkdtls_qkd *qkd)
 {
 	struct timespec now;
@@ -129,6 +131,18 @@ static const struct qkdtls_seal_ops seal_ops = {
 	.exporter = seal_export,
 	.close = seal_close,
 };
+
+int qkdtls_qkd_session(const struct qkdtls_conn *conn)
+{
+	const struct qkdtls_seal *seal = qkdtls_schedule_sealed_by(conn->schedule);
+
+	return seal && seal->ops == &seal_ops ? session_of(seal->arg) : -ENOENT;
+}
+
+struct qkdtls_seal *qkdtls_qkd_seal(int session, enum qkdtls_role role)
+{
+	return qkdtls_seal_new(&seal_ops, as_seal(session, role));
+}
 
 static int psk_set_sealed(struct qkdtls_psk *psk, const uint8_t id[QKD_KEY_ID_LEN], void *seal)
 {

@@ -183,6 +183,19 @@ int qkdtls_schedule_seal(struct qkdtls_schedule *s, struct qkdtls_seal *seal)
 	return 0;
 }
 
+int qkdtls_schedule_resume(struct qkdtls_schedule **schedule, enum qkdtls_hash hash,
+			   struct qkdtls_seal *seal)
+{
+	const int ret = qkdtls_schedule_new(schedule, hash);
+
+	if (ret)
+		return ret;
+	(*schedule)->seal = qkdtls_seal_ref(seal);
+	(*schedule)->has_psk = true;
+	(*schedule)->stage = STAGE_COMPLETE;
+	return 0;
+}
+
 struct qkdtls_seal *qkdtls_schedule_sealed_by(const struct qkdtls_schedule *s)
 {
 	return s ? s->seal : NULL;

@@ -56,6 +56,12 @@ int qkdtls_schedule_import(struct qkdtls_schedule *schedule, enum qkdtls_hash ep
  */
 int qkdtls_schedule_seal(struct qkdtls_schedule *schedule, struct qkdtls_seal *seal);
 
+/*
+ * The end of one that is elsewhere, and complete: for update and export. Takes its own reference of @seal. 0, -ENOMEM, -EIO
+ */
+int qkdtls_schedule_resume(struct qkdtls_schedule **schedule, enum qkdtls_hash hash,
+			   struct qkdtls_seal *seal);
+
 /* NULL: it is not sealed. */
 struct qkdtls_seal *qkdtls_schedule_sealed_by(const struct qkdtls_schedule *schedule);
 

@@ -16,4 +16,7 @@ struct qkdtls_seal *qkdtls_seal_new(const struct qkdtls_seal_ops *ops, void *arg
 struct qkdtls_seal *qkdtls_seal_ref(struct qkdtls_seal *seal);
 void qkdtls_seal_unref(struct qkdtls_seal *seal); /* NULL does nothing */
 
+/* One that is a session of the kernel's, whose descriptor it takes over; NULL: no memory, and it is the caller's still. */
+struct qkdtls_seal *qkdtls_qkd_seal(int session, enum qkdtls_role role);
+
 #endif /* QKDTLS_SEAL_H */
