@@ -287,12 +287,28 @@ static const struct bad {
 				 "\"# COMMENT\"" },
 	{ "[service a\nmode = server\n",
 	  ":2: \"mode\" stands in no section; put \"[service NAME]\" above it" },
+	{ "[service a]\nmode = client\nhand-over = /s\n",
+	  ":2: service \"a\" has no \"link\": give the QKD link's name (qkdctl link list)" },
+	{ "[service a]\nmode = client\nhand-over = /s\nconnect = h:1\n",
+	  ":2: service \"a\": \"hand-over\" is for sockets that programs bring; remove it or \"connect\"" },
+	{ "[service a]\nmode = client\nhand-over-group = g\n",
+	  ":2: service \"a\" has no \"hand-over\": give the path of the UNIX socket, or remove what "
+	  "belongs to it" },
+	{ "[service a]\nmode = client\nhand-over = s\n",
+	  ":2: service \"a\": \"hand-over = s\": give a path that begins with /" },
+	{ "[service a]\nhand-over-mode = 1777\n",
+	  ":2: \"hand-over-mode = 1777\": give three octal digits, 660 for owner and group" },
+	{ "[service a]\nhand-over-mode = 66\n",
+	  ":2: \"hand-over-mode = 66\": give three octal digits, "
+	  "660 for owner and group" },
 	{ "[service a]\nlisten = h:1\n", ":2: service \"a\" has no \"mode\": give \"server\" or "
 					 "\"client\"" },
 	{ "[service a]\nmode = server\n",
-	  ":2: service \"a\" has no \"listen\": give the address to accept connections at" },
+	  ":2: service \"a\" has no \"listen\": give the address to accept connections at, "
+	  "or \"hand-over\"" },
 	{ "[service a]\nmode = server\nlisten = h:1\n",
-	  ":2: service \"a\" has no \"connect\": give the address to forward connections to" },
+	  ":2: service \"a\" has no \"connect\": give the address to forward connections to, "
+	  "or \"hand-over\"" },
 	{ "[service a]\nmode = server\nlisten = h:1\nconnect = h:2\n",
 	  ":2: service \"a\" has no \"link\": give the QKD link's name (qkdctl link list)" },
 	{ "[service web]\n" BASE,
@@ -327,6 +343,21 @@ static const struct bad {
 	{ "[service c]\nmode = client\nlisten = h:1\nconnect = h:0\n",
 	  ":4: \"connect = h:0\": give HOST:PORT, ADDRESS:PORT or [IPV6-ADDRESS]:PORT" },
 };
+
+static void reads_a_service_without_addresses(void **state)
+{
+	struct config *config =
+		load_good("[service a]\nmode = server\nlink = l\nhand-over = /run/s\n"
+			  "hand-over-mode = 0660\nhand-over-group = g\n" CERTIFICATE
+			  "trust = ca.pem\npeer-name = p\n");
+	const struct service_config *s = config->services;
+
+	assert_string_equal(s->hand_over, "/run/s");
+	assert_int_equal(s->hand_over_mode, 0660);
+	assert_string_equal(s->hand_over_group, "g");
+	assert_null(s->hand_over_owner);
+	config_free(config);
+}
 
 static void refuses_with_file_line_and_remedy(void **state)
 {
@@ -385,7 +416,11 @@ static void every_setting_may_stand_once_only(void **state)
 					     "max-connections-per-source = 1",
 					     "max-handshakes-per-source = 1",
 					     "idle-timeout = 1",
-					     "max-bytes = 1" };
+					     "max-bytes = 1",
+					     "hand-over = /s",
+					     "hand-over-mode = 660",
+					     "hand-over-owner = o",
+					     "hand-over-group = g" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char text[256], message[SETTINGS_MESSAGE_LEN];
@@ -428,6 +463,7 @@ int main(void)
 		cmocka_unit_test(takes_the_peers_name_from_the_sae),
 		cmocka_unit_test(client_needs_no_certificate),
 		cmocka_unit_test(limits_follow_from_each_other),
+		cmocka_unit_test(reads_a_service_without_addresses),
 		cmocka_unit_test(refuses_with_file_line_and_remedy),
 		cmocka_unit_test(refuses_a_nul_character),
 		cmocka_unit_test(every_setting_may_stand_once_only),

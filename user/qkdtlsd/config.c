@@ -13,6 +13,9 @@
 #define DAEMON_SECTION "daemon"
 #define PAGE	       "qkdtlsd.conf(5)"
 
+/* As much as struct sockaddr_un takes, with its NUL */
+#define UNIX_SOCKET_PATH_MAX 107
+
 #define DEFAULT_HANDSHAKE_TIMEOUT_S 10
 #define DEFAULT_KEY_TIMEOUT_S	    2
 #define DEFAULT_MAX_CONNECTIONS	    256
@@ -66,6 +69,22 @@ static int set_address(struct settings *settings, const struct setting *setting,
 	return 0;
 }
 
+/* As chmod(1) takes it, in digits: who may connect to a UNIX socket may write to it. */
+static int set_access(struct settings *settings, const struct setting *setting, const char *value,
+		      void *field)
+{
+	const size_t len = strlen(value);
+
+	if (len >= 3 && len <= 4 && strspn(value, "01234567") == len &&
+	    strtoul(value, NULL, 8) <= 0777) {
+		*(uint32_t *)field = (uint32_t)strtoul(value, NULL, 8);
+		return 0;
+	}
+	return settings_mistake(settings, settings->line,
+				"\"%s = %s\": give three octal digits, 660 for owner and group",
+				setting->name, value);
+}
+
 static const char *const mode_words[] = {
 	[QKDTLS_CLIENT] = "client",
 	[QKDTLS_SERVER] = "server",
@@ -96,6 +115,10 @@ enum {
 	S_MODE,
 	S_LISTEN,
 	S_CONNECT,
+	S_HAND_OVER,
+	S_HAND_OVER_MODE,
+	S_HAND_OVER_OWNER,
+	S_HAND_OVER_GROUP,
 	S_LINK,
 	S_CERTIFICATE,
 	S_PRIVATE_KEY,
@@ -136,6 +159,10 @@ static const struct setting rows[S_COUNT] = {
 	[S_MODE] = { "mode", settings_word, FIELD(mode), .words = mode_words },
 	[S_LISTEN] = { "listen", set_address, FIELD(listen) },
 	[S_CONNECT] = { "connect", set_address, FIELD(connect), 1 },
+	[S_HAND_OVER] = { "hand-over", settings_text, FIELD(hand_over), 1, UNIX_SOCKET_PATH_MAX },
+	[S_HAND_OVER_MODE] = { "hand-over-mode", set_access, FIELD(hand_over_mode) },
+	[S_HAND_OVER_OWNER] = { "hand-over-owner", settings_text, FIELD(hand_over_owner), 1, 32 },
+	[S_HAND_OVER_GROUP] = { "hand-over-group", settings_text, FIELD(hand_over_group), 1, 32 },
 	[S_LINK] = { "link", settings_text, FIELD(link), 1, QKD_LINK_NAME_LEN - 1 },
 	[S_CERTIFICATE] = { "certificate", settings_text, FIELD(certificate), 1, INI_MAX_LINE },
 	[S_PRIVATE_KEY] = { "private-key", settings_text, FIELD(private_key), 1, INI_MAX_LINE },
@@ -200,6 +227,7 @@ static const struct service_config service_default = {
 	.handshake_timeout_s = DEFAULT_HANDSHAKE_TIMEOUT_S,
 	.key_timeout_s = DEFAULT_KEY_TIMEOUT_S,
 	.max_connections = DEFAULT_MAX_CONNECTIONS,
+	.hand_over_mode = 0600,
 };
 
 static int service_begin(struct loader *loader, const char *name)
@@ -323,9 +351,19 @@ static int need(struct loader *loader, const struct service_config *service,
 
 static const struct need every_service[] = {
 	{ S_MODE, "give \"server\" or \"client\"" },
-	{ S_LISTEN, "give the address to accept connections at" },
-	{ S_CONNECT, "give the address to forward connections to" },
+};
+
+static const struct need with_link[] = {
 	{ S_LINK, "give the QKD link's name (qkdctl link list)" },
+};
+
+static const struct need with_tunnel[] = {
+	{ S_LISTEN, "give the address to accept connections at, or \"hand-over\"" },
+	{ S_CONNECT, "give the address to forward connections to, or \"hand-over\"" },
+};
+
+static const struct need with_hand_over[] = {
+	{ S_HAND_OVER, "give the path of the UNIX socket, or remove what belongs to it" },
 };
 
 static const struct need with_certificate[] = {
@@ -368,11 +406,35 @@ static int check_side(struct loader *loader, const struct service_config *servic
 				mode_words[!service->mode]);
 }
 
+/* Either it forwards connections, or programs bring theirs. */
+static int check_ways_in(struct loader *loader, const struct service_config *service)
+{
+	if (!given(service, S_HAND_OVER) && !given(service, S_HAND_OVER_MODE) &&
+	    !given(service, S_HAND_OVER_OWNER) && !given(service, S_HAND_OVER_GROUP))
+		return NEED(loader, service, with_tunnel);
+	if (given(service, S_LISTEN) || given(service, S_CONNECT))
+		return settings_mistake(
+			&loader->settings, service->line,
+			"service \"%s\": \"hand-over\" is for sockets that programs bring; remove it or "
+			"\"%s\"",
+			service->name, rows[given(service, S_LISTEN) ? S_LISTEN : S_CONNECT].name);
+	if (service->hand_over && service->hand_over[0] != '/')
+		return settings_mistake(
+			&loader->settings, service->line,
+			"service \"%s\": \"hand-over = %s\": give a path that begins with /",
+			service->name, service->hand_over);
+	return NEED(loader, service, with_hand_over);
+}
+
 static int service_check(struct loader *loader, struct service_config *service)
 {
 	bool server = service->mode == QKDTLS_SERVER;
 	int ret = NEED(loader, service, every_service);
 
+	if (!ret)
+		ret = check_ways_in(loader, service);
+	if (!ret)
+		ret = NEED(loader, service, with_link);
 	if (!ret && (server || given(service, S_CERTIFICATE) || given(service, S_PRIVATE_KEY)))
 		ret = NEED(loader, service, with_certificate);
 	if (!ret)

@@ -39,6 +39,10 @@ struct service_config {
 	enum qkdtls_role mode;
 	struct address listen;
 	struct address connect;
+	char *hand_over; /* instead of both: a UNIX socket, with the three below */
+	uint32_t hand_over_mode;
+	char *hand_over_owner;
+	char *hand_over_group;
 	char *link;
 	char *local_sae;
 	char *remote_sae;

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "common/log.h"
+#include "qkdtlsd/activation.h"
 #include "qkdtlsd/daemon.h"
 
 static int load_services(struct daemon *daemon, const char *file)
@@ -37,10 +38,13 @@ int daemon_bind(struct daemon *daemon, const struct daemon *old)
 	size_t count = 0;
 	int ret = 0;
 
+	activation_begin();
 	for (struct service *s = daemon->services; s && !ret; s = s->next) {
 		ret = service_bind(s, old ? old->services : NULL);
 		count += service_sockets(s, NULL);
 	}
+	if (!ret)
+		ret = activation_check();
 	if (ret || count <= LISTENERS_MAX)
 		return ret;
 	log_error("services listen at more than %d addresses", LISTENERS_MAX);

@@ -119,6 +119,16 @@ void keys_tell(const struct keys *keys, const struct qkdtls_info *info, int fd)
 	warned = true;
 }
 
+void keys_peer_sae(const struct keys *keys, const struct service_config *service, char *text,
+		   size_t size)
+{
+	struct qkd_info info = { 0 };
+
+	if (!service->remote_sae && keys->qkd.fd >= 0 && qkd_info(keys->qkd.fd, &info))
+		info.remote_sae[0] = '\0';
+	snprintf(text, size, "%s", service->remote_sae ? service->remote_sae : info.remote_sae);
+}
+
 void keys_close(struct keys *keys)
 {
 	if (keys->qkd.fd >= 0)

@@ -45,6 +45,10 @@ void keys_tell(const struct keys *keys, const struct qkdtls_info *info, int fd);
 /* Why a connection got no key: a sentence */
 void keys_describe(const struct keys *keys, char *text, size_t size);
 
+/* The SAE ID of the other end, of keys that have not been closed; "" if the link does not tell */
+void keys_peer_sae(const struct keys *keys, const struct service_config *service, char *text,
+		   size_t size);
+
 /* After the engine's connection has been freed */
 void keys_close(struct keys *keys);
 

@@ -8,7 +8,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/signals.h"
+#include "qkdtlsd/activation.h"
 #include "qkdtlsd/counters.h"
+#include "qkdtlsd/door.h"
 #include "qkdtlsd/generation.h"
 #include "qkdtlsd/master.h"
 #include "qkdtlsd/worker.h"
@@ -132,6 +134,7 @@ static void reload(struct master *master)
 	master->again = sd_event_source_disable_unref(master->again);
 	if (generation && !add_generation(master, generation)) {
 		generation_end(old, WORKER_RETIRE);
+		doors_remove(&old->daemon, &generation->daemon);
 		log_info("reloaded: new connections by the new configuration");
 		tidy(master);
 		return;
@@ -212,6 +215,8 @@ int master_run(const char *file, const char *user)
 	struct generation *first, *next;
 	int ret = begin(&master);
 
+	if (!ret)
+		ret = activation_take();
 	first = ret ? NULL : generation_load(file, user);
 	if (!ret)
 		ret = first ? add_generation(&master, first) : -EINVAL;
@@ -221,6 +226,7 @@ int master_run(const char *file, const char *user)
 		if (ret)
 			log_error("the event loop failed: %s", strerror(-ret));
 		daemon_report(&master.generations->daemon);
+		doors_remove(&master.generations->daemon, NULL);
 	}
 	sd_event_source_disable_unref(master.again);
 	for (struct generation *g = master.generations; g; g = next) {

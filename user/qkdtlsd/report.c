@@ -15,6 +15,7 @@ static const char *const end_words[END_REASONS] = {
 	[END_BUSY] = "too-many-connections",
 	[END_HANDSHAKES] = "too-many-handshakes",
 	[END_SOURCE] = "too-many-from-source",
+	[END_BAD_REQUEST] = "bad-request",
 	[END_CONNECT] = "connect-failed",
 	[END_TIMEOUT] = "timeout",
 	[END_NO_LINK] = "no-link",

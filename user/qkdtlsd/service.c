@@ -11,7 +11,10 @@
 #include "common/address.h"
 #include "common/log.h"
 #include "common/tcp.h"
+#include "qkdtlsd/activation.h"
 #include "qkdtlsd/connection.h"
+#include "qkdtlsd/door.h"
+#include "qkdtlsd/handover.h"
 #include "qkdtlsd/service.h"
 
 /* After accept() has failed for want of descriptors or memory, which goes on failing for a while */
@@ -184,7 +187,13 @@ struct qkdtls_config *service_tls(struct service *service, struct keys *keys)
 
 unsigned int service_open(const struct service *service)
 {
-	return service->counters->open[service->worker];
+	return service->counters->open[service->worker] + service->handover_count;
+}
+
+void service_idle(const struct service *service)
+{
+	if (!service_open(service) && service->on_idle)
+		service->on_idle(service->on_idle_arg);
 }
 
 void service_add(struct service *service, struct connection *connection)
@@ -205,14 +214,15 @@ void service_remove(struct service *service, struct connection *connection)
 	if (connection->next)
 		connection->next->prev = connection->prev;
 	service->counters->open[service->worker]--;
-	if (!service_open(service) && service->on_idle)
-		service->on_idle(service->on_idle_arg);
+	service_idle(service);
 }
 
 void service_stop(struct service *service)
 {
 	while (service->connections)
 		connection_stop(service->connections);
+	while (service->handovers)
+		handover_stop(service->handovers);
 }
 
 /* Listeners */
@@ -241,17 +251,26 @@ static bool accept_failed_for_all(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/* One connection: 0 or a negative errno */
+static int listener_accept(const struct listener *listener)
+{
+	int fd;
+
+	if (listener->service->config->hand_over)
+		return handover_accept(listener->service, listener->fd);
+	fd = tcp_accept(listener->fd);
+	if (fd >= 0)
+		connection_start(listener->service, fd);
+	return fd < 0 ? fd : 0;
+}
+
 static int on_accept(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
 	struct listener *listener = arg;
 	int ret;
 
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		ret = tcp_accept(fd);
-		if (ret >= 0) {
-			connection_start(listener->service, ret);
-			continue;
-		}
+		ret = listener_accept(listener);
 		if (accept_failed_for_all(-ret))
 			listener_pause(listener, -ret);
 		if (accept_failed_for_all(-ret) || ret == -EAGAIN)
@@ -278,7 +297,8 @@ static void listener_announce(const struct listener *listener)
 	if (getsockname(listener->fd, (struct sockaddr *)&sa, &len))
 		len = 0;
 	address_format(&sa, len, text);
-	log_info("service=%s listening=%s", listener->service->config->name, text);
+	log_info("service=%s listening=%s", listener->service->config->name,
+		 sa.ss_family == AF_UNIX ? ((struct sockaddr_un *)&sa)->sun_path : text);
 }
 
 static bool listens_at(const struct listener *listener, const struct addrinfo *ai)
@@ -300,33 +320,41 @@ static const struct listener *find_listener(const struct service *services,
 	return NULL;
 }
 
-/* Another descriptor of the socket that one of @old has there already, or a new socket */
-static int listener_socket(const struct service *old, const struct addrinfo *ai)
+static int another(int fd)
 {
-	const struct listener *listener = find_listener(old, ai);
-	int fd;
+	const int ret = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-	if (!listener)
-		return tcp_listen(ai);
-	fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
-	return fd < 0 ? -errno : fd;
+	return ret < 0 ? -errno : ret;
 }
 
-static int listener_add(struct service *service, const struct service *old,
-			const struct addrinfo *ai)
+/* Another descriptor of the socket that systemd or one of @old has there already, or a new socket */
+static int listener_socket(const struct service *service, const struct service *old,
+			   const struct addrinfo *ai)
 {
-	struct listener *listener = calloc(1, sizeof(*listener));
-	int ret;
+	const struct service_config *config = service->config;
+	const int given = activation_at(ai);
+	const struct listener *listener = find_listener(old, ai);
 
-	if (!listener)
+	if (given != -ENOENT)
+		return given < 0 ? given : another(given);
+	if (listener && (!config->hand_over || door_is_there(config)))
+		return another(listener->fd);
+	return config->hand_over ? door_listen(config) : tcp_listen(ai);
+}
+
+/* @fd: of listener_socket() or another(), which it takes over */
+static int listener_add(struct service *service, int fd)
+{
+	struct listener *listener = fd < 0 ? NULL : calloc(1, sizeof(*listener));
+
+	if (fd < 0)
+		return fd;
+	if (!listener) {
+		close(fd);
 		return -ENOMEM;
-	listener->service = service;
-	listener->fd = listener_socket(old, ai);
-	if (listener->fd < 0) {
-		ret = listener->fd;
-		listener_free(listener);
-		return ret;
 	}
+	listener->service = service;
+	listener->fd = fd;
 	listener->next = service->listeners;
 	service->listeners = listener;
 	listener_announce(listener);
@@ -346,23 +374,67 @@ static int resolve(const struct service *service, const struct address *address,
 	return -EADDRNOTAVAIL;
 }
 
-int service_bind(struct service *service, const struct service *old)
+/* Sockets of systemd that have the service's name: how many, or a negative errno after a message in the log */
+static int bind_named(struct service *service)
+{
+	unsigned int n = 0;
+	int fd, ret;
+
+	while ((fd = activation_named(service->config, n)) >= 0) {
+		ret = listener_add(service, another(fd));
+		if (ret) {
+			log_error("service=%s cannot listen at a socket of systemd: %s",
+				  service->config->name, strerror(-ret));
+			return ret;
+		}
+		n++;
+	}
+	return fd == -ENOENT ? (int)n : fd;
+}
+
+static int bind_door(struct service *service, const struct service *old)
+{
+	const struct service_config *config = service->config;
+	struct door_address address;
+	int ret;
+
+	door_address(config, &address);
+	ret = listener_add(service, listener_socket(service, old, &address.ai));
+	if (!ret)
+		return activation_has(config) ? 0 : door_set_access(config);
+	log_error(
+		"service=%s cannot listen at \"%s\": %s (its directory must be there, and this user's)",
+		config->name, config->hand_over, strerror(-ret));
+	return ret;
+}
+
+static int bind_addresses(struct service *service, const struct service *old)
 {
 	struct addrinfo *list;
-	int ret = resolve(service, &service->config->connect, false, &service->target);
+	int ret = resolve(service, &service->config->listen, true, &list);
 
-	if (!ret)
-		ret = resolve(service, &service->config->listen, true, &list);
 	if (ret)
 		return ret;
 	for (const struct addrinfo *ai = list; ai && !ret; ai = ai->ai_next)
-		ret = listener_add(service, old, ai);
+		ret = listener_add(service, listener_socket(service, old, ai));
 	freeaddrinfo(list);
 	if (ret)
 		log_error("service=%s cannot listen at \"%s\" port %s: %s", service->config->name,
 			  service->config->listen.host, service->config->listen.port,
 			  strerror(-ret));
 	return ret;
+}
+
+int service_bind(struct service *service, const struct service *old)
+{
+	const bool door = service->config->hand_over;
+	int ret = door ? 0 : resolve(service, &service->config->connect, false, &service->target);
+
+	if (!ret)
+		ret = bind_named(service);
+	if (ret)
+		return ret < 0 ? ret : 0;
+	return door ? bind_door(service, old) : bind_addresses(service, old);
 }
 
 size_t service_sockets(const struct service *service, int *fds)

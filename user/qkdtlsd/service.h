@@ -17,6 +17,7 @@
 #include "qkdtlsd/signature.h"
 
 struct connection;
+struct handover;
 struct listener;
 
 /**
@@ -35,6 +36,8 @@ struct listener;
  * @target: addresses to connect to
  * @listeners: open sockets
  * @connections: all that have not ended
+ * @handovers: programs that bring a socket and have no answer yet, @handover_count of them
+ * @handover_count: see @handovers
  * @counters: since the start, of all workers; among them how many are open here
  * @pace: of this worker's lines about connections that were never established
  */
@@ -54,6 +57,8 @@ struct service {
 	struct addrinfo *target;
 	struct listener *listeners;
 	struct connection *connections;
+	struct handover *handovers;
+	unsigned int handover_count;
 	struct counters *counters;
 	struct pace pace;
 };
@@ -88,8 +93,11 @@ void service_stop(struct service *service);
  */
 struct qkdtls_config *service_tls(struct service *service, struct keys *keys);
 
-unsigned int
-service_open(const struct service *service); /* connections of this worker that have not ended */
+/* Connections of this worker that have not ended, and programs that wait for one */
+unsigned int service_open(const struct service *service);
+
+/* For who has just ended one: has @on_idle called if there is none left. */
+void service_idle(const struct service *service);
 
 /* For connections: enter and leave the service's list. */
 void service_add(struct service *service, struct connection *connection);
