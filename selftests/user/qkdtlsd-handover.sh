@@ -200,7 +200,7 @@ test_no_descriptor_stays() {
 	before=$(open_files "$worker")
 	brings descriptors '^EBADF$'
 	brings never-reads '^sent'
-	brings many-messages '^ENOTSUP '
+	brings many-messages '^(ENOTSUP |reset)'
 	brings gone '^gone'
 	wait_for 20 has_open_files "$worker" "$before"
 	[[ $(worker_of door) == "$worker" ]]
@@ -293,6 +293,20 @@ activation_refused() { # PATTERN SOCKET...
 	grep -Eq "$pattern" "$E2E_DIR/refused.log"
 }
 
+# Through both daemons; without ML-KEM a handshake that has no key is refused, as the server then says.
+serves() {
+	local before
+	if ! ((${#GROUPS_LINES[@]})); then
+		e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+		return
+	fi
+	before=$(grep -c 'peer=127.0.0.1:' "$E2E_DIR/server.log") || before=0
+	refuse e2e_fetch here file
+	wait_for 20 has_served $((before + 1))
+}
+
+has_served() { (($(grep -c 'peer=127.0.0.1:' "$E2E_DIR/server.log") >= $1)); }
+
 test_sockets_of_systemd_are_used_and_outlast_reloads() {
 	local inode
 	# The name says so, whatever listen says; and the address, whatever the name is
@@ -301,7 +315,7 @@ test_sockets_of_systemd_are_used_and_outlast_reloads() {
 	activated server "tcp:$SERVER:server"
 	activated client "tcp:$CLIENT:qkdtlsd.socket"
 	e2e_expect server "service=server listening=$SERVER"
-	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+	serves
 	refuse e2e_connects here 127.0.0.1 9999
 	# Bound at once by somebody else it could not be again.
 	inode=$(socket_inode "$E2E_TLS_PORT")
@@ -309,7 +323,7 @@ test_sockets_of_systemd_are_used_and_outlast_reloads() {
 	reload server
 	reload client
 	[[ $(socket_inode "$E2E_TLS_PORT") == "$inode" ]]
-	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+	serves
 	e2e_stop "$(e2e_pid client)"
 	e2e_stop "$(e2e_pid server)"
 }
@@ -349,11 +363,14 @@ test_sockets_that_do_not_fit_are_named_with_a_remedy() {
 		"stream:$E2E_DIR/run/given.sock:door"
 }
 
-e2e_need qkdtlsd openssl curl lighttpd python3 setpriv ip || tap_skip_all "a program is missing"
+e2e_need qkdtlsd openssl curl python3 setpriv ip || tap_skip_all "a program is missing"
 ip link set lo up
 mkdir "$E2E_DIR/run"
 e2e_pki
-e2e_web here
+mkdir "$E2E_DIR/www"
 head -c 100000 /dev/urandom >"$E2E_DIR/www/file"
+python3 -m http.server -b 127.0.0.1 -d "$E2E_DIR/www" "$E2E_WEB_PORT" >"$E2E_DIR/web.log" 2>&1 &
+e2e_started $!
+wait_for 20 e2e_connects here 127.0.0.1 "$E2E_WEB_PORT"
 mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
 tap_run "${tests[@]}"

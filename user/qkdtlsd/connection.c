@@ -94,6 +94,14 @@ static void release(struct connection *connection)
 	free(connection);
 }
 
+/* close() must not wait for the peer, which it does if the program that has set so has gone meanwhile. */
+static void do_not_linger(int fd)
+{
+	const struct linger off = { 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off)); /* closed either way */
+}
+
 /*
  * Who has brought the socket has it still. After a handshake that failed he must not go on with it in the clear, even if he does
  * not look at the answer.
@@ -107,6 +115,8 @@ static void give_back(struct connection *connection)
 		shutdown(fd, SHUT_RDWR);
 	}
 	connection->use->on_end(connection->use_arg, connection);
+	if (connection->report.end != END_HANDED_OVER)
+		do_not_linger(fd);
 }
 
 static void finish(struct connection *connection)
