@@ -115,7 +115,8 @@ build_for_guest() (
 	flock "$lock"
 	source=$("$bed/ksource")
 	{
-		"$bed/enter" make -j2 -C user O="$top/build/guest" all "${ktls_tests[@]}" &&
+		"$bed/enter" make -j2 -C user O="$top/build/guest" all "$top/build/guest/handover-example" \
+			"${ktls_tests[@]}" &&
 			"$bed/enter" make -j2 -C selftests O="$top/build/guest/kmod" USER_O="$top/build/guest" \
 				KSELFTEST="$source/tools/testing/selftests"
 	} >"$log" 2>&1 || {
@@ -171,7 +172,9 @@ in_guest() {
 	done
 	if [[ $name == e2e-* ]]; then
 		python=$(python_for_guest)
-		adds+=(--add selftests/e2e/hostile.py:/selftests/e2e/hostile.py --add tools/kme --add "$python/usr/bin/python3:/usr/bin/python3" --add "$python/usr/lib:/usr/lib")
+		adds+=(--add selftests/e2e/hostile.py)
+		adds+=(--add build/guest/handover-example --add Documentation/examples/handover.py:/selftests/e2e/handover.py)
+		adds+=(--add tools/kme --add "$python/usr/bin/python3:/usr/bin/python3" --add "$python/usr/lib:/usr/lib")
 	fi
 	if [[ ${BOX-} ]]; then
 		machine+=(--box "$BOX")
