@@ -172,7 +172,7 @@ in_guest() {
 	done
 	if [[ $name == e2e-* ]]; then
 		python=$(python_for_guest)
-		adds+=(--add selftests/e2e/hostile.py)
+		adds+=(--add selftests/e2e/hostile.py:/selftests/e2e/hostile.py)
 		adds+=(--add build/guest/handover-example --add Documentation/examples/handover.py:/selftests/e2e/handover.py)
 		adds+=(--add tools/kme --add "$python/usr/bin/python3:/usr/bin/python3" --add "$python/usr/lib:/usr/lib")
 	fi
