@@ -605,6 +605,12 @@ int qkdtls_ktls_install(struct qkdtls_conn *conn, int fd);
  */
 int qkdtls_ktls_alert(struct qkdtls_conn *conn, int fd);
 
+/*
+ * Records that the kernel's TLS has protected (@sent) or opened on the socket @fd under its present key, for who watches a
+ * socket that others use; @suite: its cipher suite. UINT64_MAX: the kernel does not say, or @suite is none of these
+ */
+uint64_t qkdtls_ktls_count(int fd, uint16_t suite, bool sent);
+
 /* ---- The socket of an established connection ---- */
 
 /*

@@ -330,21 +330,28 @@ int qkdtls_ktls_next_key(struct qkdtls_conn *conn, int fd, enum qkdtls_role send
 	return ret;
 }
 
-uint64_t qkdtls_ktls_records(const struct qkdtls_conn *conn, int fd, enum qkdtls_role sender)
+uint64_t qkdtls_ktls_count(int fd, uint16_t suite, bool sent)
 {
-	const struct ktls_cipher *cipher = ktls_cipher_find(conn->info.suite);
+	const struct ktls_cipher *cipher = ktls_cipher_find(suite);
 	union ktls_crypto crypto = { 0 };
-	socklen_t len = (socklen_t)cipher->size;
+	socklen_t len = cipher ? (socklen_t)cipher->size : 0;
 	uint64_t records = 0;
 
+	if (!cipher)
+		return UINT64_MAX;
 	crypto.info.version = TLS_1_3_VERSION;
 	crypto.info.cipher_type = cipher->type;
-	if (getsockopt(fd, SOL_TLS, direction(conn, sender), crypto.bytes, &len))
+	if (getsockopt(fd, SOL_TLS, sent ? TLS_TX : TLS_RX, crypto.bytes, &len))
 		return UINT64_MAX;
 	for (size_t i = 0; i < SEQ_LEN; i++)
 		records = records << 8 | crypto.bytes[cipher->seq + i];
 	OPENSSL_cleanse(&crypto, sizeof(crypto));
 	return records;
+}
+
+uint64_t qkdtls_ktls_records(const struct qkdtls_conn *conn, int fd, enum qkdtls_role sender)
+{
+	return qkdtls_ktls_count(fd, conn->info.suite, sender == conn->role);
 }
 
 size_t qkdtls_ktls_payload_max(int fd)
