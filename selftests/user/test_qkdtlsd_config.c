@@ -200,6 +200,25 @@ static void limits_follow_from_each_other(void **state)
 	config_free(config);
 }
 
+#define KERNEL "[service nfs]\nmode = client\nfrom = kernel\nlink = l\ntrust = t\npeer-name = p\n"
+
+static void reads_services_of_the_kernel(void **state)
+{
+	struct config *config =
+		load_good("[daemon]\nhandshake-agent = yes\n" KERNEL
+			  "peer-address = 192.0.2.0/24, 2001:db8::1\n" GOOD "from = network\n");
+	const struct service_config *s = config->services;
+
+	assert_true(config->handshake_agent);
+	assert_int_equal(s->from, FROM_KERNEL);
+	assert_int_equal(s->peer_address.count, 2);
+	assert_int_equal(s->peer_address.list[0].bits, 96 + 24);
+	assert_int_equal(s->peer_address.list[1].bits, 128);
+	assert_int_equal(s->next->from, FROM_NETWORK);
+	assert_int_equal(s->next->peer_address.count, 0);
+	config_free(config);
+}
+
 static const struct bad {
 	const char *text;
 	const char *message;
@@ -340,6 +359,24 @@ static const struct bad {
 	  "peer-name = p\nocsp-staple = o\n",
 	  ":2: service \"c\" has no \"certificate\": give the file of the certificate that "
 	  "\"ocsp-staple\" is about (PEM)" },
+	{ "[daemon]\nhandshake-agent = maybe\n",
+	  ":2: \"handshake-agent = maybe\": give \"no\" or \"yes\"" },
+	{ "[daemon]\nhandshake-agent = yes\n" GOOD,
+	  ":11: \"handshake-agent = yes\", and no service has \"from = kernel\"; add one or remove it" },
+	{ KERNEL, ":2: service \"nfs\" has \"from = kernel\", and nobody asks the kernel: add "
+		  "\"handshake-agent = yes\" under \"[daemon]\"" },
+	{ KERNEL "listen = h:1\n[daemon]\nhandshake-agent = yes\n",
+	  ":2: service \"nfs\": the kernel connects and listens by itself; remove \"listen\" or "
+	  "\"from = kernel\"" },
+	{ KERNEL "connect = h:1\n[daemon]\nhandshake-agent = yes\n",
+	  ":2: service \"nfs\": the kernel connects and listens by itself; remove \"connect\" or "
+	  "\"from = kernel\"" },
+	{ "[service a]\nfrom = space\n", ":2: \"from = space\": give \"network\" or \"kernel\"" },
+	{ "[service a]\npeer-address = h\n",
+	  ":2: \"peer-address = h\": give IP addresses or prefixes such as 192.0.2.0/24, at most 16, "
+	  "separated by commas" },
+	{ GOOD "peer-address = ::1\n",
+	  ":2: service \"web\": \"peer-address\" is for \"from = kernel\"; remove it" },
 	{ "[service c]\nmode = client\nlisten = h:1\nconnect = h:0\n",
 	  ":4: \"connect = h:0\": give HOST:PORT, ADDRESS:PORT or [IPV6-ADDRESS]:PORT" },
 };
@@ -385,6 +422,8 @@ static void every_setting_may_stand_once_only(void **state)
 {
 	static const char *const names[] = { "listen = h:1",
 					     "connect = h:1",
+					     "from = kernel",
+					     "peer-address = ::1",
 					     "link = l",
 					     "certificate = c",
 					     "private-key = k",
@@ -464,6 +503,7 @@ int main(void)
 		cmocka_unit_test(client_needs_no_certificate),
 		cmocka_unit_test(limits_follow_from_each_other),
 		cmocka_unit_test(reads_a_service_without_addresses),
+		cmocka_unit_test(reads_services_of_the_kernel),
 		cmocka_unit_test(refuses_with_file_line_and_remedy),
 		cmocka_unit_test(refuses_a_nul_character),
 		cmocka_unit_test(every_setting_may_stand_once_only),

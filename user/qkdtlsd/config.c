@@ -85,9 +85,27 @@ static int set_access(struct settings *settings, const struct setting *setting, 
 				setting->name, value);
 }
 
+static int set_prefixes(struct settings *settings, const struct setting *setting, const char *value,
+			void *field)
+{
+	if (!prefixes_parse(value, field))
+		return 0;
+	return settings_mistake(
+		settings, settings->line,
+		"\"%s = %s\": give IP addresses or prefixes such as 192.0.2.0/24, at most %d, "
+		"separated by commas",
+		setting->name, value, PREFIXES_MAX);
+}
+
 static const char *const mode_words[] = {
 	[QKDTLS_CLIENT] = "client",
 	[QKDTLS_SERVER] = "server",
+	NULL,
+};
+
+static const char *const from_words[] = {
+	[FROM_NETWORK] = "network",
+	[FROM_KERNEL] = "kernel",
 	NULL,
 };
 
@@ -106,7 +124,7 @@ static const char *const sealing_words[] = {
 
 _Static_assert(sizeof(enum qkdtls_role) == sizeof(int) &&
 		       sizeof(enum qkdtls_policy) == sizeof(int) &&
-		       sizeof(enum sealing) == sizeof(int),
+		       sizeof(enum origin) == sizeof(int) && sizeof(enum sealing) == sizeof(int),
 	       "settings_word() sets an int");
 
 #define FIELD(field) offsetof(struct service_config, field)
@@ -119,6 +137,8 @@ enum {
 	S_HAND_OVER_MODE,
 	S_HAND_OVER_OWNER,
 	S_HAND_OVER_GROUP,
+	S_FROM,
+	S_PEER_ADDRESS,
 	S_LINK,
 	S_CERTIFICATE,
 	S_PRIVATE_KEY,
@@ -163,6 +183,8 @@ static const struct setting rows[S_COUNT] = {
 	[S_HAND_OVER_MODE] = { "hand-over-mode", set_access, FIELD(hand_over_mode) },
 	[S_HAND_OVER_OWNER] = { "hand-over-owner", settings_text, FIELD(hand_over_owner), 1, 32 },
 	[S_HAND_OVER_GROUP] = { "hand-over-group", settings_text, FIELD(hand_over_group), 1, 32 },
+	[S_FROM] = { "from", settings_word, FIELD(from), .words = from_words },
+	[S_PEER_ADDRESS] = { "peer-address", set_prefixes, FIELD(peer_address) },
 	[S_LINK] = { "link", settings_text, FIELD(link), 1, QKD_LINK_NAME_LEN - 1 },
 	[S_CERTIFICATE] = { "certificate", settings_text, FIELD(certificate), 1, INI_MAX_LINE },
 	[S_PRIVATE_KEY] = { "private-key", settings_text, FIELD(private_key), 1, INI_MAX_LINE },
@@ -277,10 +299,11 @@ static int on_daemon(struct loader *loader, const char *section, const char *nam
 		{ "drain-timeout", settings_number, offsetof(struct config, drain_timeout_s), 0,
 		  86400 },
 		{ "workers", settings_number, offsetof(struct config, workers), 1, 64 },
+		{ "handshake-agent", settings_flag, offsetof(struct config, handshake_agent) },
 	};
 
 	loader->service = NULL;
-	return settings_apply(&loader->settings, daemon_rows, 2, &loader->daemon_seen,
+	return settings_apply(&loader->settings, daemon_rows, 3, &loader->daemon_seen,
 			      loader->config, section, PAGE, name, value);
 }
 
@@ -426,13 +449,42 @@ static int check_ways_in(struct loader *loader, const struct service_config *ser
 	return NEED(loader, service, with_hand_over);
 }
 
+/* Either connections come from elsewhere, or the kernel has them already. */
+static int check_origin(struct loader *loader, const struct service_config *service)
+{
+	static const int of_others[] = { S_LISTEN, S_CONNECT, S_HAND_OVER };
+
+	if (service->from == FROM_NETWORK && given(service, S_PEER_ADDRESS))
+		return settings_mistake(
+			&loader->settings, service->line,
+			"service \"%s\": \"peer-address\" is for \"from = kernel\"; remove it",
+			service->name);
+	if (service->from == FROM_NETWORK)
+		return check_ways_in(loader, service);
+	for (size_t i = 0; i < sizeof(of_others) / sizeof(of_others[0]); i++) {
+		if (given(service, of_others[i]))
+			return settings_mistake(
+				&loader->settings, service->line,
+				"service \"%s\": the kernel connects and listens by itself; remove \"%s\" or "
+				"\"from = kernel\"",
+				service->name, rows[of_others[i]].name);
+	}
+	if (loader->config->handshake_agent)
+		return 0;
+	return settings_mistake(
+		&loader->settings, service->line,
+		"service \"%s\" has \"from = kernel\", and nobody asks the kernel: add "
+		"\"handshake-agent = yes\" under \"[" DAEMON_SECTION "]\"",
+		service->name);
+}
+
 static int service_check(struct loader *loader, struct service_config *service)
 {
 	bool server = service->mode == QKDTLS_SERVER;
 	int ret = NEED(loader, service, every_service);
 
 	if (!ret)
-		ret = check_ways_in(loader, service);
+		ret = check_origin(loader, service);
 	if (!ret)
 		ret = NEED(loader, service, with_link);
 	if (!ret && (server || given(service, S_CERTIFICATE) || given(service, S_PRIVATE_KEY)))
@@ -458,6 +510,21 @@ static int service_check(struct loader *loader, struct service_config *service)
 	return service->peer_name ? 0 : settings_no_memory(&loader->settings);
 }
 
+/* An agent that refuses everybody would keep another from serving them. */
+static int check_agent(struct loader *loader)
+{
+	const struct service_config *service = loader->config->services;
+
+	while (service && service->from != FROM_KERNEL)
+		service = service->next;
+	if (service || !loader->config->handshake_agent)
+		return 0;
+	return settings_mistake(
+		&loader->settings, loader->settings.line,
+		"\"handshake-agent = yes\", and no service has \"from = kernel\"; add one or "
+		"remove it");
+}
+
 static int config_check(struct loader *loader)
 {
 	struct service_config *service;
@@ -473,7 +540,7 @@ static int config_check(struct loader *loader)
 			return ret;
 		set_limits(service);
 	}
-	return 0;
+	return check_agent(loader);
 }
 
 int config_load(const char *file, struct config **config, char message[SETTINGS_MESSAGE_LEN])

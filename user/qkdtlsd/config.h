@@ -10,6 +10,7 @@
 #include <qkd/qkdtls.h>
 
 #include "common/address.h"
+#include "common/prefix.h"
 #include "common/settings.h"
 
 #define CONFIG_NAME_MAX 31 /* characters of a service's name */
@@ -19,6 +20,12 @@ enum sealing {
 	SEALED_NO,
 	SEALED_PREFER,
 	SEALED_YES,
+};
+
+/* Whose connections a service is for: those that it accepts, or those of the kernel's own users of TCP */
+enum origin {
+	FROM_NETWORK,
+	FROM_KERNEL,
 };
 
 /**
@@ -43,6 +50,8 @@ struct service_config {
 	uint32_t hand_over_mode;
 	char *hand_over_owner;
 	char *hand_over_group;
+	enum origin from;
+	struct prefixes peer_address; /* none: any */
 	char *link;
 	char *local_sae;
 	char *remote_sae;
@@ -82,6 +91,7 @@ struct service_config {
 struct config {
 	struct service_config *services; /* in the order of the file; at least one */
 	uint32_t drain_timeout_s;
+	bool handshake_agent;
 	uint32_t workers; /* 0: as many as processors */
 };
 

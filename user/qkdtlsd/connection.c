@@ -345,10 +345,27 @@ static void warn_own_records(void)
 			"size limit, or the peer closed early: records are protected in user space");
 }
 
+/*
+ * Somebody who speaks RPC with TLS must not go on with a peer that does not say that it does, too (RFC 9289); and
+ * the kernel does not look.
+ */
+static bool lacks_protocol(const struct connection *connection)
+{
+	const struct service_config *config = connection->service->config;
+
+	return config->from == FROM_KERNEL && config->alpn &&
+	       !qkdtls_info(connection->handshake.conn)->alpn[0];
+}
+
 static enum outcome handshake_done(struct connection *connection)
 {
 	int ret;
 
+	if (lacks_protocol(connection)) {
+		handshake_io_abort(&connection->handshake, QKDTLS_ALERT_NO_APPLICATION_PROTOCOL,
+				   "the peer has agreed to no application protocol");
+		return handshake_failed(connection);
+	}
 	established(connection);
 	ret = qkdtls_ktls_install(connection->handshake.conn, connection->fd[PUMP_TLS]);
 	/* Records of this process are no use to somebody else's socket. */

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/process.h"
+#include "qkdtlsd/agent.h"
 #include "qkdtlsd/generation.h"
 #include "qkdtlsd/privileges.h"
 #include "qkdtlsd/signer.h"
@@ -51,15 +52,19 @@ static unsigned int processors(void)
 
 /* ---- In a child ---- */
 
-/* Becomes a process of its own, that ends with the master. 0 or a negative errno, after a message in the log */
-static int become_child(pid_t master, const char *name, const char *user)
+/*
+ * Becomes a process of its own, that ends with the master, and has what @drop leaves it. 0 or a negative errno, after a message
+ * in the log
+ */
+static int become_child(pid_t master, const char *name, const char *user,
+			int (*drop)(const char *user))
 {
 	int ret = process_harden(); /* locks on memory are not inherited */
 
 	if (ret)
 		log_error("cannot protect the process's memory: %s", strerror(-ret));
 	else
-		ret = privileges_drop(user);
+		ret = drop(user);
 	(void)prctl(PR_SET_NAME, name, 0, 0, 0); /* for ps(1) */
 	/* After the user has changed, which would take it back */
 	if (!ret && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != master))
@@ -96,7 +101,8 @@ static _Noreturn void be_signer(struct generation *generation, const int *fds, i
 	struct signer *signer = signer_new(generation->daemon.config, message);
 	int kept[WORKERS_MAX + 1] = { told };
 	ssize_t n;
-	int ret = signer ? become_child(master, "qkdtlsd-signer", generation->user) : -EINVAL;
+	int ret = signer ? become_child(master, "qkdtlsd-signer", generation->user, privileges_drop)
+			 : -EINVAL;
 
 	if (signer && ret)
 		snprintf(message, sizeof(message), "cannot give privileges up");
@@ -110,8 +116,11 @@ static _Noreturn void be_signer(struct generation *generation, const int *fds, i
 	_exit(ret ? 1 : 0);
 }
 
-/* What the signer tells: 0 or a negative errno after a message in the log */
-static int hear_signer(int told, const char *file)
+/*
+ * What a process tells about its start, @who for short: 0 or a negative errno after a message in the log that begins with
+ * @subject
+ */
+static int hear(int told, const char *subject, const char *who)
 {
 	char message[SETTINGS_MESSAGE_LEN];
 	ssize_t n;
@@ -122,7 +131,10 @@ static int hear_signer(int told, const char *file)
 	if (n == 1 && !message[0])
 		return 0;
 	message[n > 0 ? n : 0] = '\0';
-	log_error("%s: %s", file, n > 0 ? message : "the process that reads private keys died");
+	if (n > 0)
+		log_error("%s: %s", subject, message);
+	else
+		log_error("%s: %s died", subject, who);
 	return -EINVAL;
 }
 
@@ -147,7 +159,7 @@ static int start_signer(struct generation *generation, int *fds, const char *fil
 	if (ret)
 		log_error("no process that signs: %s", strerror(-ret));
 	else
-		ret = hear_signer(told[0], file);
+		ret = hear(told[0], file, "the process that reads private keys");
 	close(told[0]);
 	return ret;
 }
@@ -175,36 +187,33 @@ static int prepare_signing(struct generation *generation, const char *file)
 	return ret;
 }
 
-/* ---- Workers ---- */
+/* ---- Starting again what has ended ---- */
 
-static _Noreturn void be_worker(struct child *child, pid_t master)
-{
-	struct generation *generation = child->generation;
-	int kept[LISTENERS_MAX + 1] = { child->signing };
-	int ret = become_child(master, "qkdtlsd-worker", generation->user);
-
-	keep_open(kept, 1 + daemon_sockets(&generation->daemon, kept + 1));
-	if (!ret)
-		ret = worker_run(&generation->daemon, child->signing, child->number);
-	_exit(ret ? 1 : 0);
-}
-
-static int start_worker(struct child *child);
+static int start_again(struct child *child);
 
 static int on_restart(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct child *child = arg;
 
 	child->restart = sd_event_source_disable_unref(child->restart);
-	return start_worker(child);
+	return start_again(child);
+}
+
+static void name_child(const struct child *child, char *name, size_t size)
+{
+	if (child == &child->generation->signer)
+		snprintf(name, size, "the signer");
+	else if (child == &child->generation->agent)
+		snprintf(name, size, "the agent");
+	else
+		snprintf(name, size, "worker %u", child->number);
 }
 
 static void say_end(const struct child *child, const siginfo_t *info)
 {
-	const bool signer = child == &child->generation->signer;
 	char who[32];
 
-	snprintf(who, sizeof(who), signer ? "the signer" : "worker %u", child->number);
+	name_child(child, who, sizeof(who));
 	if (info->si_code == CLD_EXITED && info->si_status)
 		log_error("%s ended with status %d", who, info->si_status);
 	else if (info->si_code != CLD_EXITED)
@@ -215,11 +224,14 @@ static void say_end(const struct child *child, const siginfo_t *info)
 static void plan_restart(struct child *child)
 {
 	const bool soon = clock_ms() - child->started < SHORT_LIFE_MS;
+	char who[32];
 
 	if (sd_event_add_time_relative(child->generation->event, &child->restart, CLOCK_MONOTONIC,
 				       soon ? SHORT_LIFE_MS * US_PER_MS : 0, 0, on_restart,
-				       child) < 0)
-		log_error("worker %u cannot be started again", child->number);
+				       child) >= 0)
+		return;
+	name_child(child, who, sizeof(who));
+	log_error("%s cannot be started again", who);
 }
 
 static int on_exit_of(sd_event_source *source, const siginfo_t *info, void *arg)
@@ -230,11 +242,10 @@ static int on_exit_of(sd_event_source *source, const siginfo_t *info, void *arg)
 	say_end(child, info);
 	child->exit = sd_event_source_disable_unref(child->exit);
 	child->pid = 0;
-	if (child != &generation->signer) {
+	if (child != &generation->signer && child != &generation->agent)
 		counters_forget(child->number);
-		if (!generation->retired)
-			plan_restart(child);
-	}
+	if (child != &generation->signer && !generation->retired)
+		plan_restart(child);
 	generation->on_change(generation, child, generation->arg);
 	return 0;
 }
@@ -245,6 +256,23 @@ static int watch(struct child *child)
 					   WEXITED, on_exit_of, child);
 
 	return ret < 0 ? ret : 0;
+}
+
+/* ---- Workers ---- */
+
+static _Noreturn void be_worker(struct child *child, pid_t master)
+{
+	struct generation *generation = child->generation;
+	int kept[LISTENERS_MAX + 2] = { child->signing };
+	size_t count = 1;
+	int ret = become_child(master, "qkdtlsd-worker", generation->user, privileges_drop);
+
+	if (child->jobs >= 0)
+		kept[count++] = child->jobs;
+	keep_open(kept, count + daemon_sockets(&generation->daemon, kept + count));
+	if (!ret)
+		ret = worker_run(&generation->daemon, child->signing, child->jobs, child->number);
+	_exit(ret ? 1 : 0);
 }
 
 static int start_worker(struct child *child)
@@ -261,6 +289,80 @@ static int start_worker(struct child *child)
 	log_error("worker %u cannot be started: %s", child->number, strerror(errno));
 	plan_restart(child);
 	return 0;
+}
+
+/* ---- The agent ---- */
+
+static _Noreturn void be_agent(struct generation *generation, int told, pid_t master)
+{
+	int ends[WORKERS_MAX], kept[WORKERS_MAX + 1] = { told };
+	int ret = become_child(master, "qkdtlsd-agent", generation->user,
+			       privileges_drop_but_net_admin);
+
+	for (unsigned int i = 0; i < generation->count; i++)
+		kept[i + 1] = ends[i] = generation->workers[i].agent_jobs;
+	keep_open(kept, generation->count + 1);
+	if (!ret)
+		ret = agent_run(&generation->daemon, ends, generation->count, told);
+	_exit(ret ? 1 : 0);
+}
+
+/* The kernel asks it when this has returned 0. */
+static int start_agent(struct generation *generation)
+{
+	struct child *child = &generation->agent;
+	const pid_t master = getpid();
+	int told[2], ret;
+
+	child->started = clock_ms();
+	if (pipe(told))
+		return -errno;
+	child->pid = fork();
+	if (!child->pid) {
+		close(told[0]);
+		be_agent(generation, told[1], master);
+	}
+	ret = child->pid < 0 ? -errno : 0;
+	close(told[1]);
+	if (ret) {
+		child->pid = 0;
+		log_error("no agent for the kernel's handshakes: %s", strerror(-ret));
+	} else {
+		ret = hear(told[0], "the kernel's handshakes", "the agent (has it CAP_NET_ADMIN?)");
+	}
+	close(told[0]);
+	return ret;
+}
+
+static void announce(const struct generation *generation)
+{
+	for (const struct service *s = generation->daemon.services; s; s = s->next)
+		if (s->config->from == FROM_KERNEL)
+			log_info("service=%s listening=kernel", s->config->name);
+}
+
+static int start_first_agent(struct generation *generation)
+{
+	int ret;
+
+	if (!generation->daemon.config->handshake_agent)
+		return 0;
+	ret = start_agent(generation);
+	if (!ret)
+		ret = watch(&generation->agent);
+	if (!ret)
+		announce(generation);
+	return ret;
+}
+
+static int start_again(struct child *child)
+{
+	if (child != &child->generation->agent)
+		return start_worker(child);
+	/* One that has started badly is watched, too: its end is what plans the next. */
+	if (start_agent(child->generation) && !child->pid)
+		plan_restart(child);
+	return child->pid ? watch(child) : 0;
 }
 
 /* ---- All of it ---- */
@@ -284,7 +386,27 @@ static int prepare_workers(struct generation *generation)
 			.generation = generation,
 			.number = (unsigned int)number,
 			.signing = -1,
+			.jobs = -1,
+			.agent_jobs = -1,
 		};
+	}
+	return 0;
+}
+
+/* A pair of sockets for each worker: the agent has one end of each. */
+static int prepare_jobs(struct generation *generation)
+{
+	int pair[2];
+
+	for (unsigned int i = 0; i < generation->count; i++) {
+		if (!generation->daemon.config->handshake_agent)
+			break;
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+			log_error("no sockets from the agent to workers: %s", strerror(errno));
+			return -errno;
+		}
+		generation->workers[i].jobs = pair[0];
+		generation->workers[i].agent_jobs = pair[1];
 	}
 	return 0;
 }
@@ -299,10 +421,18 @@ struct generation *generation_load(const char *file, const char *user)
 		return NULL;
 	}
 	generation->user = user;
-	generation->signer = (struct child){ .generation = generation, .signing = -1 };
+	generation->signer = (struct child){
+		.generation = generation,
+		.signing = -1,
+		.jobs = -1,
+		.agent_jobs = -1,
+	};
+	generation->agent = generation->signer;
 	ret = daemon_load(&generation->daemon, file);
 	if (!ret)
 		ret = prepare_workers(generation);
+	if (!ret)
+		ret = prepare_jobs(generation);
 	if (!ret)
 		ret = prepare_signing(generation, file);
 	if (!ret)
@@ -320,11 +450,13 @@ int generation_start(struct generation *generation, const struct generation *old
 		ret = watch(&generation->signer);
 	for (unsigned int i = 0; i < generation->count && !ret; i++)
 		ret = start_worker(&generation->workers[i]);
-	return ret;
+	return ret ? ret : start_first_agent(generation);
 }
 
 bool generation_lives(const struct generation *generation)
 {
+	if (generation->agent.pid || generation->agent.restart)
+		return true;
 	for (unsigned int i = 0; i < generation->count; i++) {
 		if (generation->workers[i].pid || generation->workers[i].restart)
 			return true;
@@ -332,18 +464,27 @@ bool generation_lives(const struct generation *generation)
 	return false;
 }
 
+static void signal_child(struct child *child, int signal)
+{
+	child->restart = sd_event_source_disable_unref(child->restart);
+	if (child->pid)
+		kill(child->pid, signal);
+}
+
 void generation_end(struct generation *generation, int signal)
 {
 	generation->retired = true;
 	for (struct service *s = generation->daemon.services; s; s = s->next)
 		service_stop_listening(s);
-	for (unsigned int i = 0; i < generation->count; i++) {
-		struct child *child = &generation->workers[i];
+	signal_child(&generation->agent, signal); /* before those that it gives work to */
+	for (unsigned int i = 0; i < generation->count; i++)
+		signal_child(&generation->workers[i], signal);
+}
 
-		child->restart = sd_event_source_disable_unref(child->restart);
-		if (child->pid)
-			kill(child->pid, signal);
-	}
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }
 
 static void end_child(struct child *child)
@@ -354,12 +495,14 @@ static void end_child(struct child *child)
 		kill(child->pid, SIGKILL);
 		waitpid(child->pid, NULL, 0);
 	}
-	if (child->signing >= 0)
-		close(child->signing);
+	close_if_open(child->signing);
+	close_if_open(child->jobs);
+	close_if_open(child->agent_jobs);
 }
 
 void generation_free(struct generation *generation)
 {
+	end_child(&generation->agent);
 	for (unsigned int i = 0; i < generation->count; i++) {
 		end_child(&generation->workers[i]);
 		counters_forget(generation->workers[i].number);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One reading of the configuration, with the processes that serve it: a signer, which has the private keys, and workers. The
- * master's.
+ * One reading of the configuration, with the processes that serve it: a signer, which has the private keys, workers, and an
+ * agent for what the kernel wants, if it is to be served. The master's.
  */
 #ifndef QKDTLSD_GENERATION_H
 #define QKDTLSD_GENERATION_H
@@ -23,6 +23,8 @@ struct generation;
  * @restart: when it is to be started again
  * @number: of a worker: which one it is of all that run, less than WORKERS_MAX
  * @signing: its end of the socket to the signer, which the worker after it has, too
+ * @jobs: likewise its end of the socket to the agent, or -1
+ * @agent_jobs: the agent's end of that
  * @started: CLOCK_MONOTONIC in milliseconds
  */
 struct child {
@@ -32,6 +34,8 @@ struct child {
 	sd_event_source *restart;
 	unsigned int number;
 	int signing;
+	int jobs;
+	int agent_jobs;
 	uint64_t started;
 };
 
@@ -43,6 +47,7 @@ struct child {
  * @event: the master's loop
  * @on_change: called with @arg when a child has ended
  * @signer: the process with the keys
+ * @agent: the process that the kernel asks; its pid is 0 without "handshake-agent = yes", too
  * @workers: @count of them
  * @retired: its workers end with their connections
  */
@@ -54,6 +59,7 @@ struct generation {
 	void (*on_change)(struct generation *generation, struct child *child, void *arg);
 	void *arg;
 	struct child signer;
+	struct child agent;
 	struct child *workers;
 	unsigned int count;
 	bool retired;
@@ -68,10 +74,10 @@ struct generation *generation_load(const char *file, const char *user);
  */
 int generation_start(struct generation *generation, const struct generation *old, sd_event *event);
 
-/* Is any worker of it alive, or to be started again? */
+/* Is any worker of it, or its agent, alive or to be started again? */
 bool generation_lives(const struct generation *generation);
 
-/* To all workers; none is started again. WORKER_RETIRE or SIGTERM */
+/* To all workers and the agent; none is started again. WORKER_RETIRE or SIGTERM */
 void generation_end(struct generation *generation, int signal);
 
 /* Ends what is left of it. */

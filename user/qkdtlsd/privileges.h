@@ -7,9 +7,12 @@
 int privileges_check(const char *user);
 
 /*
- * After keys have been read and sockets bound: becomes @user, if this is root, with its groups, for ever.
- * Both: 0, or a negative errno after a message in the log.
+ * After keys have been read and sockets bound: becomes @user, if this is root, with its groups, for ever, and has no
+ * capability. All: 0, or a negative errno after a message in the log.
  */
 int privileges_drop(const char *user);
+
+/* The same, but for CAP_NET_ADMIN, which is kept. -EPERM: it is not there. */
+int privileges_drop_but_net_admin(const char *user);
 
 #endif /* QKDTLSD_PRIVILEGES_H */

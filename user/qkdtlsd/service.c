@@ -428,8 +428,11 @@ static int bind_addresses(struct service *service, const struct service *old)
 int service_bind(struct service *service, const struct service *old)
 {
 	const bool door = service->config->hand_over;
-	int ret = door ? 0 : resolve(service, &service->config->connect, false, &service->target);
+	int ret;
 
+	if (service->config->from == FROM_KERNEL)
+		return 0;
+	ret = door ? 0 : resolve(service, &service->config->connect, false, &service->target);
 	if (!ret)
 		ret = bind_named(service);
 	if (ret)

@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "common/signals.h"
+#include "qkdtlsd/job.h"
 #include "qkdtlsd/worker.h"
 
 #define US_PER_S 1000000ULL
@@ -19,6 +20,7 @@
  * @daemon: what it serves
  * @event: its loop
  * @signing: its way to the private keys
+ * @jobs: where the kernel's handshakes come from
  * @drain: timer of the drain
  * @retired: no new connections; ends with the last one
  * @draining: told to stop, too
@@ -27,6 +29,7 @@ struct worker {
 	struct daemon *daemon;
 	sd_event *event;
 	struct signing signing;
+	struct jobs jobs;
 	sd_event_source *drain;
 	bool retired;
 	bool draining;
@@ -47,6 +50,7 @@ static void retire(struct worker *worker)
 	worker->retired = true;
 	for (struct service *s = worker->daemon->services; s; s = s->next)
 		service_stop_listening(s);
+	jobs_end(&worker->jobs);
 	on_service_idle(worker);
 }
 
@@ -106,7 +110,7 @@ static void raise_file_limit(const struct daemon *daemon)
 			    (unsigned long long)need, (unsigned long long)limit.rlim_cur);
 }
 
-static int begin(struct worker *worker, int signing, unsigned int number)
+static int begin(struct worker *worker, int signing, int jobs, unsigned int number)
 {
 	static const struct signal_event signals[] = {
 		{ SIGTERM, on_stop },
@@ -124,20 +128,23 @@ static int begin(struct worker *worker, int signing, unsigned int number)
 		s->on_idle_arg = worker;
 		ret = service_serve(s, worker->event, &worker->signing, number);
 	}
+	if (ret >= 0)
+		ret = jobs_begin(&worker->jobs, jobs, worker->daemon->services, worker->event);
 	return ret < 0 ? ret : 0;
 }
 
-int worker_run(struct daemon *daemon, int signing, unsigned int number)
+int worker_run(struct daemon *daemon, int signing, int jobs, unsigned int number)
 {
-	struct worker worker = { .daemon = daemon, .signing.fd = -1 };
+	struct worker worker = { .daemon = daemon, .signing.fd = -1, .jobs.fd = -1 };
 	int ret;
 
 	raise_file_limit(daemon);
-	ret = begin(&worker, signing, number);
+	ret = begin(&worker, signing, jobs, number);
 	if (!ret)
 		ret = sd_event_loop(worker.event);
 	if (ret)
 		log_error("the event loop failed: %s", strerror(-ret));
+	jobs_end(&worker.jobs);
 	daemon_release(daemon);
 	signing_end(&worker.signing);
 	sd_event_source_disable_unref(worker.drain);

@@ -10,9 +10,9 @@
 
 /*
  * Serves until it is told to stop: by SIGTERM, which gives what is open drain-timeout, a second one, which does not, or
- * WORKER_RETIRE. @signing: the socket to the signer; @number: which worker it is. 0, or a negative errno after a message in
+ * WORKER_RETIRE. @signing: the socket to the signer; @jobs: the one from the agent, or -1; @number: which worker it is. 0, or a negative errno after a message in
  * the log.
  */
-int worker_run(struct daemon *daemon, int signing, unsigned int number);
+int worker_run(struct daemon *daemon, int signing, int jobs, unsigned int number);
 
 #endif /* QKDTLSD_WORKER_H */
