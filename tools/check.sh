@@ -208,7 +208,7 @@ check_sparse() {
 
 	"$bed/modules" -s 6.12
 	grep -q '^  CHECK ' build/kmod-6.12-sparse/build.log
-	flags=$(pkg-config --cflags libcrypto libnl-3.0 libnl-genl-3.0 json-c inih libsystemd libcurl)
+	flags=$(pkg-config --cflags libcrypto libnl-3.0 libnl-genl-3.0 json-c inih libsystemd libseccomp libcurl)
 	# Sparse says of glibc's and OpenSSL's headers what does not concern us.
 	# shellcheck disable=SC2086
 	files 'user/*.c' | xargs -n 1 sparse -std=gnu11 -D_GNU_SOURCE -Wno-declaration-after-statement -Wno-vla \

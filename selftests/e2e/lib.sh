@@ -229,7 +229,9 @@ e2e_setting() {
 # e2e_daemon PLACE NAME: starts it with $E2E_DIR/NAME.conf; its log is NAME.log, its process ID in NAME.pid
 e2e_daemon() {
 	local place=$1 name=$2
-	: >"$E2E_DIR/$name.log" # of the last run
+	if [[ -e $E2E_DIR/$name.log ]]; then
+		cat "$E2E_DIR/$name.log" >>"$E2E_DIR/logs" # of the last run
+	fi
 	exec_place "$place" qkdtlsd --user "$E2E_USER" -c "$E2E_DIR/$name.conf" >"$E2E_DIR/$name.log" 2>&1 &
 	echo $! >"$E2E_DIR/$name.pid"
 	e2e_started $!
@@ -243,6 +245,11 @@ e2e_listening() {
 	local name=$1 services
 	services=$(grep -c '^\[service' "$E2E_DIR/$name.conf")
 	[[ $(grep -c 'listening=' "$E2E_DIR/$name.log") -ge $services ]]
+}
+
+# No daemon so far had a process that its filter ended.
+e2e_filters_held() {
+	refuse grep -h 'killed by signal 31' "$E2E_DIR/logs" "$E2E_DIR"/*.log
 }
 
 e2e_pid() {

@@ -473,6 +473,11 @@ test_sigterm_lets_transfers_finish() {
 	e2e_logged server 'closed=1'
 }
 
+# Of all daemons above
+test_no_filter_was_in_the_way() {
+	e2e_filters_held
+}
+
 e2e_need qkdtlsd qkdctl openssl curl lighttpd busybox tcpdump ip || exit 1
 modprobe -a tls veth qkd qkd_sim
 [[ -e /proc/net/tls_stat ]] || tap_skip_all "this kernel has no TLS"

@@ -610,6 +610,11 @@ test_drain_timeout_ends_what_is_left() {
 	fresh
 }
 
+# Of all daemons above
+test_no_filter_was_in_the_way() {
+	e2e_filters_held
+}
+
 e2e_need qkdtlsd openssl curl lighttpd busybox ip || tap_skip_all "a program is missing"
 ip link set lo up
 e2e_pki

@@ -16,6 +16,7 @@
 #include "qkdtlsd/agent.h"
 #include "qkdtlsd/generation.h"
 #include "qkdtlsd/privileges.h"
+#include "qkdtlsd/sandbox.h"
 #include "qkdtlsd/signer.h"
 #include "qkdtlsd/worker.h"
 
@@ -104,10 +105,12 @@ static _Noreturn void be_signer(struct generation *generation, const int *fds, i
 	int ret = signer ? become_child(master, "qkdtlsd-signer", generation->user, privileges_drop)
 			 : -EINVAL;
 
-	if (signer && ret)
-		snprintf(message, sizeof(message), "cannot give privileges up");
 	memcpy(kept + 1, fds, generation->count * sizeof(*fds));
 	keep_open(kept, generation->count + 1);
+	if (!ret)
+		ret = sandbox_enter_signer();
+	if (signer && ret)
+		snprintf(message, sizeof(message), "cannot give privileges up");
 	n = write(told, message, strlen(message) + 1);
 	close(told);
 	if (!ret && n > 0)
@@ -219,6 +222,8 @@ static void say_end(const struct child *child, const siginfo_t *info)
 	else if (info->si_code != CLD_EXITED)
 		log_error("%s was killed by signal %d (%s)", who, info->si_status,
 			  strsignal(info->si_status));
+	if (info->si_code != CLD_EXITED && info->si_status == SIGSYS)
+		sandbox_explain(who);
 }
 
 static void plan_restart(struct child *child)

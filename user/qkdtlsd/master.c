@@ -13,6 +13,7 @@
 #include "qkdtlsd/door.h"
 #include "qkdtlsd/generation.h"
 #include "qkdtlsd/master.h"
+#include "qkdtlsd/sandbox.h"
 #include "qkdtlsd/worker.h"
 
 /* Without a signer there are no handshakes: another is tried for after as long. */
@@ -213,8 +214,10 @@ int master_run(const char *file, const char *user)
 {
 	struct master master = { .file = file, .user = user };
 	struct generation *first, *next;
-	int ret = begin(&master);
+	int ret = sandbox_check();
 
+	if (!ret)
+		ret = begin(&master);
 	if (!ret)
 		ret = activation_take();
 	first = ret ? NULL : generation_load(file, user);

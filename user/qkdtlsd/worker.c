@@ -5,8 +5,10 @@
 #include <sys/resource.h>
 
 #include "common/log.h"
+#include "common/number.h"
 #include "common/signals.h"
 #include "qkdtlsd/job.h"
+#include "qkdtlsd/sandbox.h"
 #include "qkdtlsd/worker.h"
 
 #define US_PER_S 1000000ULL
@@ -133,6 +135,21 @@ static int begin(struct worker *worker, int signing, int jobs, unsigned int numb
 	return ret < 0 ? ret : 0;
 }
 
+/* Connections go to the services' ports and to no other. */
+static int confine(const struct daemon *daemon)
+{
+	uint16_t ports[COUNTED_SERVICES_MAX];
+	size_t count = 0;
+	uint32_t port;
+
+	for (const struct service *s = daemon->services; s && count < COUNTED_SERVICES_MAX;
+	     s = s->next) {
+		if (!number_parse(s->config->connect.port, 1, UINT16_MAX, &port))
+			ports[count++] = (uint16_t)port;
+	}
+	return sandbox_enter_worker(ports, count);
+}
+
 int worker_run(struct daemon *daemon, int signing, int jobs, unsigned int number)
 {
 	struct worker worker = { .daemon = daemon, .signing.fd = -1, .jobs.fd = -1 };
@@ -141,9 +158,11 @@ int worker_run(struct daemon *daemon, int signing, int jobs, unsigned int number
 	raise_file_limit(daemon);
 	ret = begin(&worker, signing, jobs, number);
 	if (!ret)
+		ret = confine(daemon);
+	if (!ret)
 		ret = sd_event_loop(worker.event);
 	if (ret)
-		log_error("the event loop failed: %s", strerror(-ret));
+		log_error("worker %u does not serve: %s", number, strerror(-ret));
 	jobs_end(&worker.jobs);
 	daemon_release(daemon);
 	signing_end(&worker.signing);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What AddressSanitizer needs of a filtered process, in builds with it (make SAN=1), and only there: nothing of this is in a
+ * program that is installed. Leaks of a filtered process are not looked for, since it ends by _exit().
+ */
+#ifndef QKDTLSD_SANITIZER_H
+#define QKDTLSD_SANITIZER_H
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+
+/* Reports say where the program's parts are in memory, which cannot be read in /proc/self/maps any more. */
+static inline void sanitizer_prepare(void)
+{
+	__sanitizer_sandbox_arguments arguments = { 0 };
+
+	__sanitizer_sandbox_on_notify(&arguments);
+}
+
+/* Rows of the filter's table, to write a report and end */
+#define SANITIZER_CALLS                                                   \
+	{ SCMP_SYS(sigaltstack), BOTH }, { SCMP_SYS(sched_yield), BOTH }, \
+		{ SCMP_SYS(readlink), BOTH }, { SCMP_SYS(getrlimit), BOTH },
+#else
+static inline void sanitizer_prepare(void)
+{
+}
+
+#define SANITIZER_CALLS
+#endif
+
+#endif /* QKDTLSD_SANITIZER_H */
