@@ -229,9 +229,9 @@ e2e_setting() {
 # e2e_daemon PLACE NAME: starts it with $E2E_DIR/NAME.conf; its log is NAME.log, its process ID in NAME.pid
 e2e_daemon() {
 	local place=$1 name=$2
-	if [[ -e $E2E_DIR/$name.log ]]; then
-		cat "$E2E_DIR/$name.log" >>"$E2E_DIR/logs" # of the last run
-	fi
+	: >>"$E2E_DIR/$name.log"
+	cat "$E2E_DIR/$name.log" >>"$E2E_DIR/logs" # of the last run
+	: >"$E2E_DIR/$name.log"
 	exec_place "$place" qkdtlsd --user "$E2E_USER" -c "$E2E_DIR/$name.conf" >"$E2E_DIR/$name.log" 2>&1 &
 	echo $! >"$E2E_DIR/$name.pid"
 	e2e_started $!
@@ -249,7 +249,8 @@ e2e_listening() {
 
 # No daemon so far had a process that its filter ended.
 e2e_filters_held() {
-	refuse grep -h 'killed by signal 31' "$E2E_DIR/logs" "$E2E_DIR"/*.log
+	cat "$E2E_DIR/logs" "$E2E_DIR"/*.log >"$E2E_DIR/all"
+	refuse grep 'killed by signal 31' "$E2E_DIR/all"
 }
 
 e2e_pid() {

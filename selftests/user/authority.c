@@ -162,17 +162,27 @@ void authority_write_pin(struct pki *pki, const char *file, const struct authori
 
 /* ---- Revocation lists ---- */
 
-static void revoke(X509_CRL *crl, const struct authority *who)
+static void revoke(X509_CRL *crl, const ASN1_INTEGER *serial)
 {
 	X509_REVOKED *entry = X509_REVOKED_new();
 	ASN1_TIME *when = X509_gmtime_adj(NULL, -2 * HOUR);
 
-	must(entry && when &&
-		     X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(who->cert)) &&
+	must(entry && when && X509_REVOKED_set_serialNumber(entry, (ASN1_INTEGER *)serial) &&
 		     X509_REVOKED_set_revocationDate(entry, when) &&
 		     X509_CRL_add0_revoked(crl, entry),
 	     "revoke");
 	ASN1_TIME_free(when);
+}
+
+static void revoke_nobody(X509_CRL *crl, unsigned int count)
+{
+	ASN1_INTEGER *serial = ASN1_INTEGER_new();
+
+	for (unsigned int i = 0; i < count; i++) {
+		must(serial && ASN1_INTEGER_set_uint64(serial, UINT64_MAX - i), "serial number");
+		revoke(crl, serial);
+	}
+	ASN1_INTEGER_free(serial);
 }
 
 static X509_CRL *make_list(const struct authority_list *list)
@@ -191,7 +201,8 @@ static X509_CRL *make_list(const struct authority_list *list)
 		     (list->endless || X509_CRL_set1_nextUpdate(crl, until)),
 	     "make CRL");
 	for (size_t i = 0; list->revoked[i]; i++)
-		revoke(crl, list->revoked[i]);
+		revoke(crl, X509_get0_serialNumber(list->revoked[i]->cert));
+	revoke_nobody(crl, list->more);
 	if (list->ext.value) {
 		X509V3_CTX ctx;
 

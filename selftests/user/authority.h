@@ -68,6 +68,7 @@ void authority_write_pin(struct pki *pki, const char *file, const struct authori
  * @issuer: whose name it carries
  * @signer: whose key signs it; NULL: the issuer's
  * @revoked: serial numbers' owners, up to the first NULL
+ * @more: so many serial numbers of nobody
  * @from, @until: seconds from now; both 0: from an hour ago until in a day
  * @endless: no nextUpdate
  * @digest: of the signature; NULL: SHA-256, or the one that the key brings along
@@ -78,6 +79,7 @@ struct authority_list {
 	const struct authority *issuer;
 	const struct authority *signer;
 	const struct authority *revoked[4];
+	unsigned int more;
 	long from;
 	long until;
 	bool endless;
