@@ -125,7 +125,7 @@ static int write_many(void *arg)
 
 	authority_write_chain(pki, "many.pem", &cert, 1, false);
 	for (int i = 0; i < MANY; i++) {
-		char name[sizeof("CA 4294967295")];
+		char name[sizeof("CA -4294967295")];
 		struct authority other;
 
 		snprintf(name, sizeof(name), "CA %d", i);

@@ -50,12 +50,21 @@ struct rule {
 
 #define SOCKET_TYPE(type) BITS(1, 0xffffffffU & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), type)
 
-#define QKD_IOCTL(command)               \
-	{                                \
-		SCMP_SYS(ioctl), WORKER, \
-		{                        \
-			INT(1, command)  \
-		}                        \
+#define SOCKET(family, type, protocol)                              \
+	SCMP_SYS(socket), WORKER,                                   \
+	{                                                           \
+		INT(0, family), SOCKET_TYPE(type), INT(2, protocol) \
+	}
+
+#define FCNTL(command)           \
+	SCMP_SYS(fcntl), WORKER, \
+	{                        \
+		INT(1, command)  \
+	}
+#define IOCTL(command)           \
+	SCMP_SYS(ioctl), WORKER, \
+	{                        \
+		INT(1, command)  \
 	}
 
 /* One call more is one row more. Calls of other architectures, which this one does not have, are passed over. */
@@ -96,12 +105,12 @@ static const struct rule rules[] = {
 	{ SCMP_SYS(splice), WORKER },
 	{ SCMP_SYS(pipe2), WORKER },
 	/* Not F_SETOWN and F_SETSIG, which send any signal to anybody. */
-	{ SCMP_SYS(fcntl), WORKER, { INT(1, F_GETFD) } },
-	{ SCMP_SYS(fcntl), WORKER, { INT(1, F_SETFD) } },
-	{ SCMP_SYS(fcntl), WORKER, { INT(1, F_GETFL) } },
-	{ SCMP_SYS(fcntl), WORKER, { INT(1, F_SETFL) } },
-	{ SCMP_SYS(fcntl), WORKER, { INT(1, F_DUPFD_CLOEXEC) } },
-	{ SCMP_SYS(fcntl), WORKER, { INT(1, F_GETPIPE_SZ) } },
+	{ FCNTL(F_GETFD) },
+	{ FCNTL(F_SETFD) },
+	{ FCNTL(F_GETFL) },
+	{ FCNTL(F_SETFL) },
+	{ FCNTL(F_DUPFD_CLOEXEC) },
+	{ FCNTL(F_GETPIPE_SZ) },
 
 	/* The event loop */
 	{ SCMP_SYS(epoll_ctl), WORKER },
@@ -124,33 +133,31 @@ static const struct rule rules[] = {
 	{ SCMP_SYS(getpeername), WORKER },
 	{ SCMP_SYS(getsockopt), WORKER },
 	{ SCMP_SYS(setsockopt), WORKER },
-	{ SCMP_SYS(socket),
-	  WORKER,
-	  { INT(0, AF_INET), SOCKET_TYPE(SOCK_STREAM), INT(2, IPPROTO_TCP) } },
-	{ SCMP_SYS(socket),
-	  WORKER,
-	  { INT(0, AF_INET6), SOCKET_TYPE(SOCK_STREAM), INT(2, IPPROTO_TCP) } },
-	/* getnameinfo() asks by one for the name of a link-local peer's interface, and does with its number instead. */
+	{ SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP) },
+	{ SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP) },
+	/* By these getnameinfo() would ask for the name of a link-local peer's interface; it takes its number instead. */
 	{ SCMP_SYS(socket), WORKER, { INT(0, AF_UNIX) }, .error = EAFNOSUPPORT },
+	{ SOCKET(AF_INET, SOCK_DGRAM, 0), .error = EAFNOSUPPORT },
+	{ SOCKET(AF_INET6, SOCK_DGRAM, 0), .error = EAFNOSUPPORT },
 
 	/* The key device, opened for each handshake; the kernel's counters of TLS, which are read */
 	{ SCMP_SYS(access), WORKER },
 	{ SCMP_SYS(faccessat), WORKER },
 	{ SCMP_SYS(openat), WORKER, { OPEN_FREELY(O_RDWR) } },
 	{ SCMP_SYS(openat), WORKER, { OPEN_FREELY(O_RDONLY) }, .error_unconfined = EACCES },
-	QKD_IOCTL(QKD_IOC_BIND),
-	QKD_IOCTL(QKD_IOC_GET_INFO),
-	QKD_IOCTL(QKD_IOC_GET_KEY),
-	QKD_IOCTL(QKD_IOC_GET_KEY_BY_ID),
-	QKD_IOCTL(QKD_IOC_COMMIT),
-	QKD_IOCTL(QKD_IOC_RELEASE),
-	QKD_IOCTL(QKD_IOC_OPEN_SESSION),
-	QKD_IOCTL(QKD_IOC_BINDER),
-	QKD_IOCTL(QKD_IOC_HANDSHAKE),
-	QKD_IOCTL(QKD_IOC_APPLICATION),
-	QKD_IOCTL(QKD_IOC_INSTALL),
-	QKD_IOCTL(QKD_IOC_UPDATE),
-	QKD_IOCTL(QKD_IOC_EXPORT),
+	{ IOCTL(QKD_IOC_BIND) },
+	{ IOCTL(QKD_IOC_GET_INFO) },
+	{ IOCTL(QKD_IOC_GET_KEY) },
+	{ IOCTL(QKD_IOC_GET_KEY_BY_ID) },
+	{ IOCTL(QKD_IOC_COMMIT) },
+	{ IOCTL(QKD_IOC_RELEASE) },
+	{ IOCTL(QKD_IOC_OPEN_SESSION) },
+	{ IOCTL(QKD_IOC_BINDER) },
+	{ IOCTL(QKD_IOC_HANDSHAKE) },
+	{ IOCTL(QKD_IOC_APPLICATION) },
+	{ IOCTL(QKD_IOC_INSTALL) },
+	{ IOCTL(QKD_IOC_UPDATE) },
+	{ IOCTL(QKD_IOC_EXPORT) },
 
 	SANITIZER_CALLS
 };

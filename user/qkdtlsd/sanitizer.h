@@ -14,6 +14,8 @@
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
+#include <asm/termbits.h>
+#include <asm/ioctls.h>
 
 /* Reports say where the program's parts are in memory, which cannot be read in /proc/self/maps any more. */
 static inline void sanitizer_prepare(void)
@@ -23,10 +25,12 @@ static inline void sanitizer_prepare(void)
 	__sanitizer_sandbox_on_notify(&arguments);
 }
 
-/* Rows of the filter's table, to write a report and end */
-#define SANITIZER_CALLS                                                   \
-	{ SCMP_SYS(sigaltstack), BOTH }, { SCMP_SYS(sched_yield), BOTH }, \
-		{ SCMP_SYS(readlink), BOTH }, { SCMP_SYS(getrlimit), BOTH },
+/* Rows of the filter's table */
+#define SANITIZER_CALLS                                                  \
+	{ SCMP_SYS(readlinkat), BOTH }, { SCMP_SYS(sigaltstack), BOTH }, \
+		{ SCMP_SYS(read), SIGNER }, { SCMP_SYS(pipe2), SIGNER }, \
+		{ SCMP_SYS(ioctl), BOTH, { INT(1, TCGETS) } },           \
+		{ SCMP_SYS(openat), SIGNER, .error = EACCES },
 #else
 static inline void sanitizer_prepare(void)
 {
