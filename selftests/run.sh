@@ -40,8 +40,9 @@ cd "$top"
 logs=$top/build/check
 bed=$top/tools/testbed
 
-# Unit tests that skip where the kernel has no TLS, as many a development machine has not.
-ktls_tests=("$top/build/guest/test_ktls" "$top/build/guest/test_ktls_record")
+# Unit tests that depend on the kernel: they skip where it has no TLS, as many a development machine has not, or leave out
+# what its Landlock cannot do.
+kernel_tests=("$top/build/guest/test_ktls" "$top/build/guest/test_ktls_record" "$top/build/guest/test_qkdtlsd_sandbox")
 
 # tap_program NAME CMD...: run CMD as a section of TAP.
 tap_program() {
@@ -116,7 +117,7 @@ build_for_guest() (
 	source=$("$bed/ksource")
 	{
 		"$bed/enter" make -j2 -C user O="$top/build/guest" all "$top/build/guest/handover-example" \
-			"${ktls_tests[@]}" &&
+			"${kernel_tests[@]}" &&
 			"$bed/enter" make -j2 -C selftests O="$top/build/guest/kmod" USER_O="$top/build/guest" \
 				KSELFTEST="$source/tools/testing/selftests"
 	} >"$log" 2>&1 || {
@@ -244,7 +245,7 @@ part_torture() {
 		--add build/guest/kmod/torture:/torture --script "$script"
 }
 
-part_e2e() { in_guest "$1" "e2e-$1" "${ktls_tests[@]}" "$top"/selftests/e2e/qkd*.sh; }
+part_e2e() { in_guest "$1" "e2e-$1" "${kernel_tests[@]}" "$top"/selftests/e2e/qkd*.sh; }
 
 part_two_sites() {
 	judge "$logs/two-sites-$1.tap" tap_program "two-sites-$1" \

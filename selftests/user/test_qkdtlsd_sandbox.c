@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 
+#include "qkdtlsd/filter.h"
 #include "qkdtlsd/landlock.h"
 #include "qkdtlsd/sandbox.h"
 #include "qkdtlsd/sanitizer.h"
@@ -521,32 +522,60 @@ static const struct attempt by_signer[] = {
 	{ "allocates", allocate, 0 },
 };
 
+/* A worker of a kernel without Landlock */
+static const struct attempt by_worker_without_landlock[] = {
+	{ "opens a key to read", read_secret, EACCES },
+	{ "opens a key to change", change_secret, 0 },
+	{ "opens a key to write", write_secret, KILLED },
+	{ "empties a key", empty_secret, KILLED },
+	{ "publishes a key", publish_secret, KILLED },
+	{ "opens a device", open_device, 0 },
+	{ "opens a device to read", read_device, EACCES },
+	{ "reads counters", read_counters, EACCES },
+	{ "sees counters", see_counters, 0 },
+	{ "opens its memory", read_own_memory, EACCES },
+	{ "connects to another", connect_to_other, 0 },
+	{ "aborts the master", abort_parent, KILLED },
+	{ "binds", bind_socket, KILLED },
+};
+
 /* ---- The test ---- */
 
-static _Noreturn void be_confined(bool signer, int (*try)(void))
+#define ATTEMPTS(table) table, sizeof(table) / sizeof((table)[0])
+
+static int enter_worker(void)
 {
 	const uint16_t port = ALLOWED_PORT;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    (signer ? sandbox_enter_signer() : sandbox_enter_worker(&port, 1)))
+	return sandbox_enter_worker(&port, 1);
+}
+
+static int enter_worker_without_landlock(void)
+{
+	return filter_install(FILTER_WORKER, false);
+}
+
+static _Noreturn void be_confined(int (*enter)(void), int (*try)(void))
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || enter())
 		_exit(UINT8_MAX);
 	_exit(try());
 }
 
 /* An errno, or a signal as a negative number */
-static int outcome_of(bool signer, int (*try)(void))
+static int outcome_of(int (*enter)(void), int (*try)(void))
 {
 	const pid_t pid = fork();
 	int status;
 
 	if (!pid)
-		be_confined(signer, try);
+		be_confined(enter, try);
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-static void try_all(bool signer, const struct attempt *attempts, size_t count)
+static void try_all(int (*enter)(void), const struct attempt *attempts, size_t count)
 {
 	const int version = landlock_version();
 	unsigned int wrong = 0;
@@ -559,11 +588,11 @@ static void try_all(bool signer, const struct attempt *attempts, size_t count)
 				attempts[i].what, version, attempts[i].version);
 			continue;
 		}
-		outcome = outcome_of(signer, attempts[i].try);
+		outcome = outcome_of(enter, attempts[i].try);
 		if (outcome == attempts[i].outcome)
 			continue;
-		print_error("%s %s: %d instead of %d\n", signer ? "the signer" : "a worker",
-			    attempts[i].what, outcome, attempts[i].outcome);
+		print_error("\"%s\": %d instead of %d\n", attempts[i].what, outcome,
+			    attempts[i].outcome);
 		wrong++;
 	}
 	assert_int_equal(wrong, 0);
@@ -571,12 +600,17 @@ static void try_all(bool signer, const struct attempt *attempts, size_t count)
 
 static void a_worker_can_do_its_work_and_no_more(void **state)
 {
-	try_all(false, by_worker, sizeof(by_worker) / sizeof(by_worker[0]));
+	try_all(enter_worker, ATTEMPTS(by_worker));
 }
 
 static void a_signer_can_do_its_work_and_no_more(void **state)
 {
-	try_all(true, by_signer, sizeof(by_signer) / sizeof(by_signer[0]));
+	try_all(sandbox_enter_signer, ATTEMPTS(by_signer));
+}
+
+static void a_worker_without_landlock_opens_to_read_and_write(void **state)
+{
+	try_all(enter_worker_without_landlock, ATTEMPTS(by_worker_without_landlock));
 }
 
 /* What these tables hold against the sandbox is not so without it. */
@@ -614,6 +648,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_of_it_is_so_by_itself),
 		cmocka_unit_test(a_worker_can_do_its_work_and_no_more),
+		cmocka_unit_test(a_worker_without_landlock_opens_to_read_and_write),
 		cmocka_unit_test(a_signer_can_do_its_work_and_no_more),
 	};
 
