@@ -244,6 +244,22 @@ test_a_deleted_link_refuses_and_comes_back() {
 	e2e_expect client 'end=closed outcome=qkd'
 }
 
+# The device then is another, which workers that were confined before can open all the same.
+test_a_module_that_went_and_came_back_is_used() {
+	fresh_both
+	e2e_links_end
+	modprobe -r qkd_sim qkd
+	[[ ! -e /dev/qkd ]]
+	refuse e2e_fetch "$E2E_GENEVA" marker
+	e2e_expect client 'end=no-link outcome=refused .*reason="there is no /dev/qkd'
+	modprobe -a qkd qkd_sim
+	wait_for 20 test -e /dev/qkd
+	e2e_device
+	new_links
+	e2e_fetch "$E2E_GENEVA" marker -o /dev/null
+	e2e_expect client 'end=closed outcome=qkd'
+}
+
 test_prefer_falls_back_and_counts() {
 	fresh_both "policy = prefer" -- "policy = prefer"
 	e2e_links_end
