@@ -69,9 +69,7 @@ static struct rig *rig_new_limited(void **state, const struct qkdtls_key_limits 
 	make_pair(&rig->tls[0], &rig->tls[1]);
 	for (int i = 0; i < 2; i++) {
 		make_pair(&rig->app[i], &rig->far[i]);
-		assert_int_equal(pump_init(&rig->pump[i], rig->lb.end[i], rig->tls[i], rig->app[i],
-					   PUMP_OWN),
-				 0);
+		pump_init(&rig->pump[i], rig->lb.end[i], rig->tls[i], rig->app[i], PUMP_OWN);
 	}
 	return rig;
 }

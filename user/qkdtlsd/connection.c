@@ -493,6 +493,8 @@ static enum outcome tunnel_ended(struct connection *connection)
 	case PUMP_LIMIT:
 		return end(connection, END_RECORD_LIMIT,
 			   "a key is worn out, which this kernel cannot change; connect again");
+	case PUMP_STARVED:
+		return end(connection, END_INTERNAL, strerror(pump->error));
 	default:
 		return tunnel_failed(connection);
 	}
@@ -531,10 +533,9 @@ static int tunnel_begin(struct connection *connection)
 	claim_shaken(&connection->claim);
 	connection->pumping = true;
 	connection->moved_ms = clock_ms();
-	ret = pump_init(&connection->pump, connection->handshake.conn, connection->fd[PUMP_TLS],
-			connection->fd[PUMP_PLAIN], connection->report.records);
-	if (!ret && idle_s)
-		ret = idle_after(connection, idle_s * MS_PER_S);
+	pump_init(&connection->pump, connection->handshake.conn, connection->fd[PUMP_TLS],
+		  connection->fd[PUMP_PLAIN], connection->report.records);
+	ret = idle_s ? idle_after(connection, idle_s * MS_PER_S) : 0;
 	return ret < 0 ? ret : 0;
 }
 

@@ -1,31 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The state machine of a tunnel; what moves the bytes is in pump_kernel.c and pump_own.c. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "qkdtlsd/pump.h"
+#include "qkdtlsd/pump_spare.h"
 
 /* Steps of each direction per call: about 512 KiB, then the other connections have their turn. */
 #define PUMP_ROUNDS 16
 
-static int flow_init(struct flow *flow, enum pump_records records)
+void pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
+	       enum pump_records records)
 {
-	if (records == PUMP_KERNEL)
-		return pipe2(flow->pipe, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
-	flow->buffer = malloc(PUMP_BUFFER_SIZE);
-	return flow->buffer ? 0 : -ENOMEM;
-}
-
-int pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
-	      enum pump_records records)
-{
-	int ret;
-
 	*pump = (struct pump){
 		.fd = { [PUMP_TLS] = tls, [PUMP_PLAIN] = plain },
 		.conn = conn,
@@ -35,22 +23,30 @@ int pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
 	};
 	pump->out.ops = records == PUMP_KERNEL ? &pump_kernel_out : &pump_own_out;
 	pump->in.ops = records == PUMP_KERNEL ? &pump_kernel_in : &pump_own_in;
-	ret = flow_init(&pump->out, records);
-	if (ret)
-		return ret;
-	return flow_init(&pump->in, records);
+}
+
+/* Something to be filled */
+static int flow_open(struct flow *flow, enum pump_records records)
+{
+	if (records == PUMP_KERNEL)
+		return pump_pipe_take(flow->pipe);
+	flow->buffer = pump_buffer_take();
+	return flow->buffer ? 0 : -ENOMEM;
+}
+
+/* It is empty: all of it went. */
+static void flow_close(struct flow *flow)
+{
+	if (flow->pipe[0] >= 0)
+		pump_pipe_give(flow->pipe);
+	pump_buffer_give(flow->buffer, flow->offset);
+	flow->buffer = NULL;
 }
 
 static void flow_release(struct flow *flow)
 {
-	for (int i = 0; i < 2; i++) {
-		if (flow->pipe[i] >= 0)
-			close(flow->pipe[i]);
-		flow->pipe[i] = -1;
-	}
-	if (flow->buffer)
-		explicit_bzero(flow->buffer, PUMP_BUFFER_SIZE);
-	free(flow->buffer);
+	pump_pipe_close(flow->pipe);
+	pump_buffer_give(flow->buffer, PUMP_BUFFER_SIZE);
 	flow->buffer = NULL;
 }
 
@@ -104,6 +100,47 @@ static enum pump_side flow_side(const struct flow *flow)
 	return flow->from == PUMP_TLS ? PUMP_PLAIN : PUMP_TLS;
 }
 
+static ssize_t flow_fill(struct pump *pump, struct flow *flow)
+{
+	ssize_t n = flow_open(flow, pump->records);
+
+	if (n) {
+		pump->end = PUMP_STARVED;
+		return n;
+	}
+	n = flow->ops->fill(pump);
+	if (n > 0) {
+		flow->held = n;
+		flow->state = FLOW_DRAIN;
+		return n;
+	}
+	/* Behind an error something may have been left there. */
+	if (n == 0 || n == -EAGAIN)
+		flow_close(flow);
+	else
+		flow_release(flow);
+	if (!n)
+		flow->state = FLOW_FINISH;
+	return n;
+}
+
+static ssize_t flow_drain(struct pump *pump, struct flow *flow)
+{
+	const ssize_t n = flow->ops->drain(pump);
+
+	if (n > 0) {
+		flow->held -= n;
+		flow->offset += n;
+		flow->bytes += n;
+	}
+	if (n >= 0 && !flow->held) {
+		flow_close(flow);
+		flow->offset = 0;
+		flow->state = FLOW_FILL;
+	}
+	return n;
+}
+
 /* One action of the state that @flow is in; what it returned */
 static ssize_t flow_act(struct pump *pump, struct flow *flow)
 {
@@ -111,23 +148,9 @@ static ssize_t flow_act(struct pump *pump, struct flow *flow)
 
 	switch (flow->state) {
 	case FLOW_FILL:
-		n = flow->ops->fill(pump);
-		if (n >= 0)
-			flow->state = n ? FLOW_DRAIN : FLOW_FINISH;
-		flow->offset = 0;
-		if (n > 0)
-			flow->held = n;
-		return n;
+		return flow_fill(pump, flow);
 	case FLOW_DRAIN:
-		n = flow->ops->drain(pump);
-		if (n > 0) {
-			flow->held -= n;
-			flow->offset += n;
-			flow->bytes += n;
-		}
-		if (n >= 0 && !flow->held)
-			flow->state = FLOW_FILL;
-		return n;
+		return flow_drain(pump, flow);
 	case FLOW_FINISH:
 		n = flow->ops->finish(pump);
 		if (!n)

@@ -35,6 +35,7 @@ enum pump_end {
 	PUMP_FAILED, /* an alert came, or the engine found fault: qkdtls_error() */
 	PUMP_KEY_UPDATE, /* the peer changed its key, which this kernel cannot follow */
 	PUMP_LIMIT, /* a key is worn out, which this kernel cannot change */
+	PUMP_STARVED, /* neither pipe nor buffer is to be had: pump.error */
 	PUMP_TLS_ERROR, /* error of the TLS socket: pump.error */
 	PUMP_PLAIN_ERROR, /* error of the plain socket: pump.error */
 };
@@ -67,8 +68,8 @@ struct flow_ops {
  * @held: bytes read and not yet written
  * @offset: where they start in @buffer (own records)
  * @bytes: written so far
- * @pipe: where the bytes are held (kernel), or -1
- * @buffer: where they are held (own records)
+ * @pipe: where the bytes are held (kernel), or -1: there are none
+ * @buffer: where they are held (own records), or NULL: there are none
  */
 struct flow {
 	const struct flow_ops *ops;
@@ -104,9 +105,8 @@ struct pump {
 extern const struct flow_ops pump_kernel_out, pump_kernel_in;
 extern const struct flow_ops pump_own_out, pump_own_in;
 
-/* 0, -ENOMEM, or what pipe2() says; pump_release() is due either way. */
-int pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
-	      enum pump_records records);
+void pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
+	       enum pump_records records);
 void pump_release(struct pump *pump);
 
 /*
