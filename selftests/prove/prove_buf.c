@@ -4,7 +4,7 @@
  * UNWIND: 25
  * FLAGS: --malloc-may-fail --malloc-fail-null
  * BOUND: a queue of any limit, memory and filling up to 2^32 bytes, any call
- * VARIANTS: add room drop free
+ * VARIANTS: add room drop free rest
  */
 #include <errno.h>
 #include "prove.h"
@@ -68,6 +68,15 @@ static void op_free(struct qkdtls_buf *buf)
 {
 	qkdtls_buf_free(buf);
 	REACHED(!buf->data, "the memory is gone");
+}
+
+static void op_rest(struct qkdtls_buf *buf)
+{
+	const size_t before = buf->len;
+
+	qkdtls_buf_rest(buf);
+	check(buf->len == before, "nothing that is kept is lost");
+	REACHED(!before && !buf->data, "the memory of an empty one is gone");
 }
 
 #define GLUE2(a, b) a##b

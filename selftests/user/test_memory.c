@@ -23,6 +23,8 @@
 /* Each of one end */
 #define ENGINE_MAX	      (96 * 1024)
 #define LIBCRYPTO_MAX	      (32 * 1024)
+#define REST_ENGINE_MAX	      (3 * 1024)
+#define REST_LIBCRYPTO_MAX    (3 * 1024)
 #define HOSTILE_ENGINE_MAX    (224 * 1024)
 #define HOSTILE_LIBCRYPTO_MAX (3 * 1024 * 1024)
 
@@ -102,6 +104,40 @@ static void a_handshake_takes_bounded_memory(void **state)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (site_has_group(kinds[i].client.groups))
 			measure(*state, &kinds[i]);
+}
+
+/* ---- Afterwards ---- */
+
+static void rest(struct loopback *lb, struct qkdtls_config *client, struct qkdtls_config *server)
+{
+	struct qkdtls_traffic_key tx, rx;
+
+	loopback_init(lb, client, server);
+	assert_true(loopback_run(lb));
+	for (int role = QKDTLS_CLIENT; role <= QKDTLS_SERVER; role++)
+		assert_int_equal(qkdtls_take_traffic_keys(lb->end[role], &tx, &rx), 0);
+}
+
+/* A daemon has thousands that do nothing, whose peer is known. */
+static void an_end_that_rests_keeps_little(void **state)
+{
+	const struct site_options options = { .verify_client = true };
+	struct qkdtls_config *client = site_config(*state, QKDTLS_CLIENT, &options);
+	struct qkdtls_config *server = site_config(*state, QKDTLS_SERVER, &options);
+	struct loopback first, other;
+	struct usage start;
+
+	rest(&first, client, server);
+	start = usage_start();
+	rest(&other, client, server);
+	print_message("# at rest: engine %zu, libcrypto %zu bytes, both ends\n",
+		      memory_engine.live - start.engine, memory_libcrypto.live - start.libcrypto);
+	assert_in_range(memory_engine.live - start.engine, 1, 2 * REST_ENGINE_MAX);
+	assert_in_range(memory_libcrypto.live - start.libcrypto, 1, 2 * REST_LIBCRYPTO_MAX);
+	loopback_free(&first);
+	loopback_free(&other);
+	qkdtls_config_unref(client);
+	qkdtls_config_unref(server);
 }
 
 /* ---- One that sends as much as it may, and never the last byte ---- */
@@ -345,6 +381,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_handshake_takes_bounded_memory),
+		cmocka_unit_test(an_end_that_rests_keeps_little),
 		cmocka_unit_test(a_hostile_client_makes_a_server_keep_no_more),
 		cmocka_unit_test(a_hostile_server_makes_a_client_keep_no_more),
 		cmocka_unit_test(a_certificate_grows_within_bounds),

@@ -326,3 +326,9 @@ void qkdtls_buf_drop(struct qkdtls_buf *buf, size_t len)
 	if (!buf->len)
 		buf->start = 0;
 }
+
+void qkdtls_buf_rest(struct qkdtls_buf *buf)
+{
+	if (!buf->len)
+		qkdtls_buf_free(buf);
+}

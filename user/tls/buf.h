@@ -95,6 +95,9 @@ int qkdtls_buf_add(struct qkdtls_buf *buf, const void *data, size_t len);
 uint8_t *qkdtls_buf_room(struct qkdtls_buf *buf, size_t len);
 void qkdtls_buf_added(struct qkdtls_buf *buf, size_t len);
 
+/* It will not be used for a while: if it is empty, its memory is freed. */
+void qkdtls_buf_rest(struct qkdtls_buf *buf);
+
 void qkdtls_buf_drop(struct qkdtls_buf *buf,
 		     size_t len); /* from the front; at most what is there */
 

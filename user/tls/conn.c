@@ -73,6 +73,14 @@ void qkdtls_conn_wipe(struct qkdtls_conn *conn)
 	qkdtls_buf_free(&conn->messages);
 }
 
+void qkdtls_conn_rest(struct qkdtls_conn *conn)
+{
+	qkdtls_buf_rest(&conn->reader.body);
+	qkdtls_buf_rest(&conn->messages);
+	qkdtls_buf_rest(&conn->flight);
+	qkdtls_buf_rest(&conn->out);
+}
+
 void qkdtls_conn_free(struct qkdtls_conn *conn)
 {
 	if (!conn)
@@ -226,6 +234,7 @@ static int give_traffic_keys(struct qkdtls_conn *conn, struct qkdtls_traffic_key
 	conn->keys_taken = true;
 	qkdtls_record_reader_free(&conn->reader);
 	qkdtls_record_writer_free(&conn->writer);
+	qkdtls_conn_rest(conn);
 	return 0;
 }
 

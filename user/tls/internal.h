@@ -331,6 +331,7 @@ void qkdtls_handshake_free(struct qkdtls_conn *conn); /* wipes, releases a reser
 /* ---- conn.c ---- */
 
 void qkdtls_conn_wipe(struct qkdtls_conn *conn); /* all secrets; what is to be written stays */
+void qkdtls_conn_rest(struct qkdtls_conn *conn); /* nothing moves: frees queues that are empty */
 
 /* ---- message.c ---- */
 

@@ -171,5 +171,6 @@ int qkdtls_keys_complete(struct qkdtls_conn *conn)
 		return fail_keys(conn, ret);
 	conn->reader.allow_ccs = false;
 	qkdtls_handshake_free(conn);
+	qkdtls_conn_rest(conn);
 	return 0;
 }

@@ -217,6 +217,7 @@ static int install_sealed(struct qkdtls_conn *conn, const struct qkdtls_seal *se
 	conn->kernel.rekeys = true;
 	qkdtls_record_reader_free(&conn->reader);
 	qkdtls_record_writer_free(&conn->writer);
+	qkdtls_conn_rest(conn);
 	return 0;
 }
 

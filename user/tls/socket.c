@@ -92,6 +92,8 @@ static ssize_t own_recv(struct qkdtls_conn *conn, int fd, void *buf, size_t len)
 		ret = own_fill(conn, fd);
 	/* The answer to a KeyUpdate, or the alert of a failure. Who cannot write any more may still read. */
 	(void)own_flush(conn, fd);
+	if (ret == -EAGAIN)
+		qkdtls_conn_rest(conn);
 	if (n == -ENODATA)
 		return 0;
 	return n ? n : ret;
