@@ -18,6 +18,7 @@ help:
 	@echo 'make bench-keys       what taking a key from the kernel costs beside getrandom(2), in a VM'
 	@echo 'make bench-kme        what qkdkmed adds to the time that its KME takes, and a key to a handshake, natively and in a VM'
 	@echo 'make bench-sealed     what it costs that the kernel has the key schedule, and that keys of kTLS change, in a VM'
+	@echo 'make bench-proxy      what qkdtlsd costs beside stunnel, HAProxy and plain kTLS, natively and in VMs'
 	@echo 'make prove            have CBMC prove message parsers free of undefined behaviour (a part of check)'
 	@echo 'make fuzz             attack everything that reads foreign bytes: TIME=SECONDS for each target [TARGET=fuzz_...]'
 	@echo 'make user             build libraries and programs with this machine'"'"'s libraries'
@@ -56,6 +57,9 @@ bench-kme:
 bench-sealed:
 	tools/bench/sealed
 
+bench-proxy:
+	tools/bench/proxy
+
 prove:
 	selftests/run.sh prove
 
@@ -87,4 +91,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: all help user modules modules_install check check-debug check-two-sites torture bench-handshake bench-keys bench-kme bench-sealed prove fuzz demo demo-two-sites install clean
+.PHONY: all help user modules modules_install check check-debug check-two-sites torture bench-handshake bench-keys bench-kme bench-sealed bench-proxy prove fuzz demo demo-two-sites install clean

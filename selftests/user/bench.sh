@@ -3,7 +3,8 @@
 #
 # usage: selftests/user/bench.sh DIR
 #
-# That the native halves of `make bench-kme` come to their ends, with a few of each. What they measure is not looked at.
+# That the native halves of `make bench-kme` and `make bench-proxy` come to their ends, with a few of each. What they measure is
+# not looked at.
 set -euo pipefail
 
 if [[ -z ${QKD_TEST_NETNS-} ]]; then
@@ -19,7 +20,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/qkd-bench.XXXXXX")
 kme=
 trap 'if [[ $kme ]]; then kill "$kme" && wait "$kme"; fi; rm -rf "$dir"' EXIT
 PATH=$programs:$PATH
-export BENCH_QUICK=1 QKDKMED_FEEDS=$dir/feeds
+export BENCH_QUICK=1 QKDKMED_FEEDS=$dir/feeds QKD_BUILD=$programs
 mkdir "$dir/feeds"
 
 # figures FILE PATTERN COUNT: so many lines of these
@@ -51,6 +52,26 @@ test_handshakes() {
 	return "$status"
 }
 
+test_proxies() {
+	local others=0
+	if ! openssl list -kem-algorithms 2>/dev/null | grep -q X25519MLKEM768; then
+		skip 'this libcrypto has no ML-KEM'
+	fi
+	"$tools/proxy.measure" native 1 64 20 >"$dir/proxy" 2>&1 || {
+		cat "$dir/proxy"
+		return 1
+	}
+	for program in haproxy stunnel; do
+		if command -v "$program" >/dev/null; then
+			others=$((others + 1))
+		fi
+	done
+	figures "$dir/proxy" 'proxy\.native\.idle\.(connections|bytes|kernel\.bytes|serving\.ratio)' 4
+	figures "$dir/proxy" 'proxy\.native\.idle\.(haproxy|stunnel)\.bytes' "$others"
+	figures "$dir/proxy" 'proxy\.native\.(connections|requests|bulk)\.vs_(direct|haproxy|stunnel)' "$((3 + 3 * others))"
+	figures "$dir/proxy" 'proxy\.native\.(connections|requests|bulk)\.cpu\.vs_(haproxy|stunnel)' "$((3 * others))"
+}
+
 : >"$dir/kme.log"
 "$tools/kme.serve" "$dir" >"$dir/kme.log" 2>&1 &
 kme=$!
@@ -58,4 +79,4 @@ wait_for 20 grep -q '^kme: ' "$dir/kme.log" || {
 	cat "$dir/kme.log"
 	exit 1
 }
-tap_run test_keys_by_their_ids test_handshakes
+tap_run test_keys_by_their_ids test_handshakes test_proxies
