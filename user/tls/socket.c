@@ -19,7 +19,8 @@
 /* So much goes to the kernel before the limits of its key are looked at again. */
 #define SEND_MAX (256 * 1024)
 
-#define READ_CHUNK 4096
+/* A record is read in two pieces, its header and the rest. */
+#define READ_CHUNK QKDTLS_RECORD_BODY_MAX
 
 static int check(const struct qkdtls_conn *conn)
 {
