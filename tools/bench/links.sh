@@ -18,15 +18,15 @@ result() {
 # filled LINK COUNTER KEYS
 filled() { qkdctl -j stats "$1" | grep -q "\"$2\": *$3\>"; }
 
-# warm_links [KEYS]: both ends of a simulated link, full of keys, and nothing that comes
-warm_links() {
-	local keys=${1:-8192}
+WARM_KEYS=8192
 
+# Both ends of a simulated link, full of $WARM_KEYS keys, and nothing that comes
+warm_links() {
 	head -c 32 /dev/urandom >seed
 	chmod 600 seed
-	qkdctl link add warm-a provider sim local geneva remote zurich role a seed-file seed capacity "$keys" rate 10000000
-	qkdctl link add warm-b provider sim local zurich remote geneva role b seed-file seed capacity "$keys" rate 10000000
-	until filled warm-a outbound_fresh "$keys" && filled warm-b inbound_fresh "$keys"; do
+	qkdctl link add warm-a provider sim local geneva remote zurich role a seed-file seed capacity "$WARM_KEYS" rate 10000000
+	qkdctl link add warm-b provider sim local zurich remote geneva role b seed-file seed capacity "$WARM_KEYS" rate 10000000
+	until filled warm-a outbound_fresh "$WARM_KEYS" && filled warm-b inbound_fresh "$WARM_KEYS"; do
 		sleep 0.1
 	done
 	qkdctl sim set warm-a rate 256
