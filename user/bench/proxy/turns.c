@@ -42,38 +42,27 @@ bool turns_connections(const struct bench *bench, const struct proxy *proxy, uin
 	return ok;
 }
 
-static bool run_connections(const struct bench *bench, const struct proxy *proxy)
+static bool run_connections(const struct bench *bench, const struct proxy *proxy, struct end *end)
 {
 	return turns_connections(bench, proxy, CLIENTS * CONNECTIONS);
 }
 
-static bool on_one(const struct bench *bench, const struct proxy *proxy, uint32_t times,
-		   uint64_t up, uint64_t down)
+static bool run_requests(const struct bench *bench, const struct proxy *proxy, struct end *end)
 {
-	struct end end;
-	bool ok = proxy_connect(bench, proxy, proxy->port, &end);
-
-	if (!ok)
-		return false;
-	while (ok && times--)
-		ok = end_ask(&end, up, down);
-	end_close(&end);
-	return ok;
+	for (int i = 0; i < REQUESTS; i++)
+		if (!end_ask(end, ASKED, ANSWERED))
+			return false;
+	return true;
 }
 
-static bool run_requests(const struct bench *bench, const struct proxy *proxy)
+static bool run_up(const struct bench *bench, const struct proxy *proxy, struct end *end)
 {
-	return on_one(bench, proxy, REQUESTS, ASKED, ANSWERED);
+	return end_ask(end, bench->chunk, 1);
 }
 
-static bool run_up(const struct bench *bench, const struct proxy *proxy)
+static bool run_down(const struct bench *bench, const struct proxy *proxy, struct end *end)
 {
-	return on_one(bench, proxy, 1, bench->chunk, 1);
-}
-
-static bool run_down(const struct bench *bench, const struct proxy *proxy)
-{
-	return on_one(bench, proxy, 1, 0, bench->chunk);
+	return end_ask(end, 0, bench->chunk);
 }
 
 /* ---- Turns ---- */
@@ -82,13 +71,13 @@ static bool run_down(const struct bench *bench, const struct proxy *proxy)
  * struct kind - something that proxies do in turns
  * @name: in the table
  * @what: the unit there
- * @run: once
+ * @run: once, on a connection that is there already unless it makes its own
  * @scale: of these in one run
  */
 struct kind {
 	const char *name;
 	const char *what;
-	bool (*run)(const struct bench *bench, const struct proxy *proxy);
+	bool (*run)(const struct bench *bench, const struct proxy *proxy, struct end *end);
 	double scale;
 	double elapsed[PROXIES_MAX][BENCH_ROUNDS_MAX];
 	double cpu[PROXIES_MAX][BENCH_ROUNDS_MAX];
@@ -109,19 +98,34 @@ static struct kind kinds[KINDS] = {
 	[DOWN] = { "bulk, server to client", "MiB", run_down, 0 },
 };
 
-static bool run_one(const struct bench *bench, struct kind *kind, size_t i, uint32_t round)
+static bool time_one(const struct bench *bench, struct kind *kind, size_t i, uint32_t round,
+		     struct end *end)
 {
 	const struct proxy *proxy = &bench->proxies[i];
 	const uint64_t cpu = processes_cpu(&proxy->processes);
 	const uint64_t start = bench_now();
 
-	if (!kind->run(bench, proxy)) {
-		fprintf(stderr, "bench: %s: %s\n", proxy->name, kind->name);
+	if (!kind->run(bench, proxy, end))
 		return false;
-	}
 	kind->elapsed[i][round] = (double)(bench_now() - start) / 1e3 / kind->scale;
 	kind->cpu[i][round] = (double)(processes_cpu(&proxy->processes) - cpu) / 1e3 / kind->scale;
 	return true;
+}
+
+static bool run_one(const struct bench *bench, struct kind *kind, size_t i, uint32_t round)
+{
+	const struct proxy *proxy = &bench->proxies[i];
+	struct end end;
+	/* The server has it, too, before the clock runs. */
+	bool ok = proxy_connect(bench, proxy, proxy->port, &end);
+
+	if (ok) {
+		ok = end_ask(&end, 0, 1) && time_one(bench, kind, i, round, &end);
+		end_close(&end);
+	}
+	if (!ok)
+		fprintf(stderr, "bench: %s: %s\n", proxy->name, kind->name);
+	return ok;
 }
 
 static bool run_round(const struct bench *bench, uint32_t round)
