@@ -116,7 +116,7 @@ static uint64_t namespace_of(int fd)
 
 static bool is_of_our_namespace(int fd)
 {
-	const int ours = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int ours = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
 	bool same;
 
 	if (ours < 0)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <linux/qkd.h>
 #include <linux/seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -111,6 +112,9 @@ static const struct rule rules[] = {
 	{ FCNTL(F_SETFL) },
 	{ FCNTL(F_DUPFD_CLOEXEC) },
 	{ FCNTL(F_GETPIPE_SZ) },
+
+	/* Whether a pipe that is used again is empty */
+	{ IOCTL(FIONREAD) },
 
 	/* The event loop */
 	{ SCMP_SYS(epoll_ctl), WORKER },

@@ -243,7 +243,7 @@ static bool kernel_rekeys(void)
 /* An unconnected socket is refused by the protocol itself, if there is one. */
 static bool kernel_knows_tls(void)
 {
-	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
 	bool known;
 
 	if (fd < 0)
