@@ -378,6 +378,43 @@ test_a_slow_connection_is_not_idle() {
 	stop_both
 }
 
+# The counters, as JSON, as text and for Prometheus, while the daemon runs; the socket's file goes with it.
+test_counters_can_be_asked_for() {
+	local place=$E2E_DIR/run/stats
+	rm -rf "$E2E_DIR/run"
+	mkdir -m 711 "$E2E_DIR/run"
+	fresh
+	server_config "policy = prefer"
+	printf '[daemon]\nstats = %s\n' "$place" >>"$E2E_DIR/server.conf"
+	client_config "policy = prefer"
+	both
+	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+	e2e_expect server 'end=closed'
+	[[ $(stat -c %a "$place") == 660 ]]
+	qkdctl -j stats daemon "$place" | tee /dev/stderr |
+		grep -q '"service": *"server".*"open": *0.*"accepted": *1.*"fallback": *1.*"closed": *1'
+	qkdctl stats daemon "$place" | grep -qx '    closed 1'
+	qkdctl --prometheus stats daemon "$place" >"$E2E_DIR/metrics"
+	grep -qx 'qkdtlsd_connections_accepted_total{service="server"} 1' "$E2E_DIR/metrics"
+	grep -qx 'qkdtlsd_connections_ended_total{service="server",reason="no-key"} 0' "$E2E_DIR/metrics"
+	# Each metric is named once, before its samples.
+	[[ ! $(grep '^# TYPE' "$E2E_DIR/metrics" | sort | uniq -d) ]]
+	refuse grep -Ev '^(# (HELP|TYPE) .*|[a-z_]+\{[^{}]*\} [0-9]+)$' "$E2E_DIR/metrics"
+	# Who does not read keeps nobody waiting.
+	for _ in {1..20}; do
+		qkdctl stats daemon "$place" >/dev/null
+	done
+	e2e_stop "$(e2e_pid server)"
+	[[ ! -e $place ]]
+	refuse qkdctl stats daemon "$place"
+	# Where it cannot be, the daemon does not start.
+	server_config "policy = prefer"
+	printf '[daemon]\nstats = %s/none/stats\n' "$E2E_DIR" >>"$E2E_DIR/server.conf"
+	refuse timeout 20 qkdtlsd --user "$E2E_USER" -c "$E2E_DIR/server.conf" 2>"$E2E_DIR/server.log"
+	e2e_logged server '"stats = .*/none/stats": No such file or directory'
+	fresh
+}
+
 test_limit_of_bytes_holds() {
 	fresh
 	server_config "policy = prefer" "max-bytes = 100000"

@@ -1,58 +1,120 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "qkdctl/args.h"
+#include "qkdctl/daemon_stats.h"
 #include "qkdctl/output.h"
+#include "qkdctl/prometheus.h"
 #include "qkdctl/qkdctl.h"
 
-static int print_text(const struct qkd_link_info *info, void *arg)
+/**
+ * struct collection - what there is to show
+ * @links: of the kernel
+ * @count: of them
+ * @room: for so many
+ * @services: of the daemon, an array; NULL: none runs
+ */
+struct collection {
+	struct qkd_link_info *links;
+	size_t count, room;
+	struct json_object *services;
+};
+
+static int add_link(const struct qkd_link_info *info, void *arg)
 {
-	output_stats(info);
+	struct collection *all = arg;
+	struct qkd_link_info *more;
+
+	if (all->count == all->room) {
+		all->room = all->room ? 2 * all->room : 8;
+		more = reallocarray(all->links, all->room, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		all->links = more;
+	}
+	all->links[all->count++] = *info;
 	return 0;
 }
 
-static int append_json(const struct qkd_link_info *info, void *arg)
-{
-	json_object_array_add(arg, output_stats_json(info));
-	return 0;
-}
-
-static int all(struct qkd_nl *nl, bool json)
-{
-	struct json_object *doc = json ? json_object_new_array() : NULL;
-	int ret;
-
-	ret = qkd_nl_link_list(nl, json ? append_json : print_text, doc);
-	if (!ret)
-		return json ? output_json(doc) : output_end();
-	json_object_put(doc);
-	return fail(TRY_LINK_LIST, NULL, ret, nl);
-}
-
-static int one(struct qkd_nl *nl, const char *name, bool json)
+/* @name: of one, or NULL */
+static int collect_links(struct collection *all, const char *name)
 {
 	struct qkd_link_info info;
-	int ret = qkd_nl_link_get(nl, name, &info);
+	struct qkd_nl *nl;
+	int ret = qkd_nl_open(&nl);
 
 	if (ret)
-		return fail(TRY_LINK, name, ret, nl);
-	if (json)
-		return output_json(output_stats_json(&info));
-	output_stats(&info);
+		return fail(TRY_NETLINK, NULL, ret, NULL);
+	if (!name)
+		ret = qkd_nl_link_list(nl, add_link, all);
+	else if (!(ret = qkd_nl_link_get(nl, name, &info)))
+		ret = add_link(&info, all);
+	if (ret)
+		ret = fail(name ? TRY_LINK : TRY_LINK_LIST, name, ret, nl);
+	qkd_nl_close(nl);
+	return ret;
+}
+
+/* @path: NULL where the packages have it, if a daemon runs */
+static int collect_services(struct collection *all, const char *path)
+{
+	const int ret = daemon_stats_read(path ? path : DAEMON_STATS_PATH, &all->services);
+
+	if (!path && (ret == -ENOENT || ret == -ECONNREFUSED || ret == -EACCES))
+		return EXIT_OK;
+	return ret ? fail(TRY_DAEMON, path ? path : DAEMON_STATS_PATH, ret, NULL) : EXIT_OK;
+}
+
+static int print_json(struct collection *all)
+{
+	struct json_object *doc = json_object_new_array();
+
+	for (size_t i = 0; i < all->count; i++)
+		json_object_array_add(doc, output_stats_json(&all->links[i]));
+	for (size_t i = 0; all->services && i < json_object_array_length(all->services); i++)
+		json_object_array_add(doc,
+				      json_object_get(json_object_array_get_idx(all->services, i)));
+	return output_json(doc);
+}
+
+static int print(struct collection *all, const struct options *options, bool one)
+{
+	if (options->prometheus) {
+		prometheus_links(all->links, all->count);
+		if (all->services)
+			prometheus_services(all->services);
+		return output_end();
+	}
+	if (options->json)
+		return one ? output_json(output_stats_json(all->links)) : print_json(all);
+	for (size_t i = 0; i < all->count; i++)
+		output_stats(&all->links[i]);
+	if (all->services)
+		output_services(all->services);
 	return output_end();
 }
 
 int cmd_stats(const struct options *options, int argc, char **argv)
 {
+	const bool of_daemon = argc == 2 && !strcmp(argv[0], "daemon");
+	struct collection all = { 0 };
 	char problem[PROBLEM_LEN];
 	const char *name = NULL;
-	struct qkd_nl *nl;
-	int ret;
+	int ret = EXIT_OK;
 
-	if (argc && args_link(argc, argv, &name, problem))
+	if (options->json && options->prometheus)
+		return fail_usage("--json or --prometheus, not both");
+	if (argc && !of_daemon && args_link(argc, argv, &name, problem))
 		return fail_usage(problem);
-	ret = qkd_nl_open(&nl);
-	if (ret)
-		return fail(TRY_NETLINK, NULL, ret, NULL);
-	ret = name ? one(nl, name, options->json) : all(nl, options->json);
-	qkd_nl_close(nl);
+	if (!of_daemon)
+		ret = collect_links(&all, name);
+	if (!ret && !name)
+		ret = collect_services(&all, of_daemon ? argv[1] : NULL);
+	if (!ret)
+		ret = print(&all, options, name);
+	free(all.links);
+	json_object_put(all.services);
 	return ret;
 }

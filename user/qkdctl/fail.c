@@ -27,6 +27,12 @@ static const struct reason {
 	  "its last line is not one of 'qkdctl monitor --audit', or was torn: 'qkdctl audit verify' "
 	  "says more; move it away to begin another" },
 	{ TRY_AUDIT_FILE, EINVAL, "is not a regular file" },
+	{ TRY_DAEMON, ENOENT, "no qkdtlsd has a socket there: \"stats\" in qkdtlsd.conf(5)" },
+	{ TRY_DAEMON, ECONNREFUSED, "no qkdtlsd listens there any more" },
+	{ TRY_DAEMON, EACCES,
+	  "no permission: run it as root or as a member of the daemon's group" },
+	{ TRY_DAEMON, EBADMSG, "what answers there is no qkdtlsd of this version" },
+	{ TRY_DAEMON, ETIMEDOUT, "qkdtlsd does not answer" },
 	{ TRY_PROVIDER_LIST, EAGAIN, "providers come and go too fast to be listed: try again" },
 	{ TRY_LINK_LIST, EAGAIN, "links come and go too fast to be listed: try again" },
 	{ TRY_LINK, ENODEV, NO_LINK },

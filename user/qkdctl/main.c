@@ -114,8 +114,12 @@ static const struct command {
 	  "take a key: it is spent then",
 	  "Without id the next outbound key is taken. With id that inbound key is reserved and\n"
 	  "committed. Prints ID and length; the bytes only with --show-secret.\n" },
-	{ "stats", NULL, cmd_stats, "[LINK]", "show levels and counters of links",
-	  "Keys of one link or all, since it was added.\n" },
+	{ "stats", NULL, cmd_stats, "[LINK | daemon PATH] [--prometheus]",
+	  "show levels and counters of links and services",
+	  "Keys of one link or all, since it was added; without LINK also the connections of each\n"
+	  "service of qkdtlsd, if that runs, since it was started.\n"
+	  "daemon        only these, from the UNIX socket PATH (qkdtlsd.conf(5), \"stats\")\n"
+	  "--prometheus  as Prometheus reads them\n" },
 	{ "session", NULL, cmd_session, "", "list connections and the keys they were made with",
 	  "Those that programs have named, as qkdtls and qkdtlsd do, until they are closed.\n" },
 	{ "audit", "verify", cmd_audit_verify, "FILE [hash HEX]",
@@ -136,6 +140,7 @@ static const char usage_end[] =
 	"Options:\n"
 	"  -j, --json         print one JSON document (monitor: one object a line)\n"
 	"      --show-secret  key get: print the key's bytes too\n"
+	"      --prometheus   stats: print metrics for Prometheus\n"
 	"  -h, --help         print help, for a command where one is named\n"
 	"  -V, --version      print the version\n"
 	"\n"
@@ -236,6 +241,8 @@ static int run(const struct options *options, int argc, char **argv)
 	command = find(argc, argv, &used);
 	if (!command)
 		return unknown(argc, argv);
+	if (options->prometheus && command->run != cmd_stats)
+		return fail_usage("--prometheus is for 'stats' only");
 	if (options->show_secret && command->run != cmd_key_get)
 		return fail_usage("--show-secret is for 'key get' only");
 	ret = command->run(options, argc - used, argv + used);
@@ -253,7 +260,7 @@ static const char *const word_options[] = {
 };
 
 #define WORD_OPTIONS (sizeof(word_options) / sizeof(word_options[0]))
-#define OWN_OPTIONS  4
+#define OWN_OPTIONS  5
 
 /**
  * struct line - a command line without its options
@@ -270,10 +277,9 @@ static int parse_options(int argc, char **argv, struct options *options, bool *w
 			 struct line *line)
 {
 	struct option long_options[OWN_OPTIONS + WORD_OPTIONS + 1] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "show-secret", no_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },	  { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	  { "show-secret", no_argument, NULL, 's' },
+		{ "prometheus", no_argument, NULL, 'p' },
 	};
 	int c, index;
 
@@ -284,6 +290,9 @@ static int parse_options(int argc, char **argv, struct options *options, bool *w
 		switch (c) {
 		case 'j':
 			options->json = true;
+			break;
+		case 'p':
+			options->prometheus = true;
 			break;
 		case 's':
 			options->show_secret = true;

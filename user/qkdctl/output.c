@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "qkdctl/daemon_stats.h"
 #include "qkdctl/output.h"
 #include "qkdctl/qkdctl.h"
 
@@ -253,6 +254,36 @@ void output_stats(const struct qkd_link_info *info)
 	printf("%s:\n", info->name);
 	for (int i = QKD_A_STATS_PAD + 1; i <= QKD_A_STATS_MAX; i++)
 		printf("    %s %" PRIu64 "\n", stats_names[i], info->stats.value[i]);
+}
+
+const char *output_stats_name(int stat)
+{
+	return stats_names[stat];
+}
+
+/* Reasons that have not occurred are left out. */
+static void output_ends(struct json_object *ends)
+{
+	json_object_object_foreach(ends, reason, count)
+	{
+		if (json_object_get_int64(count))
+			printf("    %s %" PRId64 "\n", reason, json_object_get_int64(count));
+	}
+}
+
+void output_services(struct json_object *services)
+{
+	for (size_t i = 0; i < json_object_array_length(services); i++) {
+		struct json_object *service = json_object_array_get_idx(services, i);
+
+		printf("service %s:\n",
+		       json_object_get_string(json_object_object_get(service, "service")));
+		for (size_t n = 0; n < DAEMON_STATS_NUMBERS; n++)
+			printf("    %s %" PRId64 "\n", daemon_stats_numbers[n],
+			       json_object_get_int64(
+				       json_object_object_get(service, daemon_stats_numbers[n])));
+		output_ends(json_object_object_get(service, "ends"));
+	}
 }
 
 struct json_object *output_event_json(const struct qkd_event *event)

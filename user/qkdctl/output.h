@@ -25,6 +25,12 @@ void output_link(const struct qkd_link_info *info);
 struct json_object *output_stats_json(const struct qkd_link_info *info);
 void output_stats(const struct qkd_link_info *info);
 
+/* The name of one of the counters, QKD_A_STATS_... */
+const char *output_stats_name(int stat);
+
+/* Counters of the daemon's services, of daemon_stats_read() */
+void output_services(struct json_object *services);
+
 struct json_object *output_session_json(const struct qkd_session_info *info);
 void output_session(const struct qkd_session_info *info);
 

@@ -18,10 +18,12 @@ enum {
  * struct options - what stands before, between or behind the words of a command
  * @json: -j
  * @show_secret: --show-secret
+ * @prometheus: --prometheus
  */
 struct options {
 	bool json;
 	bool show_secret;
+	bool prometheus;
 };
 
 /* Each gets the words behind its own and returns an exit status. */
@@ -60,6 +62,7 @@ enum attempt {
 	TRY_AUDIT,
 	TRY_AUDIT_FILE,
 	TRY_FILE,
+	TRY_DAEMON,
 };
 
 /* @error is a negative errno, @name a link's name, key's ID, a path or NULL, @nl NULL where no netlink. */

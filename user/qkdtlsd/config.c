@@ -7,6 +7,7 @@
 #include <qkd/libqkd.h>
 
 #include "common/number.h"
+#include "common/unix_socket.h"
 #include "qkdtlsd/config.h"
 
 #define SERVICE_PREFIX "service "
@@ -300,10 +301,11 @@ static int on_daemon(struct loader *loader, const char *section, const char *nam
 		  86400 },
 		{ "workers", settings_number, offsetof(struct config, workers), 1, 64 },
 		{ "handshake-agent", settings_flag, offsetof(struct config, handshake_agent) },
+		{ "stats", settings_text, offsetof(struct config, stats), 1, UNIX_PATH_MAX },
 	};
 
 	loader->service = NULL;
-	return settings_apply(&loader->settings, daemon_rows, 3, &loader->daemon_seen,
+	return settings_apply(&loader->settings, daemon_rows, 4, &loader->daemon_seen,
 			      loader->config, section, PAGE, name, value);
 }
 
@@ -588,5 +590,6 @@ void config_free(struct config *config)
 		next = s->next;
 		service_free(s);
 	}
+	free(config->stats);
 	free(config);
 }

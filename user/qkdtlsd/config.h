@@ -93,6 +93,7 @@ struct config {
 	uint32_t drain_timeout_s;
 	bool handshake_agent;
 	uint32_t workers; /* 0: as many as processors */
+	char *stats; /* NULL: not given */
 };
 
 /*

@@ -2,80 +2,31 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "common/log.h"
+#include "common/unix_socket.h"
 #include "qkdtlsd/activation.h"
 #include "qkdtlsd/door.h"
 
-#define LISTEN_BACKLOG 128
-
 void door_address(const struct service_config *config, struct door_address *address)
 {
-	const size_t len = strlen(config->hand_over); /* the configuration sees to its length */
-
-	*address = (struct door_address){ .sa.sun_family = AF_UNIX };
-	memcpy(address->sa.sun_path, config->hand_over, len);
-	address->ai.ai_family = AF_UNIX;
+	*address = (struct door_address){ .ai.ai_family = AF_UNIX };
 	address->ai.ai_addr = (struct sockaddr *)&address->sa;
-	address->ai.ai_addrlen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+	(void)unix_address(config->hand_over, &address->sa,
+			   &address->ai.ai_addrlen); /* the configuration sees to its length */
 }
 
 bool door_is_there(const struct service_config *config)
 {
-	struct stat stat;
-
-	return !lstat(config->hand_over, &stat) && S_ISSOCK(stat.st_mode);
-}
-
-/* Does a socket file lie there that nobody listens at any more? */
-static bool is_stale(const struct service_config *config, const struct addrinfo *ai)
-{
-	int fd;
-	bool refused;
-
-	if (!door_is_there(config))
-		return false;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return false;
-	refused = connect(fd, ai->ai_addr, ai->ai_addrlen) && errno == ECONNREFUSED;
-	close(fd);
-	return refused;
-}
-
-/* Nobody may connect before the mode is what it should be. */
-static int bind_closed(int fd, const struct addrinfo *ai)
-{
-	const mode_t mask = umask(0777);
-	const int ret = bind(fd, ai->ai_addr, ai->ai_addrlen) ? -errno : 0;
-
-	umask(mask);
-	return ret;
+	return unix_is_there(config->hand_over);
 }
 
 int door_listen(const struct service_config *config)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct door_address address;
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	door_address(config, &address);
-	ret = bind_closed(fd, &address.ai);
-	if (ret == -EADDRINUSE && is_stale(config, &address.ai) && !unlink(config->hand_over))
-		ret = bind_closed(fd, &address.ai);
-	if (!ret && listen(fd, LISTEN_BACKLOG))
-		ret = -errno;
-	if (!ret)
-		return fd;
-	close(fd);
-	return ret;
+	return unix_listen(config->hand_over, SOCK_SEQPACKET);
 }
 
 /* -1: none is given */

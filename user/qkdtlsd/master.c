@@ -2,18 +2,21 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/signals.h"
+#include "common/unix_socket.h"
 #include "qkdtlsd/activation.h"
 #include "qkdtlsd/counters.h"
 #include "qkdtlsd/door.h"
 #include "qkdtlsd/generation.h"
 #include "qkdtlsd/master.h"
 #include "qkdtlsd/sandbox.h"
+#include "qkdtlsd/stats.h"
 #include "qkdtlsd/worker.h"
 
 /* Without a signer there are no handshakes: another is tried for after as long. */
@@ -27,6 +30,7 @@
  * @user: whom the others become, or NULL
  * @event: its loop
  * @generations: the present one, then those before it that have connections yet
+ * @stats: who asks for the counters; NULL: nobody can
  * @again: when to try to reload once more
  * @stopping: ends with the last worker
  */
@@ -35,6 +39,7 @@ struct master {
 	const char *user;
 	sd_event *event;
 	struct generation *generations;
+	struct stats *stats;
 	sd_event_source *again;
 	bool stopping;
 };
@@ -59,6 +64,47 @@ static int add_generation(struct master *master, struct generation *generation)
 	master->generations = generation;
 	return 0;
 }
+
+/* ---- Counters ---- */
+
+static const struct daemon *current(void *arg)
+{
+	const struct master *master = arg;
+
+	return &master->generations->daemon;
+}
+
+/* As configured, or else in the directory that systemd has made for this service; NULL: nowhere */
+static const char *stats_place(const struct config *config, char buf[UNIX_PATH_MAX + 1])
+{
+	const char *dir = getenv("RUNTIME_DIRECTORY");
+	int n;
+
+	if (config->stats || !dir || strchr(dir, ':'))
+		return config->stats;
+	n = snprintf(buf, UNIX_PATH_MAX + 1, "%s/stats", dir);
+	return n > 0 && (size_t)n <= UNIX_PATH_MAX ? buf : NULL;
+}
+
+/* Where the present configuration wants it. If that cannot be had, it stays where it is. */
+static int place_stats(struct master *master)
+{
+	char buf[UNIX_PATH_MAX + 1];
+	const char *path = stats_place(master->generations->daemon.config, buf);
+	struct stats *stats = NULL;
+	int ret;
+
+	if (path && master->stats && !strcmp(path, stats_path(master->stats)))
+		return 0;
+	ret = path ? stats_begin(&stats, path, master->event, current, master) : 0;
+	if (ret)
+		return ret;
+	stats_end(master->stats);
+	master->stats = stats;
+	return 0;
+}
+
+/* ---- The end of generations ---- */
 
 /* Those whose last worker has ended are over. */
 static void sweep(struct master *master)
@@ -136,6 +182,7 @@ static void reload(struct master *master)
 	if (generation && !add_generation(master, generation)) {
 		generation_end(old, WORKER_RETIRE);
 		doors_remove(&old->daemon, &generation->daemon);
+		(void)place_stats(master); /* its log says what is wrong */
 		log_info("reloaded: new connections by the new configuration");
 		tidy(master);
 		return;
@@ -223,6 +270,8 @@ int master_run(const char *file, const char *user)
 	first = ret ? NULL : generation_load(file, user);
 	if (!ret)
 		ret = first ? add_generation(&master, first) : -EINVAL;
+	if (!ret)
+		ret = place_stats(&master);
 	if (!ret) {
 		(void)sd_notify(0, "READY=1"); /* nobody may listen */
 		ret = sd_event_loop(master.event);
@@ -232,6 +281,7 @@ int master_run(const char *file, const char *user)
 		doors_remove(&master.generations->daemon, NULL);
 	}
 	sd_event_source_disable_unref(master.again);
+	stats_end(master.stats);
 	for (struct generation *g = master.generations; g; g = next) {
 		next = g->next;
 		generation_free(g);

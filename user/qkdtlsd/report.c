@@ -35,6 +35,11 @@ static const char *const end_words[END_REASONS] = {
 	[END_INTERNAL] = "internal",
 };
 
+const char *report_end_word(enum end_reason reason)
+{
+	return end_words[reason];
+}
+
 void report_init(struct report *report)
 {
 	*report = (struct report){

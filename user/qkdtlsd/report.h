@@ -59,6 +59,9 @@ void report_init(struct report *report);
 void report_negotiated(struct report *report, const struct qkdtls_info *info);
 void report_alerts(struct report *report, const struct qkdtls_error *error);
 
+/* The word for @reason in the log and the counters */
+const char *report_end_word(enum end_reason reason);
+
 /* The line at the end of a connection */
 void report_end(const struct report *report, const char *service);
 
