@@ -302,6 +302,8 @@ check_units() {
 	rm -rf "$dir"
 	mkdir -p "$dir/etc"
 	"$bed/enter" systemd-sysusers --root="$dir" "$top/packaging/qkd.sysusers.conf" || bad=1
+	"$bed/enter" systemd-tmpfiles --root="$dir" --create "$top/packaging/qkd.tmpfiles.conf" || bad=1
+	[[ $(stat -c %a "$dir/etc/qkd") == 755 ]] || bad=1
 	while read -r unit; do
 		if ! grep -q "^$unit:" "$dir/etc/passwd" || ! grep -q "^qkd:.*[:,]$unit\b" "$dir/etc/group"; then
 			echo "$unit is a unit's user, and not one of the group qkd in packaging/qkd.sysusers.conf"
