@@ -537,6 +537,45 @@ test_a_killed_worker_costs_its_connections_only() {
 	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
 }
 
+# What it had counted for an address is given back: whoever comes from there is not refused for it.
+test_a_killed_worker_frees_its_limits() {
+	fresh
+	server_config "max-handshakes-per-source = 1"
+	with_workers 1 server
+	e2e_daemon here server
+	exec 3<>"/dev/tcp/127.0.0.1/$E2E_TLS_PORT"
+	wait_for 10 counts open 1
+	kill -KILL "$(children server qkdtlsd-worker)"
+	e2e_expect server 'worker [0-9]+ was killed by signal 9'
+	wait_for 20 has_processes server 1
+	exec 3>&-
+	exec 3<>"/dev/tcp/127.0.0.1/$E2E_TLS_PORT"
+	wait_for 10 counts accepted 2
+	counts open 1
+	counts too-many-from-source 0
+	exec 3>&-
+	fresh
+	server_config "policy = prefer"
+	with_workers 3 server
+	client_config "policy = prefer"
+	both
+}
+
+# Which of them would get a connection would be chance.
+test_two_services_at_one_address_are_refused() {
+	local before
+	cp "$E2E_DIR/server.conf" "$E2E_DIR/one.conf"
+	sed -n '/^\[service/,/^$/{/^\[daemon/,$d;p}' "$E2E_DIR/one.conf" | sed 's/^\[service server\]/[service twin]/' \
+		>>"$E2E_DIR/server.conf"
+	grep -q '^\[service twin\]' "$E2E_DIR/server.conf"
+	before=$(grep -c 'not reloaded: ' "$E2E_DIR/server.log") || before=0
+	kill -HUP "$(e2e_pid server)"
+	e2e_expect server 'service=twin cannot listen at .*: Address already in use'
+	(($(grep -c 'not reloaded: ' "$E2E_DIR/server.log") == before + 1))
+	mv "$E2E_DIR/one.conf" "$E2E_DIR/server.conf"
+	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
+}
+
 # Connections that are there go on; new ones have a signer again as soon as its keys are read.
 test_a_killed_signer_is_replaced() {
 	slow_fetch

@@ -155,6 +155,19 @@ static void refuses_what_no_worker_would_ask(void **state)
 	stage_close(&stage);
 }
 
+/* Nor does an empty request cost those their signatures that come after in its place. */
+static void an_empty_request_is_not_the_end(void **state)
+{
+	struct sign_request request = good_request(12);
+	struct stage stage;
+
+	stage_open(&stage, *state);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send(stage.near[0], "", 0, 0), 0);
+	assert_int_equal(ask(&stage, 0, &request, sizeof(request)).error, 0);
+	stage_close(&stage);
+}
+
 /* One that never reads its replies holds nobody up. */
 static void a_worker_that_does_not_read_is_passed_over(void **state)
 {
@@ -352,6 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signs_for_each_worker),
 		cmocka_unit_test(refuses_what_no_worker_would_ask),
+		cmocka_unit_test(an_empty_request_is_not_the_end),
 		cmocka_unit_test(a_worker_that_does_not_read_is_passed_over),
 		cmocka_unit_test(keys_that_are_not_the_certificates_are_named),
 		cmocka_unit_test(a_signature_comes_to_who_asked),

@@ -17,6 +17,18 @@ static bool memlock_unlimited(void)
 	return !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur == RLIM_INFINITY;
 }
 
+uint64_t process_allow_files(uint64_t need)
+{
+	struct rlimit limit = { 0 };
+	struct rlimit more;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+		return limit.rlim_cur;
+	more = limit;
+	more.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &more) ? limit.rlim_cur : more.rlim_cur;
+}
+
 int process_harden(void)
 {
 	const struct rlimit none = { 0 };

@@ -15,7 +15,6 @@
 #define PAGE	       "qkdtlsd.conf(5)"
 
 /* As much as struct sockaddr_un takes, with its NUL */
-#define UNIX_SOCKET_PATH_MAX 107
 
 #define DEFAULT_HANDSHAKE_TIMEOUT_S 10
 #define DEFAULT_KEY_TIMEOUT_S	    2
@@ -180,7 +179,7 @@ static const struct setting rows[S_COUNT] = {
 	[S_MODE] = { "mode", settings_word, FIELD(mode), .words = mode_words },
 	[S_LISTEN] = { "listen", set_address, FIELD(listen) },
 	[S_CONNECT] = { "connect", set_address, FIELD(connect), 1 },
-	[S_HAND_OVER] = { "hand-over", settings_text, FIELD(hand_over), 1, UNIX_SOCKET_PATH_MAX },
+	[S_HAND_OVER] = { "hand-over", settings_text, FIELD(hand_over), 1, UNIX_PATH_MAX },
 	[S_HAND_OVER_MODE] = { "hand-over-mode", set_access, FIELD(hand_over_mode) },
 	[S_HAND_OVER_OWNER] = { "hand-over-owner", settings_text, FIELD(hand_over_owner), 1, 32 },
 	[S_HAND_OVER_GROUP] = { "hand-over-group", settings_text, FIELD(hand_over_group), 1, 32 },
@@ -299,7 +298,8 @@ static int on_daemon(struct loader *loader, const char *section, const char *nam
 	static const struct setting daemon_rows[] = {
 		{ "drain-timeout", settings_number, offsetof(struct config, drain_timeout_s), 0,
 		  86400 },
-		{ "workers", settings_number, offsetof(struct config, workers), 1, 64 },
+		{ "workers", settings_number, offsetof(struct config, workers), 1,
+		  CONFIG_WORKERS_MAX },
 		{ "handshake-agent", settings_flag, offsetof(struct config, handshake_agent) },
 		{ "stats", settings_text, offsetof(struct config, stats), 1, UNIX_PATH_MAX },
 	};

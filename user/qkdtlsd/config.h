@@ -13,7 +13,8 @@
 #include "common/prefix.h"
 #include "common/settings.h"
 
-#define CONFIG_NAME_MAX 31 /* characters of a service's name */
+#define CONFIG_NAME_MAX	   31 /* characters of a service's name */
+#define CONFIG_WORKERS_MAX 64
 
 /* Where a connection's key schedule is: in this process, in the kernel if that can, in the kernel */
 enum sealing {

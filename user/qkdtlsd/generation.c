@@ -17,6 +17,7 @@
 #include "qkdtlsd/generation.h"
 #include "qkdtlsd/privileges.h"
 #include "qkdtlsd/sandbox.h"
+#include "qkdtlsd/sources.h"
 #include "qkdtlsd/signer.h"
 #include "qkdtlsd/worker.h"
 
@@ -42,13 +43,21 @@ static void give_number_back(unsigned int number)
 	numbers[number] = false;
 }
 
+/* What a worker that is no more has counted as its own */
+static void forget(unsigned int number)
+{
+	counters_forget(number);
+	sources_forget(number);
+}
+
 static unsigned int processors(void)
 {
 	cpu_set_t set;
 
 	if (sched_getaffinity(0, sizeof(set), &set))
 		return 1;
-	return (unsigned int)CPU_COUNT(&set);
+	return CPU_COUNT(&set) < CONFIG_WORKERS_MAX ? (unsigned int)CPU_COUNT(&set)
+						    : CONFIG_WORKERS_MAX;
 }
 
 /* ---- In a child ---- */
@@ -239,6 +248,25 @@ static void plan_restart(struct child *child)
 	log_error("%s cannot be started again", who);
 }
 
+static void close_sockets(struct child *child)
+{
+	int *const fds[] = { &child->signing, &child->jobs, &child->agent_jobs };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+/* Nobody comes after it: the signer and the agent see that it has gone, and others may have its number. */
+static void retire_worker(struct child *child)
+{
+	close_sockets(child);
+	give_number_back(child->number);
+	child->is_over = true;
+}
+
 static int on_exit_of(sd_event_source *source, const siginfo_t *info, void *arg)
 {
 	struct child *child = arg;
@@ -247,8 +275,11 @@ static int on_exit_of(sd_event_source *source, const siginfo_t *info, void *arg)
 	say_end(child, info);
 	child->exit = sd_event_source_disable_unref(child->exit);
 	child->pid = 0;
-	if (child != &generation->signer && child != &generation->agent)
-		counters_forget(child->number);
+	if (child != &generation->signer && child != &generation->agent) {
+		forget(child->number);
+		if (generation->retired)
+			retire_worker(child);
+	}
 	if (child != &generation->signer && !generation->retired)
 		plan_restart(child);
 	generation->on_change(generation, child, generation->arg);
@@ -482,14 +513,17 @@ void generation_end(struct generation *generation, int signal)
 	for (struct service *s = generation->daemon.services; s; s = s->next)
 		service_stop_listening(s);
 	signal_child(&generation->agent, signal); /* before those that it gives work to */
-	for (unsigned int i = 0; i < generation->count; i++)
-		signal_child(&generation->workers[i], signal);
-}
+	for (unsigned int i = 0; i < generation->count; i++) {
+		struct child *child = &generation->workers[i];
 
-static void close_if_open(int fd)
-{
-	if (fd >= 0)
-		close(fd);
+		signal_child(child, signal);
+		/* With it jobs would wait that no worker takes any more. */
+		if (child->jobs >= 0)
+			close(child->jobs);
+		child->jobs = -1;
+		if (!child->pid && !child->is_over)
+			retire_worker(child);
+	}
 }
 
 static void end_child(struct child *child)
@@ -500,9 +534,7 @@ static void end_child(struct child *child)
 		kill(child->pid, SIGKILL);
 		waitpid(child->pid, NULL, 0);
 	}
-	close_if_open(child->signing);
-	close_if_open(child->jobs);
-	close_if_open(child->agent_jobs);
+	close_sockets(child);
 }
 
 void generation_free(struct generation *generation)
@@ -510,7 +542,9 @@ void generation_free(struct generation *generation)
 	end_child(&generation->agent);
 	for (unsigned int i = 0; i < generation->count; i++) {
 		end_child(&generation->workers[i]);
-		counters_forget(generation->workers[i].number);
+		if (generation->workers[i].is_over)
+			continue;
+		forget(generation->workers[i].number);
 		give_number_back(generation->workers[i].number);
 	}
 	end_child(&generation->signer);

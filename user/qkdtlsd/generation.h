@@ -26,6 +26,7 @@ struct generation;
  * @jobs: likewise its end of the socket to the agent, or -1
  * @agent_jobs: the agent's end of that
  * @started: CLOCK_MONOTONIC in milliseconds
+ * @is_over: a worker of a retired generation that has ended: the three sockets are closed, and its number may be another's
  */
 struct child {
 	struct generation *generation;
@@ -37,6 +38,7 @@ struct child {
 	int jobs;
 	int agent_jobs;
 	uint64_t started;
+	bool is_over;
 };
 
 /**

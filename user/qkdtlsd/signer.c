@@ -96,17 +96,15 @@ static int answer(const struct signer *signer, const struct sign_request *reques
 	return ret;
 }
 
-/* One request, so that each worker has its turn. false: the worker has gone. */
+/* One request, so that each worker has its turn. false: it was empty, or there is none and never will be. */
 static bool serve(const struct signer *signer, int fd)
 {
 	struct sign_request request = { 0 };
 	struct sign_reply reply;
 	ssize_t n = recv(fd, &request, sizeof(request), MSG_DONTWAIT);
 
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	if (!n)
-		return false;
+	if (n <= 0)
+		return n < 0;
 	memset(&reply, 0, SIGN_REPLY_HEAD);
 	reply.error = answer(signer, &request, (size_t)n, &reply);
 	reply.id = request.id;
@@ -129,6 +127,9 @@ int signer_run(struct signer *signer, const int *fds, size_t count)
 			return -errno;
 		for (size_t i = 0; i < count; i++) {
 			if (pfds[i].fd < 0 || !pfds[i].revents || serve(signer, pfds[i].fd))
+				continue;
+			/* An empty request, which a worker that was taken over may send, costs those after it nothing. */
+			if (!(pfds[i].revents & POLLHUP))
 				continue;
 			pfds[i].fd = -1;
 			left--;

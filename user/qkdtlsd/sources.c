@@ -11,7 +11,7 @@
 #include "qkdtlsd/counters.h"
 #include "qkdtlsd/sources.h"
 
-/* Thrice as many as a worker may have connections: with so much room SOURCE_PROBES are enough. */
+/* Thrice as many as a service may have connections: with so much room SOURCE_PROBES are enough. */
 #define SOURCE_BITS   15
 #define SOURCE_PLACES (1U << SOURCE_BITS)
 #define SOURCE_PROBES 32

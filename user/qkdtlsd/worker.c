@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "common/log.h"
 #include "common/number.h"
+#include "common/process.h"
 #include "common/signals.h"
 #include "qkdtlsd/job.h"
 #include "qkdtlsd/sandbox.h"
@@ -95,21 +96,18 @@ static int on_retire(sd_event_source *source, const struct signalfd_siginfo *inf
 
 /* ---- Starting ---- */
 
-/* As many files as the connections that are allowed may need, if the hard limit lets us. */
+/* As many files as the connections that are allowed may need */
 static void raise_file_limit(const struct daemon *daemon)
 {
-	struct rlimit limit;
-	rlim_t need = FILES_OF_WORKER;
+	uint64_t need = FILES_OF_WORKER, allowed;
 
 	for (const struct service *s = daemon->services; s; s = s->next)
-		need += (rlim_t)s->config->max_connections * FILES_PER_CONNECTION;
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
-		return;
-	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < need)
-		log_warning("max-connections may need %llu open files, the limit is %llu: raise "
-			    "LimitNOFILE= or lower max-connections",
-			    (unsigned long long)need, (unsigned long long)limit.rlim_cur);
+		need += (uint64_t)s->config->max_connections * FILES_PER_CONNECTION;
+	allowed = process_allow_files(need);
+	if (allowed < need)
+		log_warning("max-connections may need %" PRIu64 " open files, the limit is %" PRIu64
+			    ": raise LimitNOFILE= or lower max-connections",
+			    need, allowed);
 }
 
 static int begin(struct worker *worker, int signing, int jobs, unsigned int number)
