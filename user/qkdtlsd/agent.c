@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +13,13 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "common/signals.h"
 #include "qkdtlsd/agent.h"
 #include "qkdtlsd/choice.h"
 #include "qkdtlsd/job.h"
 #include "qkdtlsd/keyring.h"
+#include "qkdtlsd/pace.h"
 #include "qkdtlsd/upcall.h"
 #include "qkdtlsd/watch.h"
 #include "qkdtlsd/worker.h"
@@ -26,6 +29,11 @@
 
 /* Handshakes at a time. The kernel lets more wait, or refuses them by itself. */
 #define HANDSHAKES_MAX 256
+
+/* Requests taken before others have their turn */
+#define ACCEPT_BATCH 16
+
+#define FILES_OF_AGENT 320 /* those to all workers, too */
 
 /* After a handshake's own time, for the worker to say so */
 #define WORKER_LATE_MS 2000
@@ -62,6 +70,8 @@ struct handshake {
  * @turn: whose turn it is
  * @handshakes: under way, @busy of them
  * @watch: connections that the kernel uses
+ * @more: to go on with requests when others have had their turn
+ * @pace: of lines about requests that were refused
  * @retired: takes no more requests; ends with the last connection
  * @stopping: ends with the last handshake
  */
@@ -76,6 +86,8 @@ struct agent {
 	struct handshake *handshakes;
 	unsigned int busy;
 	struct watch watch;
+	sd_event_source *more;
+	struct pace pace;
 	bool retired;
 	bool stopping;
 };
@@ -160,16 +172,30 @@ static int32_t peer_key(const struct handshake *handshake, const struct job_resu
 	return serial;
 }
 
+/* Whether the kernel's TLS protects the socket, whatever a worker says, which may have been taken over */
+static bool is_protected(int fd, uint16_t suite)
+{
+	return qkdtls_ktls_count(fd, suite, true) != UINT64_MAX &&
+	       qkdtls_ktls_count(fd, suite, false) != UINT64_MAX;
+}
+
 static void succeed(struct handshake *handshake, const struct job_result *result,
 		    size_t certificate_len)
 {
 	struct agent *agent = handshake->agent;
-	const int32_t peer = peer_key(handshake, result, certificate_len);
+	int32_t peer;
 
-	/* What nobody watches is not used. */
+	if (!is_protected(handshake->fd, result->suite)) {
+		log_error("service=%s a worker says that a socket has keys, which has none",
+			  handshake->service->config->name);
+		fail(handshake, -EACCES);
+		return;
+	}
+	peer = peer_key(handshake, result, certificate_len);
+	/* What nobody watches is not used. The kernel's user may try again when there is room. */
 	if (peer < 0 ||
 	    watch_add(&agent->watch, handshake->service, handshake->fd, result->suite)) {
-		fail(handshake, -ENOMEM);
+		fail(handshake, -ETIMEDOUT);
 		return;
 	}
 	if (!done(agent, handshake->fd, 0, peer))
@@ -284,8 +310,10 @@ static void refuse(struct agent *agent, const struct upcall_request *request, in
 	char peer[ADDRESS_TEXT_LEN];
 
 	address_format_peer(request->fd, peer);
-	log_warning("kernel: peer=%s name=%s refused: %s", peer,
-		    request->name[0] ? request->name : "unknown", reason);
+	if (pace_allows(&agent->pace, clock_ms()))
+		log_warning("kernel: peer=%s name=%s refused: %s not-logged=%" PRIu64, peer,
+			    request->name[0] ? request->name : "unknown", reason,
+			    pace_withheld(&agent->pace));
 	done(agent, request->fd, error, 0);
 	close(request->fd);
 }
@@ -301,6 +329,14 @@ static void serve(struct agent *agent, const struct upcall_request *request)
 		refuse(agent, request, choice.error, choice.reason);
 		return;
 	}
+	/* Without the kernel's TLS a key would be spent for nothing. */
+	ret = qkdtls_ktls_check(request->fd);
+	if (ret) {
+		refuse(agent, request, ret,
+		       ret == -EOPNOTSUPP ? "no TLS in this kernel (modprobe tls)"
+					  : strerror(-ret));
+		return;
+	}
 	if (under_way(agent, choice.service) + watch_count(&agent->watch, choice.service) >=
 	    choice.service->config->max_connections) {
 		choice.service->counters->accepted++;
@@ -310,7 +346,7 @@ static void serve(struct agent *agent, const struct upcall_request *request)
 	}
 	handshake = handshake_new(agent, choice.service, request->fd);
 	if (!handshake) {
-		refuse(agent, request, -ENOMEM, "out of memory");
+		refuse(agent, request, -ETIMEDOUT, "out of memory");
 		return;
 	}
 	ret = begin(handshake, timeout_of(choice.service, request));
@@ -323,25 +359,49 @@ static void serve(struct agent *agent, const struct upcall_request *request)
 	refuse(agent, request, -ETIMEDOUT, ret == -EAGAIN ? "no worker takes it" : strerror(-ret));
 }
 
-/* As many as there are, and as may be under way */
-static void accept_all(struct agent *agent)
+/* One request. 0, or a negative errno: there is none, or nothing more can be had */
+static int accept_one(struct agent *agent)
 {
 	struct upcall_request request;
+	const int ret = upcall_accept(agent->upcall, &request);
+
+	if (!ret) {
+		serve(agent, &request);
+		return 0;
+	}
+	if (request.fd >= 0) {
+		refuse(agent, &request, -EINVAL, "what the kernel wants is not understood");
+		return 0;
+	}
+	if (!request.given_up)
+		return ret;
+	if (pace_allows(&agent->pace, clock_ms()))
+		log_warning("kernel: a request cannot be taken: %s", strerror(-ret));
+	return 0;
+}
+
+/* As many as there are, and as may be under way; results and signals are not to wait for all of them. */
+static void accept_all(struct agent *agent)
+{
 	int ret = 0;
 
-	while (!ret && agent->busy < HANDSHAKES_MAX) {
-		ret = upcall_accept(agent->upcall, &request);
-		if (!ret) {
-			serve(agent, &request);
-		} else if (request.fd >= 0) {
-			refuse(agent, &request, -EINVAL, "what the kernel wants is not understood");
-			ret = 0;
-		}
-	}
-	if (!ret || ret == -EAGAIN)
+	for (int i = 0; i < ACCEPT_BATCH && !ret && agent->busy < HANDSHAKES_MAX; i++)
+		ret = accept_one(agent);
+	if (!ret && agent->busy < HANDSHAKES_MAX)
+		ret = sd_event_source_set_enabled(agent->more, SD_EVENT_ONESHOT);
+	if (ret >= 0 || ret == -EAGAIN)
 		return;
 	log_error("the kernel's requests for handshakes cannot be had: %s", strerror(-ret));
 	sd_event_exit(agent->event, ret);
+}
+
+static int on_more(sd_event_source *source, void *arg)
+{
+	struct agent *agent = arg;
+
+	if (!agent->retired && !agent->stopping)
+		accept_all(agent);
+	return 0;
 }
 
 static int on_news(sd_event_source *source, int fd, uint32_t events, void *arg)
@@ -392,11 +452,27 @@ static void release(struct agent *agent)
 	}
 	watch_end(&agent->watch);
 	sd_event_source_disable_unref(agent->news);
+	sd_event_source_disable_unref(agent->more);
 	upcall_close(agent->upcall);
 	sd_event_unref(agent->event);
 }
 
 /* ---- Starting ---- */
+
+/* A socket for each connection that is watched, and two for a handshake */
+static void raise_file_limit(const struct daemon *daemon)
+{
+	uint64_t need = FILES_OF_AGENT + 2 * HANDSHAKES_MAX;
+
+	for (const struct service *s = daemon->services; s; s = s->next) {
+		if (s->config->from == FROM_KERNEL)
+			need += s->config->max_connections;
+	}
+	if (process_allow_files(need) < need)
+		log_warning("max-connections of services for the kernel may need %" PRIu64
+			    " open files: raise LimitNOFILE= or lower max-connections",
+			    need);
+}
 
 static int set_up(struct agent *agent)
 {
@@ -411,6 +487,10 @@ static int set_up(struct agent *agent)
 	if (ret >= 0)
 		ret = signals_add(agent->event, signals, sizeof(signals) / sizeof(signals[0]),
 				  agent);
+	if (ret >= 0)
+		ret = sd_event_add_defer(agent->event, &agent->more, on_more, agent);
+	if (ret >= 0)
+		ret = sd_event_source_set_enabled(agent->more, SD_EVENT_OFF);
 	if (ret >= 0)
 		ret = watch_begin(&agent->watch, agent->event, on_watch_empty, agent);
 	if (ret >= 0)
@@ -445,6 +525,7 @@ int agent_run(struct daemon *daemon, const int *workers, size_t count, int told)
 		ret = -errno;
 	close(told);
 	if (!ret) {
+		raise_file_limit(daemon);
 		/* What was asked for before, while there was another agent or none */
 		accept_all(&agent);
 		ret = sd_event_loop(agent.event);

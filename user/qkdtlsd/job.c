@@ -21,6 +21,9 @@ union job_control {
 	char bytes[CMSG_SPACE(JOB_FDS * sizeof(int))];
 };
 
+/* The kernel's errors are no greater. */
+#define ERRNO_MAX 4095
+
 static int last_errno(void)
 {
 	return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
@@ -69,7 +72,8 @@ int job_take_result(int reply, struct job_result *result, size_t *certificate_le
 		return errno == ECONNRESET ? -EPIPE : last_errno();
 	if (!n)
 		return -EPIPE;
-	if ((size_t)n < JOB_RESULT_HEAD || (size_t)n > sizeof(*result) || result->error > 0)
+	if ((size_t)n < JOB_RESULT_HEAD || (size_t)n > sizeof(*result) || result->error > 0 ||
+	    result->error < -ERRNO_MAX)
 		return -EBADMSG;
 	*certificate_len = (size_t)n - JOB_RESULT_HEAD;
 	return 0;
@@ -87,6 +91,8 @@ static int32_t outcome(const struct report *report)
 	case END_HANDED_OVER:
 		return 0;
 	case END_BUSY:
+	case END_HANDSHAKES:
+	case END_SOURCE:
 	case END_TIMEOUT:
 	case END_NO_LINK:
 	case END_NO_KEY:

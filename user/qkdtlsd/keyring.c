@@ -8,6 +8,7 @@
 #include "qkdtlsd/keyring.h"
 
 #define DESCRIPTION_LEN 64
+#define FINGERPRINT_LEN 64
 
 static int32_t add_key(const char *type, const char *description, const uint8_t *der, size_t len)
 {
@@ -24,5 +25,12 @@ int32_t keyring_put_certificate(const char *name, const uint8_t *der, size_t len
 
 	snprintf(description, sizeof(description), "qkdtlsd:%s", name);
 	serial = add_key("asymmetric", description, der, len);
-	return serial < 0 ? add_key("user", description, der, len) : serial;
+	if (serial >= 0)
+		return serial;
+	/* Of a kind that the kernel does not know: the end of its signature tells it from others and fits into any quota. */
+	if (len > FINGERPRINT_LEN) {
+		der += len - FINGERPRINT_LEN;
+		len = FINGERPRINT_LEN;
+	}
+	return add_key("user", description, der, len);
 }

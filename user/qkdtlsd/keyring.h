@@ -9,7 +9,7 @@
 /*
  * The serial number, which is positive, of a key with the certificate @der in this process's keyring, where it takes the place
  * of the one of the same @name; or a negative errno. It is of the type "asymmetric" where the kernel can read the certificate,
- * else, as with ML-DSA, of the type "user".
+ * else, as with ML-DSA, of the type "user", with only the end of it.
  */
 int32_t keyring_put_certificate(const char *name, const uint8_t *der, size_t len);
 

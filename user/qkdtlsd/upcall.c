@@ -292,6 +292,7 @@ int upcall_accept(struct upcall *upcall, struct upcall_request *request)
 	ret = talk(upcall, message, &exchange);
 	if (accepted.has_come)
 		return accepted.result;
+	request->given_up = exchange.is_over && ret && ret != -EAGAIN && ret != -EPERM;
 	return ret ? ret : -EBADMSG;
 }
 

@@ -27,6 +27,7 @@ enum upcall_proof {
 /**
  * struct upcall_request - a handshake that the kernel wants
  * @fd: the connected socket, close-on-exec, the caller's from now on, or -1: what came had none
+ * @given_up: there is no socket, since the kernel could not give it; it has refused this request itself, and there may be others
  * @role: which end this is
  * @proof: see there
  * @timeout_ms: for the handshake; 0: the kernel does not say
@@ -34,6 +35,7 @@ enum upcall_proof {
  */
 struct upcall_request {
 	int fd;
+	bool given_up;
 	enum qkdtls_role role;
 	enum upcall_proof proof;
 	uint32_t timeout_ms;
