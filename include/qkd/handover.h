@@ -11,7 +11,8 @@
  *
  * Meanwhile the socket may be blocking or not, but nobody must read from it, write to it or set its options. Behind a reply
  * with error 0 what is written to it is protected, and what is read from it was. Behind any other, and without a reply, it must
- * be closed: once the handshake had begun the daemon has shut it down both ways, so that nothing can go on in the clear.
+ * be closed: once the handshake had begun the daemon has shut it down both ways, so that nothing can go on in the clear. One that
+ * was killed meanwhile could not: without a reply the program does it (qkdtls_handover() does).
  */
 #ifndef _QKD_HANDOVER_H
 #define _QKD_HANDOVER_H
@@ -58,7 +59,7 @@ struct qkdtls_handover_request {
  *	EXDEV		it is of another network namespace than the daemon
  *	EOPNOTSUPP	this kernel has no TLS: nothing was sent, no key spent. Or, behind a handshake, it cannot keep the
  *			peer's record size limit, or lacks the cipher
- *	EBUSY		as many connections as max-connections allows
+ *	EBUSY		as many connections or handshakes as the service's limits allow
  *	ETIMEDOUT	not done in time
  *	ENODEV		the link cannot be used; @reason says why
  *	ENOKEY		no key

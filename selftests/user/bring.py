@@ -125,6 +125,17 @@ def flood(path):
     return " ".join(answers)
 
 
+def crowded(path):
+    """One that asks, behind as many as max-connections that say nothing"""
+    KEPT.extend(reach(path) for _ in range(5))
+    daemon, (near, _) = reach(path), pair()
+    bring(daemon, [near])
+    try:
+        return hear(daemon)
+    except ConnectionResetError:  # the request came when the answer was under way, and was not read
+        return hear(daemon)
+
+
 CASES = {
     "good": lambda path: answer(path, [pair()[0]]),
     "good-timeout": lambda path: answer(path, [pair()[0]], request(timeout=5)),
@@ -153,6 +164,7 @@ CASES = {
     "many-messages": many_messages,
     "descriptors": descriptors,
     "flood": flood,
+    "crowded": crowded,
 }
 
 

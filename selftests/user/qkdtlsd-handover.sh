@@ -131,6 +131,7 @@ test_owner_and_group_must_exist() {
 
 test_the_file_is_the_daemons_own() {
 	local pid
+	start_door "hand-over-mode = 666"
 	fresh door # and its file stays, as it was killed
 	[[ -S $DOOR ]]
 	start_door "hand-over-mode = 666"
@@ -214,6 +215,8 @@ test_who_says_nothing_does_not_keep_others_out() {
 	echo "$said"
 	[[ $(tr ' ' '\n' <<<"$said" | grep -c EBUSY) == 7 ]]
 	e2e_expect door 'end=too-many-connections outcome=refused'
+	# Who asks is told so, too.
+	wait_for 20 brings crowded '^EBUSY as many programs as max-connections allows'
 	# Their time over, or they themselves gone, it is as before.
 	wait_for 20 brings none '^EBADF '
 }

@@ -123,6 +123,10 @@ static void play(struct scene *scene, const void *data, size_t len, size_t count
 	const int fds[] = { STDERR_FILENO, STDERR_FILENO, STDERR_FILENO, STDERR_FILENO };
 	int fd, ret;
 
+	/* What was refused without an answer is shut down. */
+	close(scene->pair[0]);
+	close(scene->pair[1]);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, scene->pair), 0);
 	scene->child = fork();
 	assert_true(scene->child >= 0);
 	if (scene->child)
@@ -280,13 +284,17 @@ static void no_answer_is_an_error(void **state)
 {
 	struct scene *scene = *state;
 	struct qkdtls_handover_info info;
+	char byte;
 
 	play(scene, NULL, 0, 0, false);
 	assert_int_equal(qkdtls_handover(scene->path, scene->pair[0], 0, &info), -ECONNABORTED);
 	played(scene);
+	/* Nothing goes on in the clear, since nobody is left to see to that. */
+	assert_int_equal(read(scene->pair[1], &byte, 1), 0);
 	play(scene, NULL, 0, 0, true);
 	assert_int_equal(qkdtls_handover(scene->path, scene->pair[0], 50, &info), -ETIMEDOUT);
 	played(scene);
+	assert_int_equal(read(scene->pair[1], &byte, 1), 0);
 	assert_int_equal(info.session, -1);
 }
 
@@ -337,7 +345,7 @@ static void becomes_a_connection(void **state)
 {
 	struct qkdtls_handover_info info = {
 		.role = QKDTLS_CLIENT,
-		.tls = { .suite = QKDTLS_AES_128_GCM_SHA256, .alpn = "h2" },
+		.tls = { .suite = QKDTLS_AES_128_GCM_SHA256, .alpn = "h2", .certificate = true },
 		.session = -1,
 	};
 	struct qkdtls_traffic_key tx, rx;

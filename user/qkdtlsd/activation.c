@@ -93,6 +93,11 @@ static bool fits(int fd, bool hand_over)
 
 static int use(unsigned int i, bool hand_over)
 {
+	if (given[i].used) {
+		log_error("socket \"%s\" of systemd is two services': give each its own",
+			  given[i].name);
+		return -EADDRINUSE;
+	}
 	given[i].used = true;
 	if (fits(fd_of(i), hand_over))
 		return fd_of(i);

@@ -23,6 +23,19 @@ union descriptors_cmsg {
 	char bytes[CMSG_LEN(DESCRIPTORS * sizeof(int))];
 };
 
+void brought_do_not_linger(int fd)
+{
+	const struct linger off = { 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off)); /* closed either way */
+}
+
+void brought_close(int fd)
+{
+	brought_do_not_linger(fd);
+	close(fd);
+}
+
 /* How many there are in @fds, which has room for all that @msg has */
 static size_t descriptors(struct msghdr *msg, int fds[DESCRIPTORS])
 {
@@ -76,7 +89,7 @@ int brought_receive(int fd, struct qkdtls_handover_request *request, int *brough
 		return 0;
 	}
 	while (count)
-		close(fds[--count]);
+		brought_close(fds[--count]);
 	return ret;
 }
 
@@ -114,21 +127,22 @@ static uint64_t namespace_of(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) ? 0 : cookie;
 }
 
-static bool is_of_our_namespace(int fd)
+static int check_namespace(int fd)
 {
 	const int ours = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
 	bool same;
 
 	if (ours < 0)
-		return false;
+		return -errno;
 	same = namespace_of(fd) == namespace_of(ours);
 	close(ours);
-	return same;
+	return same ? 0 : -EXDEV;
 }
 
 int brought_check(int fd)
 {
 	const int listens = option(fd, SO_ACCEPTCONN);
+	int ret;
 
 	if (listens < 0)
 		return listens == -ENOTSOCK || listens == -EBADF ? -ENOTSOCK : -EPROTOTYPE;
@@ -138,9 +152,8 @@ int brought_check(int fd)
 		return -EINVAL;
 	if (!is_established(fd))
 		return -ENOTCONN;
-	if (!is_of_our_namespace(fd))
-		return -EXDEV;
-	return qkdtls_ktls_check(fd);
+	ret = check_namespace(fd);
+	return ret ? ret : qkdtls_ktls_check(fd);
 }
 
 const char *brought_problem(int error)

@@ -14,6 +14,12 @@ int brought_receive(int fd, struct qkdtls_handover_request *request, int *brough
 /* A TCP socket that the kernel's TLS can take? Likewise */
 int brought_check(int fd);
 
+/* close() must not wait for the peer, as it would if the program had set so and has gone meanwhile. */
+void brought_do_not_linger(int fd);
+
+/* For a socket that goes back, or whose program has gone: closes it without waiting. */
+void brought_close(int fd);
+
 /* What such an error is, as a sentence */
 const char *brought_problem(int error);
 

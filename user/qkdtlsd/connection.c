@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/tcp.h"
+#include "qkdtlsd/brought.h"
 #include "qkdtlsd/connection.h"
 #include "qkdtlsd/service.h"
 
@@ -94,14 +95,6 @@ static void release(struct connection *connection)
 	free(connection);
 }
 
-/* close() must not wait for the peer, which it does if the program that has set so has gone meanwhile. */
-static void do_not_linger(int fd)
-{
-	const struct linger off = { 0 };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off)); /* closed either way */
-}
-
 /*
  * Who has brought the socket has it still. After a handshake that failed he must not go on with it in the clear, even if he does
  * not look at the answer.
@@ -115,8 +108,12 @@ static void give_back(struct connection *connection)
 		shutdown(fd, SHUT_RDWR);
 	}
 	connection->use->on_end(connection->use_arg, connection);
-	if (connection->report.end != END_HANDED_OVER)
-		do_not_linger(fd);
+	if (connection->report.end == END_HANDED_OVER)
+		return;
+	/* Nobody may have been there to take it, either. */
+	if (connection->report.established)
+		shutdown(fd, SHUT_RDWR);
+	brought_do_not_linger(fd);
 }
 
 static void finish(struct connection *connection)
@@ -135,11 +132,7 @@ static void finish(struct connection *connection)
 	else if (!report->established && connection->fd[PUMP_TLS] >= 0)
 		discard_input(connection->fd[PUMP_TLS]);
 	service->counters->ends[report->end]++;
-	/* One who never gets through can come as often as he likes. */
-	if (report->established || pace_allows(&service->pace, clock_ms())) {
-		report->withheld = pace_withheld(&service->pace);
-		report_end(report, service_name(connection));
-	}
+	service_report_end(service, report);
 	claim_drop(&connection->claim);
 	service_remove(service, connection);
 	release(connection);

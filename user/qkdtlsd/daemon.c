@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "qkdtlsd/activation.h"
 #include "qkdtlsd/daemon.h"
+#include "qkdtlsd/door.h"
 
 static int load_services(struct daemon *daemon, const char *file)
 {
@@ -33,6 +34,18 @@ int daemon_load(struct daemon *daemon, const char *file)
 	return ret;
 }
 
+/* After all else has gone well, so that a mistake changes nothing */
+static int set_access(const struct daemon *daemon)
+{
+	int ret = 0;
+
+	for (const struct service *s = daemon->services; s && !ret; s = s->next) {
+		if (s->config->hand_over && !activation_has(s->config))
+			ret = door_set_access(s->config);
+	}
+	return ret;
+}
+
 int daemon_bind(struct daemon *daemon, const struct daemon *old)
 {
 	size_t count = 0;
@@ -40,15 +53,16 @@ int daemon_bind(struct daemon *daemon, const struct daemon *old)
 
 	activation_begin();
 	for (struct service *s = daemon->services; s && !ret; s = s->next) {
-		ret = service_bind(s, old ? old->services : NULL);
+		ret = service_bind(s, daemon->services, old ? old->services : NULL);
 		count += service_sockets(s, NULL);
 	}
 	if (!ret)
 		ret = activation_check();
-	if (ret || count <= LISTENERS_MAX)
-		return ret;
-	log_error("services listen at more than %d addresses", LISTENERS_MAX);
-	return -E2BIG;
+	if (!ret && count > LISTENERS_MAX) {
+		log_error("services listen at more than %d addresses", LISTENERS_MAX);
+		ret = -E2BIG;
+	}
+	return ret ? ret : set_access(daemon);
 }
 
 size_t daemon_sockets(const struct daemon *daemon, int fds[LISTENERS_MAX])

@@ -63,7 +63,8 @@ int door_set_access(const struct service_config *config)
 		return -ENOENT;
 	}
 	/* The mode last: it is for this owner and group. */
-	if (!lchown(path, uid, gid) && !chmod(path, config->hand_over_mode))
+	if (((uid == (uid_t)-1 && gid == (gid_t)-1) || !lchown(path, uid, gid)) &&
+	    !chmod(path, config->hand_over_mode))
 		return 0;
 	log_error(
 		"service=%s \"%s\" cannot be given mode %o, owner %s and group %s: %s (who is not root "
@@ -81,6 +82,19 @@ static bool has_door(const struct daemon *daemon, const char *path)
 			return true;
 	}
 	return false;
+}
+
+void doors_withdraw(const struct daemon *new, const struct daemon *old)
+{
+	for (const struct service *s = new->services; s; s = s->next) {
+		const struct service_config *config = s->config;
+
+		/* Where there is no listener it is somebody else's. */
+		if (config->hand_over && service_sockets(s, NULL) &&
+		    !has_door(old, config->hand_over) && !activation_has(config) &&
+		    door_is_there(config))
+			unlink(config->hand_over);
+	}
 }
 
 void doors_remove(const struct daemon *old, const struct daemon *new)

@@ -22,8 +22,8 @@ struct door_address {
 void door_address(const struct service_config *config, struct door_address *address);
 
 /*
- * A listening socket, made with nobody's permission and then given those of @config. A socket file that nobody listens at any more
- * is replaced. Or a negative errno: -EADDRINUSE, somebody does, or the file is another one
+ * A listening socket, made with nobody's permission, which door_set_access() changes. A socket file that nobody listens at any
+ * more is replaced. Or a negative errno: -EADDRINUSE, somebody does, or the file is another one
  */
 int door_listen(const struct service_config *config);
 
@@ -32,6 +32,9 @@ bool door_is_there(const struct service_config *config);
 
 /* Owner, group and mode, as far as @config gives them: 0, or a negative errno after a message in the log */
 int door_set_access(const struct service_config *config);
+
+/* @new does not come to serve: removes the files that it has made, and @old, which may be NULL, has not. */
+void doors_withdraw(const struct daemon *new, const struct daemon *old);
 
 /* Removes the files of @old that @new, which may be NULL, has not. Those that systemd has bound stay. */
 void doors_remove(const struct daemon *old, const struct daemon *new);

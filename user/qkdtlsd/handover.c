@@ -107,6 +107,8 @@ static int error_of(const struct connection *connection)
 	case END_HANDED_OVER:
 		return 0;
 	case END_BUSY:
+	case END_HANDSHAKES:
+	case END_SOURCE:
 		return EBUSY;
 	case END_TIMEOUT:
 		return ETIMEDOUT;
@@ -178,6 +180,16 @@ static void reply_init(struct qkdtls_handover_reply *reply, const struct service
 	snprintf(reply->reason, sizeof(reply->reason), "%s", reason);
 }
 
+/* close() with a request unread would cost the program its answer. */
+static void discard_request(int fd)
+{
+	struct qkdtls_handover_request request;
+	int brought;
+
+	if (!brought_receive(fd, &request, &brought))
+		brought_close(brought);
+}
+
 /* No handshake was begun. A program that has gone is not answered. */
 static void refuse(struct handover *handover, enum end_reason end, int error, const char *reason)
 {
@@ -190,10 +202,11 @@ static void refuse(struct handover *handover, enum end_reason end, int error, co
 	snprintf(report.app, sizeof(report.app), "%s", handover->by);
 	snprintf(report.text, sizeof(report.text), "%s", reason);
 	reply_init(&reply, service, error, reason);
+	discard_request(handover->fd);
 	(void)reply_send(handover->fd, &reply, -1); /* it may have gone */
 	service->counters->accepted++;
 	service->counters->ends[end]++;
-	report_end(&report, service->config->name);
+	service_report_end(service, &report);
 	release(handover);
 }
 
@@ -282,7 +295,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *arg)
 		return 0;
 	}
 	if (brought >= 0)
-		close(brought);
+		brought_close(brought);
 	refuse_brought(handover, ret);
 	return 0;
 }

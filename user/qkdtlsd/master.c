@@ -57,6 +57,7 @@ static int add_generation(struct master *master, struct generation *generation)
 	generation->arg = master;
 	ret = generation_start(generation, old, master->event);
 	if (ret) {
+		doors_withdraw(&generation->daemon, old ? &old->daemon : NULL);
 		generation_free(generation);
 		return ret;
 	}
@@ -278,8 +279,9 @@ int master_run(const char *file, const char *user)
 		if (ret)
 			log_error("the event loop failed: %s", strerror(-ret));
 		daemon_report(&master.generations->daemon);
-		doors_remove(&master.generations->daemon, NULL);
 	}
+	if (master.generations)
+		doors_remove(&master.generations->daemon, NULL);
 	sd_event_source_disable_unref(master.again);
 	stats_end(master.stats);
 	for (struct generation *g = master.generations; g; g = next) {

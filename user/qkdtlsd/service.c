@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "common/address.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/tcp.h"
 #include "qkdtlsd/activation.h"
@@ -225,6 +226,15 @@ void service_stop(struct service *service)
 		handover_stop(service->handovers);
 }
 
+void service_report_end(struct service *service, struct report *report)
+{
+	/* One who never gets through can come as often as he likes. */
+	if (!report->established && !pace_allows(&service->pace, clock_ms()))
+		return;
+	report->withheld = pace_withheld(&service->pace);
+	report_end(report, service->config->name);
+}
+
 /* Listeners */
 
 static int on_pause_over(sd_event_source *source, uint64_t usec, void *arg)
@@ -327,14 +337,16 @@ static int another(int fd)
 	return ret < 0 ? -errno : ret;
 }
 
-/* Another descriptor of the socket that systemd or one of @old has there already, or a new socket */
-static int listener_socket(const struct service *service, const struct service *old,
-			   const struct addrinfo *ai)
+/* Another descriptor of the socket that systemd or one of @old has there already, or a new socket; none that one of @all has */
+static int listener_socket(const struct service *service, const struct service *all,
+			   const struct service *old, const struct addrinfo *ai)
 {
 	const struct service_config *config = service->config;
 	const int given = activation_at(ai);
 	const struct listener *listener = find_listener(old, ai);
 
+	if (find_listener(all, ai))
+		return -EADDRINUSE;
 	if (given != -ENOENT)
 		return given < 0 ? given : another(given);
 	if (listener && (!config->hand_over || door_is_there(config)))
@@ -392,23 +404,24 @@ static int bind_named(struct service *service)
 	return fd == -ENOENT ? (int)n : fd;
 }
 
-static int bind_door(struct service *service, const struct service *old)
+static int bind_door(struct service *service, const struct service *all, const struct service *old)
 {
 	const struct service_config *config = service->config;
 	struct door_address address;
 	int ret;
 
 	door_address(config, &address);
-	ret = listener_add(service, listener_socket(service, old, &address.ai));
+	ret = listener_add(service, listener_socket(service, all, old, &address.ai));
 	if (!ret)
-		return activation_has(config) ? 0 : door_set_access(config);
+		return 0;
 	log_error(
 		"service=%s cannot listen at \"%s\": %s (its directory must be there, and this user's)",
 		config->name, config->hand_over, strerror(-ret));
 	return ret;
 }
 
-static int bind_addresses(struct service *service, const struct service *old)
+static int bind_addresses(struct service *service, const struct service *all,
+			  const struct service *old)
 {
 	struct addrinfo *list;
 	int ret = resolve(service, &service->config->listen, true, &list);
@@ -416,7 +429,7 @@ static int bind_addresses(struct service *service, const struct service *old)
 	if (ret)
 		return ret;
 	for (const struct addrinfo *ai = list; ai && !ret; ai = ai->ai_next)
-		ret = listener_add(service, listener_socket(service, old, ai));
+		ret = listener_add(service, listener_socket(service, all, old, ai));
 	freeaddrinfo(list);
 	if (ret)
 		log_error("service=%s cannot listen at \"%s\" port %s: %s", service->config->name,
@@ -425,7 +438,7 @@ static int bind_addresses(struct service *service, const struct service *old)
 	return ret;
 }
 
-int service_bind(struct service *service, const struct service *old)
+int service_bind(struct service *service, const struct service *all, const struct service *old)
 {
 	const bool door = service->config->hand_over;
 	int ret;
@@ -437,7 +450,7 @@ int service_bind(struct service *service, const struct service *old)
 		ret = bind_named(service);
 	if (ret)
 		return ret < 0 ? ret : 0;
-	return door ? bind_door(service, old) : bind_addresses(service, old);
+	return door ? bind_door(service, all, old) : bind_addresses(service, all, old);
 }
 
 size_t service_sockets(const struct service *service, int *fds)

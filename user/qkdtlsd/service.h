@@ -72,9 +72,12 @@ void service_free(struct service *service); /* NULL does nothing; ends connectio
 
 /*
  * Looks addresses up and binds them, in the master. Sockets of @old, services of the configuration before or NULL, that listen at
- * the same addresses are used on, with who waits there. 0, or a negative errno after a message in the log.
+ * the same addresses are used on, with who waits there; at one where another of @all listens there is nothing to be had. 0, or a negative errno after a message in the log.
  */
-int service_bind(struct service *service, const struct service *old);
+int service_bind(struct service *service, const struct service *all, const struct service *old);
+
+/* Says in the log how a connection has ended; those that were never established at a bounded rate. */
+void service_report_end(struct service *service, struct report *report);
 
 /* The sockets that are bound, in @fds, unless that is NULL; how many */
 size_t service_sockets(const struct service *service, int *fds);

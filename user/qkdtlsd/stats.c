@@ -18,6 +18,8 @@
 /* At a time; who comes when there are so many finds the stream ended. */
 #define READERS_MAX 16
 
+#define PAUSE_US 200000
+
 /* For one who asks and does not read */
 #define READ_TIME_US 5000000
 
@@ -48,6 +50,7 @@ struct stats {
 	int fd;
 	sd_event *event;
 	sd_event_source *io;
+	sd_event_source *pause;
 	const struct daemon *(*current)(void *arg);
 	void *arg;
 	struct reader *readers;
@@ -163,13 +166,31 @@ static void reader_begin(struct stats *stats, int fd)
 		reader_free(reader);
 }
 
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct stats *stats = arg;
+
+	return sd_event_source_set_enabled(stats->io, SD_EVENT_ON);
+}
+
+/* Without descriptors or memory, which goes on for a while: a level-triggered listener would spin. */
+static int pause_a_while(struct stats *stats)
+{
+	stats->pause = sd_event_source_disable_unref(stats->pause);
+	if (sd_event_source_set_enabled(stats->io, SD_EVENT_OFF) >= 0 &&
+	    sd_event_add_time_relative(stats->event, &stats->pause, CLOCK_MONOTONIC, PAUSE_US, 0,
+				       on_pause_over, stats) < 0)
+		sd_event_source_set_enabled(stats->io, SD_EVENT_ON);
+	return 0;
+}
+
 static int on_reader(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
 	struct stats *stats = arg;
 	const int reader = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (reader < 0)
-		return 0;
+		return errno == EAGAIN || errno == ECONNABORTED ? 0 : pause_a_while(stats);
 	if (stats->count == READERS_MAX)
 		close(reader);
 	else
@@ -227,6 +248,7 @@ void stats_end(struct stats *stats)
 	while (stats->readers)
 		reader_free(stats->readers);
 	sd_event_source_disable_unref(stats->io);
+	sd_event_source_disable_unref(stats->pause);
 	if (stats->fd >= 0) {
 		unlink(stats->path);
 		close(stats->fd);

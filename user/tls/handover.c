@@ -21,6 +21,9 @@ union descriptor_cmsg {
 	char bytes[CMSG_SPACE(sizeof(int))];
 };
 
+/* The daemon, whose time begins a little later, tells by itself that it is up. */
+#define LATE_MS 1000
+
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -72,15 +75,16 @@ static int ask(int daemon, int fd, unsigned int timeout_ms)
 	do {
 		n = sendmsg(daemon, &msg, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
+	/* Who hangs up at once may have said why. */
 	if (n < 0)
-		return errno == EPIPE || errno == ECONNRESET ? -ECONNABORTED : -errno;
+		return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
 	return n == sizeof(request) ? 0 : -EIO;
 }
 
 /* 0: there is something to read */
-static int wait_for(int daemon, unsigned int timeout_ms)
+static int wait_for(int daemon, uint64_t timeout_ms)
 {
-	const int64_t end = now_ms() + timeout_ms;
+	const int64_t end = now_ms() + (int64_t)timeout_ms;
 	struct pollfd pollfd = { .fd = daemon, .events = POLLIN };
 
 	for (;;) {
@@ -107,9 +111,12 @@ static int hear(int daemon, struct qkdtls_handover_reply *reply, int *session)
 		.msg_control = &control,
 		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
-	const ssize_t n = recvmsg(daemon, &msg, MSG_CMSG_CLOEXEC);
+	ssize_t n = recvmsg(daemon, &msg, MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *cmsg;
 
+	/* That the request was not read is told before an answer that has come. */
+	if (n < 0 && errno == ECONNRESET)
+		n = recvmsg(daemon, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == ECONNRESET ? -ECONNABORTED : -errno;
 	cmsg = CMSG_FIRSTHDR(&msg);
@@ -163,6 +170,7 @@ int qkdtls_handover(const char *path, int fd, unsigned int timeout_ms,
 	struct qkdtls_handover_reply reply = { 0 };
 	int daemon = fcntl(fd, F_GETFD) < 0 ? -errno : reach(path);
 	int session = -1, ret;
+	bool asked;
 
 	if (!info)
 		info = &unwanted;
@@ -174,13 +182,17 @@ int qkdtls_handover(const char *path, int fd, unsigned int timeout_ms,
 	if (daemon < 0)
 		return daemon;
 	ret = ask(daemon, fd, timeout_ms);
+	asked = !ret;
 	if (!ret)
-		ret = wait_for(daemon, timeout_ms);
+		ret = wait_for(daemon, timeout_ms ? timeout_ms + (uint64_t)LATE_MS : 0);
 	if (!ret)
 		ret = hear(daemon, &reply, &session);
 	close(daemon);
 	if (reply.version == QKDTLS_HANDOVER_VERSION)
 		tell(&reply, info);
+	/* The daemon, which would have done it, may be no more: nothing must go over it in the clear. */
+	else if (asked && ret)
+		shutdown(fd, SHUT_RDWR);
 	if (session >= 0 && (ret || info == &unwanted))
 		close(session);
 	else
@@ -215,7 +227,8 @@ struct qkdtls_conn *qkdtls_handover_conn(struct qkdtls_config *config, int fd,
 {
 	const struct qkdtls_suite *suite = qkdtls_suite_find(info->tls.suite);
 	struct qkdtls_config *limits = config ? qkdtls_config_ref(config) : qkdtls_config_new();
-	struct qkdtls_conn *conn = suite && limits ? qkdtls_conn_alloc(limits, info->role) : NULL;
+	const bool is_up = suite && info->tls.certificate;
+	struct qkdtls_conn *conn = is_up && limits ? qkdtls_conn_alloc(limits, info->role) : NULL;
 
 	qkdtls_config_unref(limits);
 	if (!conn)
