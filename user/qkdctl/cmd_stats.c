@@ -102,7 +102,7 @@ int cmd_stats(const struct options *options, int argc, char **argv)
 	struct collection all = { 0 };
 	char problem[PROBLEM_LEN];
 	const char *name = NULL;
-	int ret = EXIT_OK;
+	int ret = EXIT_OK, services = EXIT_OK;
 
 	if (options->json && options->prometheus)
 		return fail_usage("--json or --prometheus, not both");
@@ -110,10 +110,13 @@ int cmd_stats(const struct options *options, int argc, char **argv)
 		return fail_usage(problem);
 	if (!of_daemon)
 		ret = collect_links(&all, name);
-	if (!ret && !name)
-		ret = collect_services(&all, of_daemon ? argv[1] : NULL);
+	/* Those of the daemon are wanted most where there are no links. */
+	if (!name)
+		services = collect_services(&all, of_daemon ? argv[1] : NULL);
+	if (!ret || all.services)
+		ret = print(&all, options, name) ? EXIT_FAILED : ret;
 	if (!ret)
-		ret = print(&all, options, name);
+		ret = services;
 	free(all.links);
 	json_object_put(all.services);
 	return ret;

@@ -49,7 +49,7 @@ void keys_describe(const struct keys *keys, char *text, size_t size);
 void keys_peer_sae(const struct keys *keys, const struct service_config *service, char *text,
 		   size_t size);
 
-/* After the engine's connection has been freed */
+/* No key is asked for any more. */
 void keys_close(struct keys *keys);
 
 #endif /* QKDTLSD_KEYS_H */
