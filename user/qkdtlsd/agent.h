@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The process that serves the kernel's net/handshake upcall (upcall.h), in tlshd's place. It alone has CAP_NET_ADMIN and reads
- * nothing that comes from the network: handshakes are the workers' (job.h). It also keeps a descriptor of each socket that it
+ * The process that serves the kernel's net/handshake upcall (upcall.h), in tlshd's place. It has CAP_NET_ADMIN, and of
+ * what comes from the network sees no more than the certificate of a peer whose handshake is done: handshakes are the workers'
+ * (job.h). It also keeps a descriptor of each socket that it
  * has given back with keys, since the kernel's users of TLS know no limits of keys: at a limit the connection is cut off, and
  * NFS makes itself another one, under another key.
  */
