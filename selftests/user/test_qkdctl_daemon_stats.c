@@ -94,8 +94,8 @@ static const char *const bad[] = {
 	"[" SERVICE("web", "{}"),
 	"[{\"service\":7,\"open\":1,\"handshakes\":0,\"accepted\":7,\"qkd\":4,\"fallback\":1,\"ends\":{}}]",
 	"[{\"service\":\"web\",\"handshakes\":0,\"accepted\":7,\"qkd\":4,\"fallback\":1,\"ends\":{}}]",
-	"[{\"service\":\"web\",\"open\":1,\"handshakes\":0,\"accepted\":7.5,\"qkd\":4,\"fallback\":1,"
-	"\"ends\":{}}]",
+	("[{\"service\":\"web\",\"open\":1,\"handshakes\":0,\"accepted\":7.5,\"qkd\":4,\"fallback\":1,"
+	 "\"ends\":{}}]"),
 };
 
 static void refuses_everything_else(void **state)
