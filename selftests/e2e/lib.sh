@@ -289,6 +289,22 @@ e2e_has_reports() {
 	[[ $(grep -c 'accepted=' "$E2E_DIR/$1.log") -ge $2 ]]
 }
 
+# Peers that misbehave
+
+# e2e_hostile NAME PLACE KIND...: one of hostile.py in the background; its process ID is in NAME.pid, its words in NAME.out
+e2e_hostile() {
+	local name=$1 place=$2
+	shift 2
+	exec_place "$place" python3 "$e2e_top/selftests/e2e/hostile.py" "$@" >"$E2E_DIR/$name.out" 2>&1 &
+	echo $! >"$E2E_DIR/$name.pid"
+	e2e_started $!
+}
+
+# e2e_said NAME WORD: the number behind the word
+e2e_said() {
+	sed -n "s/.*\\<$2 \\([0-9]*\\).*/\\1/p" "$E2E_DIR/$1.out"
+}
+
 # An unmodified web server for $E2E_DIR/www
 e2e_web() {
 	local place=$1

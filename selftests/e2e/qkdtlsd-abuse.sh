@@ -22,19 +22,6 @@ hostile() { # PLACE ARGUMENT...
 	in_place "$1" python3 "$here/hostile.py" "${@:2}"
 }
 
-# in_background NAME PLACE ARGUMENT...: its words are in NAME.out
-in_background() {
-	local name=$1
-	exec_place "$2" python3 "$here/hostile.py" "${@:3}" >"$E2E_DIR/$name.out" 2>&1 &
-	echo $! >"$E2E_DIR/$name.pid"
-	e2e_started $!
-}
-
-# said NAME WORD: the number behind the word
-said() {
-	sed -n "s/.*\\<$2 \\([0-9]*\\).*/\\1/p" "$E2E_DIR/$1.out"
-}
-
 outbound() {
 	e2e_stat "$E2E_GENEVA" "$E2E_ZURICH" "outbound_$1"
 }
@@ -70,11 +57,11 @@ all_is_in_order() {
 honest_is_served() {
 	local spent
 	spent=$(inbound spent)
-	in_background honest "$E2E_GENEVA" honest 127.0.0.1 "$E2E_APP_PORT"
+	e2e_hostile honest "$E2E_GENEVA" honest 127.0.0.1 "$E2E_APP_PORT"
 	wait_for 120 has_spent $((spent + 3))
 	e2e_stop "$(e2e_pid honest)"
 	cat "$E2E_DIR/honest.out"
-	(($(said honest good) >= 2 && $(said honest bad) == 0))
+	(($(e2e_said honest good) >= 2 && $(e2e_said honest bad) == 0))
 }
 
 has_spent() {
@@ -100,7 +87,7 @@ test_a_hello_is_good_for_one_handshake() {
 test_no_key_is_lost_when_connections_break() {
 	hostile "$E2E_GENEVA" cut "$WIRE_PORT" "$E2E_ZURICH_IP" "$E2E_TLS_PORT" "$WIRED_PORT" 400 >"$E2E_DIR/cut.out"
 	cat "$E2E_DIR/cut.out"
-	(($(said cut cut) > 6 && $(said cut whole) == 2))
+	(($(e2e_said cut cut) > 6 && $(e2e_said cut whole) == 2))
 	honest_is_served
 	all_is_in_order
 }
@@ -108,7 +95,7 @@ test_no_key_is_lost_when_connections_break() {
 # Strangers in a crowd, from one address, which gets no more than its half of the handshakes
 test_a_crowd_keeps_nobody_from_his_keys() {
 	in_place "$E2E_GENEVA" ip address add "$CROWD_IP/24" dev gz
-	in_background crowd "$E2E_GENEVA" stuck "$E2E_ZURICH_IP" "$E2E_TLS_PORT" "$CROWD_IP" $((2 * HANDSHAKES))
+	e2e_hostile crowd "$E2E_GENEVA" stuck "$E2E_ZURICH_IP" "$E2E_TLS_PORT" "$CROWD_IP" $((2 * HANDSHAKES))
 	wait_for 60 has_refused "$HANDSHAKES"
 	honest_is_served
 	e2e_stop "$(e2e_pid crowd)"
@@ -128,7 +115,7 @@ e2e_pki
 e2e_seed
 e2e_links
 e2e_keys_ready
-in_background echo "$E2E_ZURICH" echo "$ECHO_PORT"
+e2e_hostile echo "$E2E_ZURICH" echo "$ECHO_PORT"
 wait_for 30 e2e_connects "$E2E_ZURICH" 127.0.0.1 "$ECHO_PORT"
 e2e_config server server "$E2E_ZURICH_IP:$E2E_TLS_PORT" "127.0.0.1:$ECHO_PORT" "$E2E_GENEVA" "allow-simulated = yes" \
 	"handshake-timeout = 20" "max-handshakes = $HANDSHAKES"

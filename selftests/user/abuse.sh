@@ -6,15 +6,8 @@
 # loopback device of a network namespace of their own; what concerns keys is in selftests/e2e/qkdtlsd-abuse.sh.
 set -euo pipefail
 
-if [[ -z ${QKD_TEST_NETNS-} ]]; then
-	QKD_TEST_NETNS=1 exec unshare --net "$0" "$@"
-fi
-here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=selftests/e2e/tap.sh
-. "$here/../e2e/tap.sh"
-# shellcheck source=selftests/e2e/lib.sh
-. "$here/../e2e/lib.sh"
-trap e2e_cleanup EXIT
+# shellcheck source=selftests/user/qkdtlsd.bash
+. "$(dirname "${BASH_SOURCE[0]}")/qkdtlsd.bash"
 
 SERVER=127.0.0.1:$E2E_TLS_PORT
 CLIENT=127.0.0.1:$E2E_APP_PORT
@@ -25,36 +18,10 @@ hostile() {
 	"$here/../e2e/hostile.py" "$@"
 }
 
-# in_background NAME KIND...: one of them; its words are in NAME.out when it has been stopped.
-in_background() {
-	local name=$1
-	shift
-	"$here/../e2e/hostile.py" "$@" >"$E2E_DIR/$name.out" 2>&1 &
-	echo $! >"$E2E_DIR/$name.pid"
-	e2e_started $!
-}
-
-# said NAME WORD: the number behind the word
-said() {
-	sed -n "s/.*\\<$2 \\([0-9]*\\).*/\\1/p" "$E2E_DIR/$1.out"
-}
-
-# The server's workers, and how many descriptors each has
-workers() {
-	local pid
-	local -a pids
-	mapfile -t -d ' ' pids <"/proc/$(e2e_pid server)/task/$(e2e_pid server)/children"
-	for pid in "${pids[@]}"; do
-		if [[ $(cat "/proc/$pid/comm") == qkdtlsd-worker ]]; then
-			echo "$pid"
-		fi
-	done
-}
-
 state() {
 	local pid
 	local -a fds
-	for pid in $(workers); do
+	for pid in $(children server qkdtlsd-worker); do
 		fds=("/proc/$pid/fd/"*)
 		echo "$pid ${#fds[@]}"
 	done
@@ -67,7 +34,7 @@ is_as_before() {
 # KiB of memory that the workers have for themselves
 memory() {
 	local pid sum=0
-	for pid in $(workers); do
+	for pid in $(children server qkdtlsd-worker); do
 		sum=$((sum + $(sed -n 's/^Private_Dirty: *\([0-9]*\) kB/\1/p' "/proc/$pid/smaps_rollup")))
 	done
 	echo "$sum"
@@ -75,11 +42,10 @@ memory() {
 
 # begin: what serves_on judges by
 begin() {
-	# That of a test that failed
-	[[ ! -e $E2E_DIR/honest.pid ]] || e2e_stop "$(e2e_pid honest)"
+	fresh honest
 	wait_for 20 is_idle
 	before=$(state)
-	in_background honest honest 127.0.0.1 "$E2E_APP_PORT"
+	e2e_hostile honest here honest 127.0.0.1 "$E2E_APP_PORT"
 }
 
 is_idle() {
@@ -96,7 +62,7 @@ serves_on() {
 	wait_for 60 has_counted closed "$qkd"
 	e2e_stop "$(e2e_pid honest)"
 	cat "$E2E_DIR/honest.out"
-	(($(said honest good) >= 5 && $(said honest bad) == 0))
+	(($(e2e_said honest good) >= 5 && $(e2e_said honest bad) == 0))
 }
 
 over() {
@@ -110,11 +76,11 @@ over() {
 attack_of() {
 	local kind=$1 end=$2
 	begin
-	in_background "$kind" "$kind" 127.0.0.1 "$E2E_TLS_PORT" 127.0.0.2 $((4 * HANDSHAKES))
+	e2e_hostile "$kind" here "$kind" 127.0.0.1 "$E2E_TLS_PORT" 127.0.0.2 $((4 * HANDSHAKES))
 	wait_for 60 has_counted "$end" $(($(e2e_counter server "$end") + HANDSHAKES))
 	serves_on
 	e2e_stop "$(e2e_pid "$kind")"
-	(($(said "$kind" ended) > HANDSHAKES))
+	(($(e2e_said "$kind" ended) > HANDSHAKES))
 	over
 }
 
@@ -133,7 +99,7 @@ test_resets_at_every_point() {
 	begin
 	hostile cut "$WIRE_PORT" 127.0.0.1 "$E2E_TLS_PORT" "$CUT_PORT" 100 >"$E2E_DIR/cut.out"
 	cat "$E2E_DIR/cut.out"
-	(($(said cut cut) > 30 && $(said cut whole) == 2))
+	(($(e2e_said cut cut) > 30 && $(e2e_said cut whole) == 2))
 	serves_on
 	over
 }
@@ -142,18 +108,16 @@ test_resets_at_every_point() {
 test_back_pressure() {
 	local sent
 	begin
-	in_background hoard hoard 127.0.0.1 "$E2E_APP_PORT" 16
+	e2e_hostile hoard here hoard 127.0.0.1 "$E2E_APP_PORT" 16
 	serves_on
 	e2e_stop "$(e2e_pid hoard)"
-	sent=$(said hoard sent)
+	sent=$(e2e_said hoard sent)
 	echo "16 connections took $sent bytes"
 	# What sockets hold by the kernel's rules, at six places, and the daemons' buffers
 	((sent > 0 && sent < 16 * 64 * 1024 * 1024))
 	over
 }
 
-# All handshakes that there may be, each stuck behind as much as it may send: the memory that qkdtlsd(8) states for each, and what
-# two processes have of their own; again and again, so that little that stayed of each would be too much.
 # All handshakes that there may be, each stuck behind as much as a stranger may send: what qkdtlsd(8) says of each, and what two
 # processes have of their own; again and again, so that little that stayed of each would be too much.
 test_memory_is_bounded() {
@@ -175,7 +139,7 @@ test_memory_is_bounded() {
 storm() {
 	local i
 	for i in 2 3 4 5; do
-		in_background "storm$i" stuck 127.0.0.1 "$E2E_TLS_PORT" "127.0.0.$i" "$HANDSHAKES"
+		e2e_hostile "storm$i" here stuck 127.0.0.1 "$E2E_TLS_PORT" "127.0.0.$i" "$HANDSHAKES"
 	done
 	wait_for 60 has_counted too-many-handshakes $(($(e2e_counter server too-many-handshakes) + HANDSHAKES))
 	wait_for 60 has_counted timeout $(($(e2e_counter server timeout) + HANDSHAKES))
@@ -199,16 +163,14 @@ test_the_log_is_bounded() {
 }
 
 e2e_need qkdtlsd openssl python3 ip || tap_skip_all "a program is missing"
-if ! openssl list -kem-algorithms 2>/dev/null | grep -q X25519MLKEM768; then
-	tap_skip_all "without a key there is nothing for this OpenSSL to offer"
-fi
+[[ $HYBRID ]] || tap_skip_all "without a key there is nothing for this OpenSSL to offer"
 ip link set lo up
 e2e_pki
-in_background echo echo "$E2E_WEB_PORT"
+e2e_hostile echo here echo "$E2E_WEB_PORT"
 wait_for 20 e2e_connects here 127.0.0.1 "$E2E_WEB_PORT"
 e2e_config server server "$SERVER" "127.0.0.1:$E2E_WEB_PORT" missing "policy = prefer" "handshake-timeout = 3" \
 	"key-timeout = 0" "max-handshakes = $HANDSHAKES"
-printf '[daemon]\nworkers = 2\n' >>"$E2E_DIR/server.conf"
+with_workers 2 server
 e2e_config client client "$CLIENT" "$SERVER" missing "policy = prefer" "key-timeout = 0"
 e2e_config cut client "127.0.0.1:$CUT_PORT" "127.0.0.1:$WIRE_PORT" missing "policy = prefer" "key-timeout = 0"
 e2e_daemon here server

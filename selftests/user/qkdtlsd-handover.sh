@@ -5,46 +5,19 @@
 # who may, what is refused, and that nothing of it stays. The handshakes are in selftests/e2e/qkdtlsd-handover.sh.
 set -euo pipefail
 
-if [[ -z ${QKD_TEST_NETNS-} ]]; then
-	QKD_TEST_NETNS=1 exec unshare --net "$0" "$@"
-fi
-here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=selftests/e2e/tap.sh
-. "$here/../e2e/tap.sh"
-# shellcheck source=selftests/e2e/lib.sh
-. "$here/../e2e/lib.sh"
-trap e2e_cleanup EXIT
+# shellcheck source=selftests/user/qkdtlsd.bash
+. "$(dirname "${BASH_SOURCE[0]}")/qkdtlsd.bash"
 
 DOOR=$E2E_DIR/run/door.sock
 WEB=127.0.0.1:$E2E_WEB_PORT
 SERVER=127.0.0.1:$E2E_TLS_PORT
 CLIENT=127.0.0.1:$E2E_APP_PORT
 
-# This libcrypto may be too old for ML-KEM.
-GROUPS_LINES=()
-if ! openssl list -kem-algorithms 2>/dev/null | grep -q X25519MLKEM768; then
-	GROUPS_LINES=("groups = x25519" "allow-classical-groups = yes")
-fi
-
 # door_config [LINE]...: a service that sockets are handed over to
 door_config() {
 	e2e_config door client none none missing "${GROUPS_LINES[@]}" \
 		"$(e2e_setting "hand-over = $DOOR" "$@")" "$(e2e_setting "handshake-timeout = 1" "$@")" "$@"
 	sed -i '/^listen = none$/d; /^connect = none$/d' "$E2E_DIR/door.conf"
-}
-
-# One worker, so that it is known whose descriptors are counted
-one_worker() { printf '[daemon]\nworkers = 1\n' >>"$E2E_DIR/$1.conf"; }
-
-worker_of() {
-	local pid
-	local -a pids
-	mapfile -t -d ' ' pids <"/proc/$(e2e_pid "$1")/task/$(e2e_pid "$1")/children"
-	for pid in "${pids[@]}"; do
-		if [[ $(cat "/proc/$pid/comm") == qkdtlsd-worker ]]; then
-			echo "$pid"
-		fi
-	done
 }
 
 open_files() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
@@ -55,12 +28,6 @@ has_open_files() { [[ $(open_files "$1") == "$2" ]]; }
 need_no_ktls() {
 	if [[ -e /proc/net/tls_stat ]]; then
 		skip "this kernel has TLS: see selftests/e2e"
-	fi
-}
-
-fresh() {
-	if [[ -e $E2E_DIR/$1.pid ]]; then
-		e2e_stop "$(e2e_pid "$1")" KILL
 	fi
 }
 
@@ -99,10 +66,11 @@ test_check_knows_what_belongs_together() {
 	check_refuses 'service "door" has no "listen": give the address to accept connections at, or "hand-over"'
 }
 
+# With one worker, so that it is known whose descriptors are counted
 start_door() {
 	fresh door
 	door_config "$@"
-	one_worker door
+	with_workers 1 door
 	e2e_daemon here door
 }
 
@@ -196,7 +164,7 @@ test_no_descriptor_stays() {
 	local worker before
 	need_no_ktls
 	start_door "hand-over-mode = 666"
-	worker=$(worker_of door)
+	worker=$(children door qkdtlsd-worker)
 	brings good '^ENOTSUP '
 	before=$(open_files "$worker")
 	brings descriptors '^EBADF$'
@@ -204,7 +172,7 @@ test_no_descriptor_stays() {
 	brings many-messages '^(ENOTSUP |reset)'
 	brings gone '^gone'
 	wait_for 20 has_open_files "$worker" "$before"
-	[[ $(worker_of door) == "$worker" ]]
+	[[ $(children door qkdtlsd-worker) == "$worker" ]]
 	[[ $(e2e_counter door open) == 0 ]]
 }
 
@@ -221,24 +189,15 @@ test_who_says_nothing_does_not_keep_others_out() {
 	wait_for 20 brings none '^EBADF '
 }
 
-reload() {
-	local before
-	before=$(grep -c 'reloaded: ' "$E2E_DIR/$1.log") || before=0
-	kill -HUP "$(e2e_pid "$1")"
-	wait_for 20 has_reloaded "$1" $((before + 1))
-}
-
-has_reloaded() { (($(grep -c 'reloaded: ' "$E2E_DIR/$1.log") >= $2)); }
-
 test_reload_keeps_the_socket_and_changes_who_may() {
 	local inode waiting
 	start_door "hand-over-mode = 666" "handshake-timeout = 3"
 	inode=$(stat -c %i "$DOOR")
 	"$here/bring.py" silence "$DOOR" >"$E2E_DIR/silence" &
 	waiting=$!
-	wait_for 20 has_more_files "$(worker_of door)"
+	wait_for 20 has_more_files "$(children door qkdtlsd-worker)"
 	door_config "hand-over-mode = 600"
-	one_worker door
+	with_workers 1 door
 	reload door
 	[[ $(stat -c '%i %a' "$DOOR") == "$inode 600" ]]
 	refuse setpriv --reuid=1 --regid=1 --clear-groups "$here/bring.py" none "$DOOR"
@@ -248,7 +207,7 @@ test_reload_keeps_the_socket_and_changes_who_may() {
 	grep '^ETIMEDOUT ' "$E2E_DIR/silence"
 	# One that is configured no more goes, and what was taken away comes again.
 	door_config "hand-over = $E2E_DIR/run/other.sock"
-	one_worker door
+	with_workers 1 door
 	reload door
 	[[ ! -e $DOOR && -S $E2E_DIR/run/other.sock ]]
 	rm "$E2E_DIR/run/other.sock"
@@ -264,7 +223,7 @@ test_sigterm_answers_who_waits() {
 	reload door
 	"$here/bring.py" silence "$DOOR" >"$E2E_DIR/silence" &
 	waiting=$!
-	wait_for 20 has_more_files "$(worker_of door)"
+	wait_for 20 has_more_files "$(children door qkdtlsd-worker)"
 	e2e_stop "$(e2e_pid door)"
 	wait "$waiting"
 	grep '^ECANCELED the service was stopped' "$E2E_DIR/silence"

@@ -5,27 +5,14 @@
 # of a network namespace of their own. What needs keys and kTLS is in selftests/e2e/qkdtlsd.sh.
 set -euo pipefail
 
-if [[ -z ${QKD_TEST_NETNS-} ]]; then
-	QKD_TEST_NETNS=1 exec unshare --net "$0" "$@"
-fi
-here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=selftests/e2e/tap.sh
-. "$here/../e2e/tap.sh"
-# shellcheck source=selftests/e2e/lib.sh
-. "$here/../e2e/lib.sh"
-trap e2e_cleanup EXIT
+# shellcheck source=selftests/user/qkdtlsd.bash
+. "$(dirname "${BASH_SOURCE[0]}")/qkdtlsd.bash"
 
 SERVER=127.0.0.1:$E2E_TLS_PORT
 CLIENT=127.0.0.1:$E2E_APP_PORT
 WEB=127.0.0.1:$E2E_WEB_PORT
 ECHO_PORT=8081
 SIZE=1048576
-
-# This libcrypto may be too old for ML-KEM.
-GROUPS_LINES=()
-if ! openssl list -kem-algorithms 2>/dev/null | grep -q X25519MLKEM768; then
-	GROUPS_LINES=("groups = x25519" "allow-classical-groups = yes")
-fi
 
 server_config() {
 	e2e_config server server "$SERVER" "$WEB" missing "${GROUPS_LINES[@]}" "$@"
@@ -40,23 +27,6 @@ both() {
 	e2e_daemon here client
 }
 
-# with_workers COUNT NAME: its configuration has it.
-with_workers() {
-	printf '[daemon]\nworkers = %s\n' "$1" >>"$E2E_DIR/$2.conf"
-}
-
-# children NAME [KIND]: process IDs of the daemon's processes, all or of that name
-children() {
-	local pid
-	local -a pids
-	mapfile -t -d ' ' pids <"/proc/$(e2e_pid "$1")/task/$(e2e_pid "$1")/children"
-	for pid in ${pids[0]+"${pids[@]}"}; do
-		if [[ ! ${2-} || $(cat "/proc/$pid/comm") == "$2" ]]; then
-			echo "$pid"
-		fi
-	done
-}
-
 has_processes() { # NAME WORKERS
 	[[ $(children "$1" qkdtlsd-worker | wc -l) == "$2" && $(children "$1" qkdtlsd-signer | wc -l) == 1 ]]
 }
@@ -64,16 +34,6 @@ has_processes() { # NAME WORKERS
 stop_both() {
 	e2e_stop "$(e2e_pid client)"
 	e2e_stop "$(e2e_pid server)"
-}
-
-# Tests of one run may leave a daemon behind when they fail; the next must not meet it.
-fresh() {
-	local name
-	for name in server client; do
-		if [[ -e $E2E_DIR/$name.pid ]]; then
-			e2e_stop "$(e2e_pid "$name")" KILL
-		fi
-	done
 }
 
 check_refuses() {
@@ -194,7 +154,7 @@ test_only_the_signer_has_the_private_key() {
 }
 
 test_prefer_falls_back_without_a_link() {
-	fresh
+	fresh server client
 	server_config "policy = prefer"
 	client_config "policy = prefer"
 	both
@@ -232,7 +192,7 @@ test_no_secret_and_no_plain_text_in_logs() {
 }
 
 test_require_refuses_without_a_link() {
-	fresh
+	fresh server client
 	server_config
 	client_config
 	both
@@ -249,7 +209,7 @@ test_require_refuses_without_a_link() {
 }
 
 test_both_directions_and_half_close() {
-	fresh
+	fresh server client
 	server_config "policy = prefer" "connect = 127.0.0.1:$ECHO_PORT"
 	client_config "policy = prefer"
 	both
@@ -261,7 +221,7 @@ test_both_directions_and_half_close() {
 }
 
 test_other_ca_is_refused() {
-	fresh
+	fresh server client
 	server_config "policy = prefer" "certificate = $E2E_DIR/stranger.pem" \
 		"private-key = $E2E_DIR/stranger.key"
 	client_config "policy = prefer"
@@ -273,7 +233,7 @@ test_other_ca_is_refused() {
 }
 
 test_other_name_is_refused() {
-	fresh
+	fresh server client
 	server_config "policy = prefer"
 	client_config "policy = prefer" "peer-name = basel.example"
 	both
@@ -283,7 +243,7 @@ test_other_name_is_refused() {
 }
 
 test_client_without_certificate_is_refused() {
-	fresh
+	fresh server client
 	server_config "policy = prefer"
 	client_config "policy = prefer"
 	sed -i '/^certificate\|^private-key/d' "$E2E_DIR/client.conf"
@@ -294,7 +254,7 @@ test_client_without_certificate_is_refused() {
 }
 
 test_silent_peer_is_timed_out() {
-	fresh
+	fresh server client
 	server_config "handshake-timeout = 1"
 	e2e_daemon here server
 	exec 3<>"/dev/tcp/127.0.0.1/$E2E_TLS_PORT"
@@ -318,7 +278,7 @@ test_garbage_is_refused() {
 limit_of() {
 	local end=$1
 	shift
-	fresh
+	fresh server client
 	server_config "$@"
 	with_workers 2 server
 	e2e_daemon here server
@@ -343,7 +303,7 @@ counts() {
 }
 
 test_idle_connection_is_ended() {
-	fresh
+	fresh server client
 	server_config "policy = prefer" "idle-timeout = 1" "connect = 127.0.0.1:$ECHO_PORT"
 	client_config "policy = prefer"
 	both
@@ -361,7 +321,7 @@ test_idle_connection_is_ended() {
 # Bytes that move keep it alive, in the end for longer than the limit.
 test_a_slow_connection_is_not_idle() {
 	local i line
-	fresh
+	fresh server client
 	server_config "policy = prefer" "idle-timeout = 2" "connect = 127.0.0.1:$ECHO_PORT"
 	client_config "policy = prefer"
 	both
@@ -383,7 +343,7 @@ test_counters_can_be_asked_for() {
 	local place=$E2E_DIR/run/stats
 	rm -rf "$E2E_DIR/run"
 	mkdir -m 711 "$E2E_DIR/run"
-	fresh
+	fresh server client
 	server_config "policy = prefer"
 	printf '[daemon]\nstats = %s\n' "$place" >>"$E2E_DIR/server.conf"
 	client_config "policy = prefer"
@@ -412,11 +372,11 @@ test_counters_can_be_asked_for() {
 	printf '[daemon]\nstats = %s/none/stats\n' "$E2E_DIR" >>"$E2E_DIR/server.conf"
 	refuse timeout 20 qkdtlsd --user "$E2E_USER" -c "$E2E_DIR/server.conf" 2>"$E2E_DIR/server.log"
 	e2e_logged server '"stats = .*/none/stats": No such file or directory'
-	fresh
+	fresh server client
 }
 
 test_limit_of_bytes_holds() {
-	fresh
+	fresh server client
 	server_config "policy = prefer" "max-bytes = 100000"
 	client_config "policy = prefer"
 	both
@@ -429,7 +389,7 @@ test_limit_of_bytes_holds() {
 }
 
 test_application_that_does_not_answer() {
-	fresh
+	fresh server client
 	server_config "policy = prefer" "connect = 127.0.0.1:9"
 	client_config "policy = prefer"
 	both
@@ -440,7 +400,7 @@ test_application_that_does_not_answer() {
 }
 
 test_peer_that_cannot_be_reached() {
-	fresh
+	fresh server client
 	client_config "policy = prefer"
 	e2e_daemon here client
 	refuse e2e_fetch here file
@@ -457,7 +417,7 @@ slow_fetch() {
 }
 
 test_a_killed_peer_is_no_end_of_file() {
-	fresh
+	fresh server client
 	server_config "policy = prefer"
 	client_config "policy = prefer"
 	both
@@ -465,12 +425,12 @@ test_a_killed_peer_is_no_end_of_file() {
 	kill -KILL "$(e2e_pid server)"
 	refuse wait "$slow"
 	e2e_expect client 'end=(truncated|reset) outcome=fallback'
-	fresh
+	fresh server client
 }
 
 test_sigterm_lets_transfers_finish() {
 	local server client
-	fresh
+	fresh server client
 	both
 	server=$(e2e_pid server) client=$(e2e_pid client)
 	slow_fetch
@@ -496,7 +456,7 @@ test_second_sigterm_ends_at_once() {
 	refuse wait "$slow"
 	e2e_logged client 'end=stopped'
 	e2e_expect server 'end=(truncated|reset)'
-	fresh
+	fresh server client
 }
 
 # Which worker of server has a connection of the application's
@@ -511,7 +471,7 @@ busy_worker() {
 
 test_a_killed_worker_costs_its_connections_only() {
 	local busy pid
-	fresh
+	fresh server client
 	server_config "policy = prefer"
 	with_workers 3 server
 	client_config "policy = prefer"
@@ -539,7 +499,7 @@ test_a_killed_worker_costs_its_connections_only() {
 
 # What it had counted for an address is given back: whoever comes from there is not refused for it.
 test_a_killed_worker_frees_its_limits() {
-	fresh
+	fresh server client
 	server_config "max-handshakes-per-source = 1"
 	with_workers 1 server
 	e2e_daemon here server
@@ -554,7 +514,7 @@ test_a_killed_worker_frees_its_limits() {
 	counts open 1
 	counts too-many-from-source 0
 	exec 3>&-
-	fresh
+	fresh server client
 	server_config "policy = prefer"
 	with_workers 3 server
 	client_config "policy = prefer"
@@ -587,15 +547,6 @@ test_a_killed_signer_is_replaced() {
 	cmp "$E2E_DIR/slow" "$E2E_DIR/www/file"
 	wait_for 20 has_processes server 3
 }
-
-reload() {
-	local before
-	before=$(grep -c 'reloaded: ' "$E2E_DIR/$1.log") || before=0
-	kill -HUP "$(e2e_pid "$1")"
-	wait_for 20 has_reloaded "$1" $((before + 1))
-}
-
-has_reloaded() { (($(grep -c 'reloaded: ' "$E2E_DIR/$1.log") >= $2)); }
 
 shown_certificate() {
 	openssl s_client -connect "$SERVER" -tls1_3 -CAfile "$E2E_DIR/ca.pem" -cert "$E2E_DIR/client.pem" \
@@ -666,7 +617,7 @@ test_nothing_is_left_of_a_killed_daemon() {
 	for pid in $pids; do
 		wait_for 20 refuse test -e "/proc/$pid"
 	done
-	fresh
+	fresh server client
 }
 
 test_drain_timeout_ends_what_is_left() {
@@ -683,7 +634,7 @@ test_drain_timeout_ends_what_is_left() {
 	wait "$client"
 	refuse wait "$slow"
 	e2e_logged client 'drain-timeout has passed'
-	fresh
+	fresh server client
 }
 
 # Of all daemons above

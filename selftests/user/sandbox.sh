@@ -5,24 +5,12 @@
 # other tests of the daemon are tests of this, too.
 set -euo pipefail
 
-if [[ -z ${QKD_TEST_NETNS-} ]]; then
-	QKD_TEST_NETNS=1 exec unshare --net "$0" "$@"
-fi
-here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=selftests/e2e/tap.sh
-. "$here/../e2e/tap.sh"
-# shellcheck source=selftests/e2e/lib.sh
-. "$here/../e2e/lib.sh"
-trap e2e_cleanup EXIT
-
-GROUPS_LINES=()
-if ! openssl list -kem-algorithms 2>/dev/null | grep -q X25519MLKEM768; then
-	GROUPS_LINES=("groups = x25519" "allow-classical-groups = yes")
-fi
+# shellcheck source=selftests/user/qkdtlsd.bash
+. "$(dirname "${BASH_SOURCE[0]}")/qkdtlsd.bash"
 
 start() {
 	e2e_config server server "[::]:$E2E_TLS_PORT" "127.0.0.1:$E2E_WEB_PORT" missing "${GROUPS_LINES[@]}"
-	printf '[daemon]\nworkers = 2\n' >>"$E2E_DIR/server.conf"
+	with_workers 2 server
 	e2e_daemon here server
 	wait_for 20 has_processes
 }
@@ -31,22 +19,10 @@ stop() {
 	e2e_stop "$(e2e_pid server)"
 }
 
-# processes NAME: IDs of the daemon's processes of that name
-processes() {
-	local pid
-	local -a pids
-	mapfile -t -d ' ' pids <"/proc/$(e2e_pid server)/task/$(e2e_pid server)/children"
-	for pid in ${pids[0]+"${pids[@]}"}; do
-		if [[ $(cat "/proc/$pid/comm") == "$1" ]]; then
-			echo "$pid"
-		fi
-	done
-}
-
 # Two workers and a signer that have been set up
 has_processes() {
 	local pid confined=0
-	for pid in $(processes qkdtlsd-worker) $(processes qkdtlsd-signer); do
+	for pid in $(children server qkdtlsd-worker) $(children server qkdtlsd-signer); do
 		if grep -Eq '^Seccomp:\s+2$' "/proc/$pid/status"; then
 			confined=$((confined + 1))
 		fi
@@ -57,7 +33,7 @@ has_processes() {
 test_each_process_is_confined() {
 	local pid
 	start
-	for pid in $(processes qkdtlsd-worker) $(processes qkdtlsd-signer); do
+	for pid in $(children server qkdtlsd-worker) $(children server qkdtlsd-signer); do
 		grep -Eq '^Seccomp:\s+2$' "/proc/$pid/status"
 		grep -Eq '^Seccomp_filters:\s+1$' "/proc/$pid/status"
 		grep -Eq '^NoNewPrivs:\s+1$' "/proc/$pid/status"
@@ -83,7 +59,7 @@ test_memory_is_locked() {
 		stop
 		skip "AddressSanitizer locks no memory"
 	fi
-	for pid in "$(e2e_pid server)" $(processes qkdtlsd-worker) $(processes qkdtlsd-signer); do
+	for pid in "$(e2e_pid server)" $(children server qkdtlsd-worker) $(children server qkdtlsd-signer); do
 		(($(sed -n 's/^VmLck:\s*\([0-9]*\) kB$/\1/p' "/proc/$pid/status") > 0))
 	done
 	stop
@@ -119,11 +95,11 @@ test_no_filter_was_in_the_way() {
 
 test_the_end_by_a_filter_is_explained() {
 	start
-	kill -SYS "$(processes qkdtlsd-worker | head -n 1)"
+	kill -SYS "$(children server qkdtlsd-worker | head -n 1)"
 	e2e_expect server 'worker [0-9]+ was killed by signal 31 \(Bad system call\)'
 	e2e_expect server 'worker [0-9]+ has asked the kernel for what its seccomp filter does not allow: .*journalctl -k'
 	wait_for 20 has_processes
-	kill -SYS "$(processes qkdtlsd-signer)"
+	kill -SYS "$(children server qkdtlsd-signer)"
 	e2e_expect server 'the signer has asked the kernel for what its seccomp filter does not allow'
 	e2e_expect server 'reloaded: new connections by the new configuration'
 	stop

@@ -5,27 +5,15 @@
 # handshake, and not of each byte. Both programs, both roles, on the loopback device of a network namespace of their own.
 set -euo pipefail
 
-if [[ -z ${QKD_TEST_NETNS-} ]]; then
-	QKD_TEST_NETNS=1 exec unshare --net "$0" "$@"
-fi
-here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=selftests/e2e/tap.sh
-. "$here/../e2e/tap.sh"
-# shellcheck source=selftests/e2e/lib.sh
-. "$here/../e2e/lib.sh"
-trap e2e_cleanup EXIT
+# shellcheck source=selftests/user/qkdtlsd.bash
+. "$(dirname "${BASH_SOURCE[0]}")/qkdtlsd.bash"
 
 LIMIT_S=2
 PACE_S=0.4
 SERVER=127.0.0.1:$E2E_TLS_PORT
 
-# This libcrypto may be too old for ML-KEM.
-HYBRID=1
-GROUPS_LINES=()
 groups=()
-if ! openssl list -kem-algorithms 2>/dev/null | grep -q X25519MLKEM768; then
-	HYBRID=
-	GROUPS_LINES=("groups = x25519" "allow-classical-groups = yes")
+if [[ ! $HYBRID ]]; then
 	groups=(--groups x25519 --allow-classical-groups)
 fi
 

@@ -74,3 +74,12 @@ void address_format_peer(int fd, char text[ADDRESS_TEXT_LEN])
 		len = 0;
 	address_format(&sa, len, text);
 }
+
+bool address_is_of(int fd, const struct addrinfo *ai)
+{
+	struct sockaddr_storage sa = { 0 };
+	socklen_t len = sizeof(sa);
+
+	return !getsockname(fd, (struct sockaddr *)&sa, &len) && len == ai->ai_addrlen &&
+	       !memcmp(&sa, ai->ai_addr, len);
+}

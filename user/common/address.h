@@ -26,6 +26,9 @@ int address_parse(const char *text, struct address *address);
  */
 int address_resolve(const struct address *address, bool passive, struct addrinfo **list);
 
+/* Whether the socket @fd is bound to this address */
+bool address_is_of(int fd, const struct addrinfo *ai);
+
 /* "192.0.2.1:443", "[2001:db8::1]:443" or "unknown" */
 void address_format(const struct sockaddr_storage *sa, socklen_t len, char text[ADDRESS_TEXT_LEN]);
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
+#include "common/address.h"
 #include "common/log.h"
 #include "qkdtlsd/activation.h"
 #include "qkdtlsd/daemon.h"
@@ -117,19 +118,10 @@ int activation_named(const struct service_config *service, unsigned int n)
 	return -ENOENT;
 }
 
-static bool is_at(int fd, const struct addrinfo *ai)
-{
-	struct sockaddr_storage sa = { 0 };
-	socklen_t len = sizeof(sa);
-
-	return !getsockname(fd, (struct sockaddr *)&sa, &len) && len == ai->ai_addrlen &&
-	       !memcmp(&sa, ai->ai_addr, len);
-}
-
 int activation_at(const struct addrinfo *ai)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		if (is_at(fd_of(i), ai))
+		if (address_is_of(fd_of(i), ai))
 			return use(i, ai->ai_family == AF_UNIX);
 	}
 	return -ENOENT;
@@ -159,7 +151,7 @@ bool activation_has(const struct service_config *service)
 	}
 	door_address(service, &address);
 	for (unsigned int i = 0; i < count; i++) {
-		if (is_at(fd_of(i), &address.ai))
+		if (address_is_of(fd_of(i), &address.ai))
 			return true;
 	}
 	return false;

@@ -198,10 +198,9 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct connection *connection = arg;
 
-	give_up(connection, "the handshake took too long");
-	end(connection, END_TIMEOUT,
-	    connection->handshake.conn ? "the handshake took too long" : "no connection in time");
-	finish(connection);
+	connection_abort(connection, END_TIMEOUT,
+			 connection->handshake.conn ? "the handshake took too long"
+						    : "no connection in time");
 	return 0;
 }
 

@@ -84,26 +84,25 @@ static bool has_door(const struct daemon *daemon, const char *path)
 	return false;
 }
 
+/* Removes the file of @config, unless @other has it too or systemd has bound it. */
+static void remove_door(const struct service_config *config, const struct daemon *other)
+{
+	if (config->hand_over && !has_door(other, config->hand_over) && !activation_has(config) &&
+	    door_is_there(config))
+		unlink(config->hand_over);
+}
+
 void doors_withdraw(const struct daemon *new, const struct daemon *old)
 {
+	/* Where there is no listener the file is somebody else's. */
 	for (const struct service *s = new->services; s; s = s->next) {
-		const struct service_config *config = s->config;
-
-		/* Where there is no listener it is somebody else's. */
-		if (config->hand_over && service_sockets(s, NULL) &&
-		    !has_door(old, config->hand_over) && !activation_has(config) &&
-		    door_is_there(config))
-			unlink(config->hand_over);
+		if (service_sockets(s, NULL))
+			remove_door(s->config, old);
 	}
 }
 
 void doors_remove(const struct daemon *old, const struct daemon *new)
 {
-	for (const struct service *s = old->services; s; s = s->next) {
-		const struct service_config *config = s->config;
-
-		if (config->hand_over && !has_door(new, config->hand_over) &&
-		    !activation_has(config) && door_is_there(config))
-			unlink(config->hand_over);
-	}
+	for (const struct service *s = old->services; s; s = s->next)
+		remove_door(s->config, new);
 }

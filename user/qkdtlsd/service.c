@@ -11,15 +11,13 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/pause.h"
 #include "common/tcp.h"
 #include "qkdtlsd/activation.h"
 #include "qkdtlsd/connection.h"
 #include "qkdtlsd/door.h"
 #include "qkdtlsd/handover.h"
 #include "qkdtlsd/service.h"
-
-/* After accept() has failed for want of descriptors or memory, which goes on failing for a while */
-#define ACCEPT_PAUSE_US 200000
 
 /* Connections taken from the queue before others have their turn */
 #define ACCEPT_BATCH 16
@@ -237,30 +235,6 @@ void service_report_end(struct service *service, struct report *report)
 
 /* Listeners */
 
-static int on_pause_over(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct listener *listener = arg;
-
-	return sd_event_source_set_enabled(listener->io, SD_EVENT_ON);
-}
-
-/* A level-triggered listener that cannot accept would spin. */
-static void listener_pause(struct listener *listener, int error)
-{
-	log_warning("service=%s accepting paused: %s", listener->service->config->name,
-		    strerror(error));
-	listener->pause = sd_event_source_disable_unref(listener->pause);
-	if (sd_event_source_set_enabled(listener->io, SD_EVENT_OFF) >= 0 &&
-	    sd_event_add_time_relative(listener->service->event, &listener->pause, CLOCK_MONOTONIC,
-				       ACCEPT_PAUSE_US, 0, on_pause_over, listener) < 0)
-		sd_event_source_set_enabled(listener->io, SD_EVENT_ON);
-}
-
-static bool accept_failed_for_all(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 /* One connection: 0 or a negative errno */
 static int listener_accept(const struct listener *listener)
 {
@@ -281,18 +255,22 @@ static int on_accept(sd_event_source *source, int fd, uint32_t events, void *arg
 
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		ret = listener_accept(listener);
-		if (accept_failed_for_all(-ret))
-			listener_pause(listener, -ret);
-		if (accept_failed_for_all(-ret) || ret == -EAGAIN)
+		if (ret == -EAGAIN)
 			break;
+		if (pause_helps(-ret)) {
+			log_warning("service=%s accepting paused: %s",
+				    listener->service->config->name, strerror(-ret));
+			pause_listener(listener->io, &listener->pause);
+			break;
+		}
 	}
 	return 0;
 }
 
 static void listener_free(struct listener *listener)
 {
-	sd_event_source_disable_unref(listener->io);
 	sd_event_source_disable_unref(listener->pause);
+	sd_event_source_disable_unref(listener->io);
 	if (listener->fd >= 0)
 		close(listener->fd);
 	free(listener);
@@ -311,21 +289,12 @@ static void listener_announce(const struct listener *listener)
 		 sa.ss_family == AF_UNIX ? ((struct sockaddr_un *)&sa)->sun_path : text);
 }
 
-static bool listens_at(const struct listener *listener, const struct addrinfo *ai)
-{
-	struct sockaddr_storage sa = { 0 };
-	socklen_t len = sizeof(sa);
-
-	return !getsockname(listener->fd, (struct sockaddr *)&sa, &len) && len == ai->ai_addrlen &&
-	       !memcmp(&sa, ai->ai_addr, len);
-}
-
 static const struct listener *find_listener(const struct service *services,
 					    const struct addrinfo *ai)
 {
 	for (const struct service *s = services; s; s = s->next)
 		for (const struct listener *l = s->listeners; l; l = l->next)
-			if (listens_at(l, ai))
+			if (address_is_of(l->fd, ai))
 				return l;
 	return NULL;
 }

@@ -33,11 +33,20 @@ struct source {
 	_Atomic uint32_t handshakes;
 };
 
-static struct table {
-	_Atomic uint32_t connections; /* of all places */
-	/* With what is behind the last, so that no sequence of probes needs to begin again at the first */
+/* With what is behind the last, so that no sequence of probes needs to begin again at the first */
+struct table {
 	struct source places[SOURCE_PLACES + SOURCE_PROBES];
-} * tables; /* by worker */
+};
+
+/**
+ * struct shared - all that is shared, by worker
+ * @connections: of all its places; side by side, for every connection looks at all of them
+ * @tables: the places
+ */
+static struct shared {
+	_Atomic uint32_t connections[WORKERS_MAX];
+	struct table tables[WORKERS_MAX];
+} * shared;
 
 /* Odd and nobody's: who chooses addresses cannot choose where they fall. */
 static uint64_t multiplier;
@@ -45,12 +54,12 @@ static uint64_t multiplier;
 int sources_init(void)
 {
 	/* Most of it is never touched. */
-	void *memory = mmap(NULL, WORKERS_MAX * sizeof(*tables), PROT_READ | PROT_WRITE,
+	void *memory = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return -errno;
-	tables = memory;
+	shared = memory;
 	if (getrandom(&multiplier, sizeof(multiplier), 0) != sizeof(multiplier))
 		return -EIO;
 	multiplier |= 1;
@@ -110,11 +119,10 @@ static struct source *find(struct table *table, uint64_t address, uint32_t servi
 	return room;
 }
 
-static struct table *table_of(const struct source *source)
+static size_t worker_of(const struct source *source)
 {
-	const size_t offset = (size_t)((const char *)source - (const char *)tables);
-
-	return &tables[offset / sizeof(*tables)];
+	return (size_t)((const char *)source - (const char *)shared->tables) /
+	       sizeof(shared->tables[0]);
 }
 
 struct source *source_enter(unsigned int worker, uint32_t service,
@@ -125,12 +133,12 @@ struct source *source_enter(unsigned int worker, uint32_t service,
 
 	if (!name_of(sa, &address))
 		return NULL;
-	source = find(&tables[worker], address, service, true);
+	source = find(&shared->tables[worker], address, service, true);
 	if (!source)
 		return NULL;
 	source->connections++;
 	source->handshakes++;
-	tables[worker].connections++;
+	shared->connections[worker]++;
 	return source;
 }
 
@@ -144,7 +152,7 @@ void source_leave(struct source *source, bool shaking)
 	if (shaking)
 		source->handshakes--;
 	source->connections--;
-	table_of(source)->connections--;
+	shared->connections[worker_of(source)]--;
 }
 
 struct source_counts source_counts(const struct source *source)
@@ -155,7 +163,8 @@ struct source_counts source_counts(const struct source *source)
 	const struct source *there;
 
 	for (size_t i = 0; i < WORKERS_MAX; i++) {
-		there = tables[i].connections ? find(&tables[i], address, service, false) : NULL;
+		there = shared->connections[i] ? find(&shared->tables[i], address, service, false)
+					       : NULL;
 		if (!there)
 			continue;
 		one = (struct source_counts){ there->connections, there->handshakes };
@@ -170,9 +179,9 @@ struct source_counts source_counts(const struct source *source)
 
 void sources_forget(unsigned int worker)
 {
-	struct table *table = &tables[worker];
+	struct table *table = &shared->tables[worker];
 
-	if (!table->connections)
+	if (!shared->connections[worker])
 		return;
 	for (size_t i = 0; i < SOURCE_PLACES + SOURCE_PROBES; i++) {
 		if (!table->places[i].connections)
@@ -180,5 +189,5 @@ void sources_forget(unsigned int worker)
 		table->places[i].connections = 0;
 		table->places[i].handshakes = 0;
 	}
-	table->connections = 0;
+	shared->connections[worker] = 0;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/log.h"
+#include "common/pause.h"
 #include "common/unix_socket.h"
 #include "qkdtlsd/daemon.h"
 #include "qkdtlsd/report.h"
@@ -17,8 +18,6 @@
 
 /* At a time; who comes when there are so many finds the stream ended. */
 #define READERS_MAX 16
-
-#define PAUSE_US 200000
 
 /* For one who asks and does not read */
 #define READ_TIME_US 5000000
@@ -92,7 +91,8 @@ static struct json_object *service_json(const struct service *service)
 	return doc;
 }
 
-char *stats_text(const struct daemon *daemon)
+/* To be given back with free(); NULL: no memory */
+static char *stats_text(const struct daemon *daemon)
 {
 	struct json_object *doc = json_object_new_array();
 	const char *text;
@@ -166,31 +166,16 @@ static void reader_begin(struct stats *stats, int fd)
 		reader_free(reader);
 }
 
-static int on_pause_over(sd_event_source *source, uint64_t usec, void *arg)
-{
-	struct stats *stats = arg;
-
-	return sd_event_source_set_enabled(stats->io, SD_EVENT_ON);
-}
-
-/* Without descriptors or memory, which goes on for a while: a level-triggered listener would spin. */
-static int pause_a_while(struct stats *stats)
-{
-	stats->pause = sd_event_source_disable_unref(stats->pause);
-	if (sd_event_source_set_enabled(stats->io, SD_EVENT_OFF) >= 0 &&
-	    sd_event_add_time_relative(stats->event, &stats->pause, CLOCK_MONOTONIC, PAUSE_US, 0,
-				       on_pause_over, stats) < 0)
-		sd_event_source_set_enabled(stats->io, SD_EVENT_ON);
-	return 0;
-}
-
 static int on_reader(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
 	struct stats *stats = arg;
 	const int reader = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (reader < 0)
-		return errno == EAGAIN || errno == ECONNABORTED ? 0 : pause_a_while(stats);
+	if (reader < 0) {
+		if (pause_helps(errno))
+			pause_listener(stats->io, &stats->pause);
+		return 0;
+	}
 	if (stats->count == READERS_MAX)
 		close(reader);
 	else
@@ -247,8 +232,8 @@ void stats_end(struct stats *stats)
 		return;
 	while (stats->readers)
 		reader_free(stats->readers);
-	sd_event_source_disable_unref(stats->io);
 	sd_event_source_disable_unref(stats->pause);
+	sd_event_source_disable_unref(stats->io);
 	if (stats->fd >= 0) {
 		unlink(stats->path);
 		close(stats->fd);

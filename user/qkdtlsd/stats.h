@@ -27,7 +27,4 @@ const char *stats_path(const struct stats *stats);
 /* Removes the socket's file, too. NULL does nothing. */
 void stats_end(struct stats *stats);
 
-/* The document, to be given back with free(); NULL: no memory. For tests, too */
-char *stats_text(const struct daemon *daemon);
-
 #endif /* QKDTLSD_STATS_H */
