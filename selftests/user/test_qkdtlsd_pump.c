@@ -110,19 +110,55 @@ static void got(struct tunnel *tunnel, enum pump_side side)
 	assert_string_equal(text, MESSAGE);
 }
 
+/* As if both sockets were ready */
+static enum pump_end turn(struct tunnel *tunnel)
+{
+	pump_wake(&tunnel->pump, PUMP_TLS);
+	pump_wake(&tunnel->pump, PUMP_PLAIN);
+	return pump_step(&tunnel->pump);
+}
+
 static void moves_both_ways(void **state)
 {
 	struct tunnel *tunnel = *state;
 
 	put(tunnel, PUMP_PLAIN);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	got(tunnel, PUMP_TLS);
 	got(tunnel, PUMP_PLAIN);
 	assert_int_equal(tunnel->pump.out.bytes, sizeof(MESSAGE));
 	assert_int_equal(tunnel->pump.in.bytes, sizeof(MESSAGE));
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_TLS), EPOLLIN);
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), EPOLLIN);
+}
+
+static void holds(struct tunnel *tunnel, enum pump_side side)
+{
+	char byte;
+
+	assert_int_equal(recv(tunnel->far[side], &byte, 1, MSG_PEEK), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+/* Looking at a socket that is not ready is a system call for nothing. */
+static void looks_only_where_something_is(void **state)
+{
+	struct tunnel *tunnel = *state;
+
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	put(tunnel, PUMP_PLAIN);
+	put(tunnel, PUMP_TLS);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	holds(tunnel, PUMP_TLS);
+	holds(tunnel, PUMP_PLAIN);
+	pump_wake(&tunnel->pump, PUMP_PLAIN);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	got(tunnel, PUMP_TLS);
+	holds(tunnel, PUMP_PLAIN);
+	pump_wake(&tunnel->pump, PUMP_TLS);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	got(tunnel, PUMP_PLAIN);
 }
 
 /* Until it would block; returns bytes written */
@@ -147,7 +183,7 @@ static void a_slow_reader_stops_the_writer(void **state)
 		before = sent;
 		n = fill_up(tunnel->far[PUMP_PLAIN], data, BULK - sent);
 		sent += n;
-		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	} while (sent != before);
 	/* Nobody read: what was taken is what buffers hold, and the pump waits for room only. */
 	assert_true(sent < BULK);
@@ -155,7 +191,7 @@ static void a_slow_reader_stops_the_writer(void **state)
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), 0);
 	/* The other direction is not held up. */
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	got(tunnel, PUMP_PLAIN);
 	free(data);
 }
@@ -173,7 +209,7 @@ static void bulk_arrives_unchanged(void **state)
 		data[i] = (uint8_t)(i * 7 + (i >> 8) * 13 + (i >> 16));
 	for (int step = 0; received < BULK && step < STEPS_MAX; step++) {
 		sent += fill_up(tunnel->far[PUMP_TLS], data + sent, BULK - sent);
-		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		assert_int_equal(turn(tunnel), PUMP_RUNNING);
 		while ((n = read(tunnel->far[PUMP_PLAIN], copy + received, BULK - received)) > 0)
 			received += n;
 	}
@@ -193,11 +229,11 @@ static void one_call_is_bounded(void **state)
 	/* Each byte takes a place in the pipe, so that one call cannot move them all. */
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(write(tunnel->far[PUMP_TLS], &byte, 1), 1);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	assert_true(tunnel->pump.in.bytes < MANY);
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_TLS), EPOLLIN);
 	while (tunnel->pump.in.bytes < MANY && steps < MANY) {
-		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		assert_int_equal(turn(tunnel), PUMP_RUNNING);
 		steps++;
 	}
 	assert_int_equal(tunnel->pump.in.bytes, MANY);
@@ -211,7 +247,10 @@ static void end_of_the_application_becomes_close_notify(void **state)
 
 	put(tunnel, PUMP_PLAIN);
 	assert_int_equal(shutdown(tunnel->far[PUMP_PLAIN], SHUT_WR), 0);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	/* The message with its NUL, then level warning, close_notify */
 	assert_int_equal(read(tunnel->far[PUMP_TLS], record, sizeof(record)), sizeof(expected));
 	assert_memory_equal(record, expected, sizeof(expected));
@@ -219,22 +258,20 @@ static void end_of_the_application_becomes_close_notify(void **state)
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), 0);
 	/* The other direction goes on. */
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	got(tunnel, PUMP_PLAIN);
 }
 
 static void end_without_close_notify_is_truncation(void **state)
 {
 	struct tunnel *tunnel = *state;
-	char byte;
 
 	put(tunnel, PUMP_TLS);
 	assert_int_equal(shutdown(tunnel->far[PUMP_TLS], SHUT_WR), 0);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_TRUNCATED);
+	assert_int_equal(turn(tunnel), PUMP_TRUNCATED);
 	/* What came before is delivered; the end is not. */
 	got(tunnel, PUMP_PLAIN);
-	assert_int_equal(read(tunnel->far[PUMP_PLAIN], &byte, 1), -1);
-	assert_int_equal(errno, EAGAIN);
+	holds(tunnel, PUMP_PLAIN);
 }
 
 static void tells_whose_fault_it_was(void **state)
@@ -243,7 +280,7 @@ static void tells_whose_fault_it_was(void **state)
 
 	put(tunnel, PUMP_PLAIN);
 	assert_int_equal(shutdown(tunnel->far[PUMP_TLS], SHUT_RD), 0);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_TLS_ERROR);
+	assert_int_equal(turn(tunnel), PUMP_TLS_ERROR);
 	assert_int_equal(tunnel->pump.error, EPIPE);
 }
 
@@ -254,7 +291,7 @@ static void tells_that_the_application_has_gone(void **state)
 	put(tunnel, PUMP_TLS);
 	close(tunnel->far[PUMP_PLAIN]);
 	tunnel->far[PUMP_PLAIN] = -1;
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_PLAIN_ERROR);
+	assert_int_equal(turn(tunnel), PUMP_PLAIN_ERROR);
 	assert_int_equal(tunnel->pump.error, EPIPE);
 }
 
@@ -265,9 +302,9 @@ static void stops_before_the_key_is_worn_out(void **state)
 	uint8_t record[8];
 	int steps = 0;
 
-	while (pump_step(&tunnel->pump) == PUMP_RUNNING && steps < 200) {
+	while (turn(tunnel) == PUMP_RUNNING && steps < 200) {
 		put(tunnel, PUMP_PLAIN);
-		if (pump_step(&tunnel->pump) == PUMP_RUNNING)
+		if (turn(tunnel) == PUMP_RUNNING)
 			got(tunnel, PUMP_TLS);
 		steps++;
 	}
@@ -286,7 +323,7 @@ static void counts_received_records_too(void **state)
 	tunnel->pump.conn->kernel.received = QKDTLS_KEY_RECORDS_MAX - 100 * (1 + sizeof(MESSAGE));
 	while (tunnel->pump.end == PUMP_RUNNING && steps < 200) {
 		put(tunnel, PUMP_TLS);
-		pump_step(&tunnel->pump);
+		turn(tunnel);
 		steps++;
 	}
 	assert_int_equal(tunnel->pump.end, PUMP_LIMIT);
@@ -298,15 +335,13 @@ static void data_out_of_place_is_not_passed_on(void **state)
 {
 	static const uint8_t part[] = { 24, 0, 0 };
 	struct tunnel *tunnel = *state;
-	char byte;
 
 	assert_int_equal(qkdtls_control(tunnel->pump.conn, 22, part, sizeof(part)),
 			 QKDTLS_CONTROL_IGNORE);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_FAILED);
+	assert_int_equal(turn(tunnel), PUMP_FAILED);
 	assert_int_equal(qkdtls_error(tunnel->pump.conn)->sent, QKDTLS_ALERT_UNEXPECTED_MESSAGE);
-	assert_int_equal(read(tunnel->far[PUMP_PLAIN], &byte, 1), -1);
-	assert_int_equal(errno, EAGAIN);
+	holds(tunnel, PUMP_PLAIN);
 }
 
 static void is_empty_handed(const struct flow *flow)
@@ -321,11 +356,11 @@ static void a_tunnel_at_rest_has_no_pipe(void **state)
 {
 	struct tunnel *tunnel = *state;
 
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	is_empty_handed(&tunnel->pump.out);
 	is_empty_handed(&tunnel->pump.in);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	got(tunnel, PUMP_PLAIN);
 	is_empty_handed(&tunnel->pump.in);
 }
@@ -337,7 +372,7 @@ static size_t stall(struct tunnel *tunnel)
 
 	assert_non_null(data);
 	while (fill_up(tunnel->far[PUMP_PLAIN], data, BULK))
-		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	free(data);
 	return tunnel->pump.out.held;
 }
@@ -376,7 +411,7 @@ static void says_that_there_is_no_pipe(void **state)
 	while (taken < MANY && !pump_pipe_take(pipes[taken]))
 		taken++;
 	assert_true(taken < MANY);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_STARVED);
+	assert_int_equal(turn(tunnel), PUMP_STARVED);
 	assert_int_equal(tunnel->pump.error, EMFILE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	while (taken)
@@ -389,6 +424,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PUMP_TEST(moves_both_ways),
+		PUMP_TEST(looks_only_where_something_is),
 		PUMP_TEST(a_slow_reader_stops_the_writer),
 		PUMP_TEST(bulk_arrives_unchanged),
 		PUMP_TEST(one_call_is_bounded),

@@ -28,19 +28,22 @@ void pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
 /* Something to be filled */
 static int flow_open(struct flow *flow, enum pump_records records)
 {
+	if (flow->buffer || flow->pipe[0] >= 0)
+		return 0;
 	if (records == PUMP_KERNEL)
 		return pump_pipe_take(flow->pipe);
 	flow->buffer = pump_buffer_take();
 	return flow->buffer ? 0 : -ENOMEM;
 }
 
-/* It is empty: all of it went. */
+/* It is empty, and nothing comes at once. */
 static void flow_close(struct flow *flow)
 {
 	if (flow->pipe[0] >= 0)
 		pump_pipe_give(flow->pipe);
-	pump_buffer_give(flow->buffer, flow->offset);
+	pump_buffer_give(flow->buffer, flow->used);
 	flow->buffer = NULL;
+	flow->used = 0;
 }
 
 static void flow_release(struct flow *flow)
@@ -108,9 +111,11 @@ static ssize_t flow_fill(struct pump *pump, struct flow *flow)
 		pump->end = PUMP_STARVED;
 		return n;
 	}
+	flow->dry = false;
 	n = flow->ops->fill(pump);
 	if (n > 0) {
 		flow->held = n;
+		flow->used = (size_t)n > flow->used ? (size_t)n : flow->used;
 		flow->state = FLOW_DRAIN;
 		return n;
 	}
@@ -134,9 +139,11 @@ static ssize_t flow_drain(struct pump *pump, struct flow *flow)
 		flow->bytes += n;
 	}
 	if (n >= 0 && !flow->held) {
-		flow_close(flow);
 		flow->offset = 0;
 		flow->state = FLOW_FILL;
+		flow->asleep = flow->dry;
+		if (flow->asleep)
+			flow_close(flow);
 	}
 	return n;
 }
@@ -162,20 +169,33 @@ static ssize_t flow_act(struct pump *pump, struct flow *flow)
 	return -EAGAIN;
 }
 
-/* True if it got on */
+/* True if it can go on */
 static bool flow_step(struct pump *pump, struct flow *flow)
 {
 	enum pump_side side = flow_side(flow);
-	ssize_t n = flow_act(pump, flow);
+	ssize_t n;
 
-	if (n >= 0)
-		return true;
-	if (n == -EAGAIN)
+	if (flow->asleep)
 		return false;
+	n = flow_act(pump, flow);
+	if (n >= 0)
+		return !flow->asleep;
+	if (n == -EAGAIN) {
+		flow->asleep = true;
+		return false;
+	}
 	if (pump->end == PUMP_RUNNING)
 		pump->end = side == PUMP_TLS ? PUMP_TLS_ERROR : PUMP_PLAIN_ERROR;
 	pump->error = -n;
 	return false;
+}
+
+void pump_wake(struct pump *pump, enum pump_side side)
+{
+	if (flow_side(&pump->out) == side)
+		pump->out.asleep = false;
+	if (flow_side(&pump->in) == side)
+		pump->in.asleep = false;
 }
 
 enum pump_end pump_step(struct pump *pump)

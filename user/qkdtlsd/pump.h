@@ -50,7 +50,7 @@ enum flow_state {
 struct pump;
 
 /*
- * fill: bytes now held, 0 at an orderly end of the source. drain: bytes that went; finish: 0 when done.
+ * fill: bytes now held, 0 at an orderly end of the source; may set flow.dry. drain: bytes that went; finish: 0 when done.
  * All: -EAGAIN to be called again when the socket is ready, or another negative errno, before which a
  * protocol failure has been recorded in pump.end.
  */
@@ -67,9 +67,12 @@ struct flow_ops {
  * @state: what it does next
  * @held: bytes read and not yet written
  * @offset: where they start in @buffer (own records)
+ * @used: bytes of @buffer that have been filled since it was taken
  * @bytes: written so far
- * @pipe: where the bytes are held (kernel), or -1: there are none
- * @buffer: where they are held (own records), or NULL: there are none
+ * @dry: its source had no more when it was last read
+ * @asleep: it can do nothing before its socket says that it is ready
+ * @pipe: where the bytes are held (kernel), or -1: there are none, and nothing moves
+ * @buffer: where they are held (own records), or NULL: as with @pipe
  */
 struct flow {
 	const struct flow_ops *ops;
@@ -77,7 +80,10 @@ struct flow {
 	enum flow_state state;
 	size_t held;
 	size_t offset;
+	size_t used;
 	uint64_t bytes;
+	bool dry;
+	bool asleep;
 	int pipe[2];
 	uint8_t *buffer;
 };
@@ -109,9 +115,12 @@ void pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
 	       enum pump_records records);
 void pump_release(struct pump *pump);
 
+/* What pump_interest() said of this side holds, or the side has broken down. */
+void pump_wake(struct pump *pump, enum pump_side side);
+
 /*
  * Moves what can be moved now, within a bound that keeps one connection from starving others. Call it
- * again when pump_interest() of either side holds.
+ * again when pump_interest() of either side holds, behind pump_wake().
  */
 enum pump_end pump_step(struct pump *pump);
 
