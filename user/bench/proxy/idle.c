@@ -63,12 +63,15 @@ static bool all_answer(struct end *ends, uint32_t count)
 
 static void show(const struct bench *bench, const struct held *held, const double served[2])
 {
-	printf("%-42s %12s %12s\n", "bytes per idle connection", "its own", "kernel");
+	char title[80];
+
+	printf("%-56s %12s %12s\n", "bytes per idle connection", "its own", "kernel");
 	for (size_t i = 0; i < bench->count; i++)
-		printf("  %6u of %-30s %12.0f %12.0f\n", held[i].count, bench->proxies[i].name,
+		printf("  %6u of %-44s %12.0f %12.0f\n", held[i].count, bench->proxies[i].name,
 		       held[i].user, held[i].kernel);
-	printf("%-42s %12s %12s\n", "new connections meanwhile, microseconds", "without", "with");
-	printf("  %-40s %12.1f %12.1f\n", bench->proxies[0].name, served[0], served[1]);
+	snprintf(title, sizeof(title), "new connections meanwhile, %s", bench->ticks);
+	printf("%-56s %12s %12s\n", title, "without", "with");
+	printf("  %-54s %12.1f %12.1f\n", bench->proxies[0].name, served[0], served[1]);
 	printf("bench proxy.%sidle.connections %u\n", bench->unit, held[0].count);
 	printf("bench proxy.%sidle.bytes %.0f\n", bench->unit, held[0].user);
 	printf("bench proxy.%sidle.kernel.bytes %.0f\n", bench->unit, held[0].kernel);

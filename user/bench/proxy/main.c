@@ -3,11 +3,12 @@
  * What it costs to have qkdtlsd between a TLS client and a server, beside other proxies and beside a server with kernel TLS of
  * its own. See Documentation/performance.md.
  *
- *	bench-proxy [-n] [-l LINK] BACKEND-PORT TLS-PORT ROUNDS BULK-KIB IDLE NAME:PORT:IDLE-PORT:PID...
+ *	bench-proxy [-c | -n] [-l LINK] BACKEND-PORT TLS-PORT ROUNDS BULK-KIB IDLE NAME:PORT:IDLE-PORT:PID...
  *
  * Proxies with these names, the first of which is qkdtlsd, run with a first process PID; each forwards from its ports to
  * BACKEND-PORT, where this program serves. At TLS-PORT it has TLS itself. Certificates are in the current folder. -l: connections to
- * qkdtlsd have keys of this link. -n: there is no TLS in the kernel.
+ * qkdtlsd have keys of this link. -n: there is no TLS in the kernel. -c: the machine's clocks count instructions
+ * (tools/vm/run -c). IDLE connections are held: 0 for none.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -20,11 +21,9 @@
 #include "bench/proxy/proxy.h"
 #include "common/number.h"
 
-#define OWN_NAME	"raw_ktls"
-#define OWN_NAME_NATIVE "direct" /* where the kernel has no TLS */
-#define PORT_MAX	65535
-#define IDLE_MAX	10000
-#define CHUNK_MAX	(4 * 1024 * 1024) /* KiB */
+#define PORT_MAX  65535
+#define IDLE_MAX  10000
+#define CHUNK_MAX (4 * 1024 * 1024) /* KiB */
 
 uint64_t bench_now(void)
 {
@@ -73,14 +72,19 @@ static bool parse_options(int argc, char **argv, struct bench *bench)
 {
 	int c;
 
-	*bench = (struct bench){ .unit = "" };
-	while ((c = getopt(argc, argv, "nl:")) != -1) {
-		if (c == 'n')
+	*bench = (struct bench){ .unit = "", .own_name = "raw_ktls", .ticks = "microseconds" };
+	while ((c = getopt(argc, argv, "cnl:")) != -1) {
+		if (c == 'c') {
+			bench->unit = "instructions.";
+			bench->ticks = "thousands of instructions";
+		} else if (c == 'n') {
 			bench->unit = "native.";
-		else if (c == 'l')
+			bench->own_name = "direct";
+		} else if (c == 'l') {
 			bench->link = optarg;
-		else
+		} else {
 			return false;
+		}
 	}
 	return argc - optind >= 6 && argc - optind < 5 + PROXIES_MAX;
 }
@@ -95,7 +99,7 @@ static bool parse(int argc, char **argv, struct bench *bench, uint16_t ports[2])
 	if (!parse_port(argv[0], &ports[0]) || !parse_port(argv[1], &ports[1]) ||
 	    number_parse(argv[2], 1, BENCH_ROUNDS_MAX, &bench->rounds) ||
 	    number_parse(argv[3], 1, CHUNK_MAX, &kib) ||
-	    number_parse(argv[4], 1, IDLE_MAX, &bench->idle))
+	    number_parse(argv[4], 0, IDLE_MAX, &bench->idle))
 		return false;
 	bench->chunk = (uint64_t)kib * 1024;
 	for (argv += 5; *argv; argv++)
@@ -103,7 +107,7 @@ static bool parse(int argc, char **argv, struct bench *bench, uint16_t ports[2])
 			return false;
 	bench->proxies[0].keyed = bench->link;
 	bench->proxies[bench->count++] = (struct proxy){
-		.name = *bench->unit ? OWN_NAME_NATIVE : OWN_NAME,
+		.name = bench->own_name,
 		.port = ports[1],
 		.idle_port = ports[1],
 		.own = true,
@@ -118,7 +122,8 @@ static bool run(struct bench *bench)
 	bench->keyless = end_config(QKDTLS_CLIENT, false);
 	bench->keyed = end_config(QKDTLS_CLIENT, true);
 	/* Idle ones first: nothing that was freed before is there for them. */
-	ok = bench->keyless && bench->keyed && idle_run(bench) && turns_run(bench);
+	ok = bench->keyless && bench->keyed && (!bench->idle || idle_run(bench)) &&
+	     turns_run(bench);
 	qkdtls_config_unref(bench->keyless);
 	qkdtls_config_unref(bench->keyed);
 	return ok;
@@ -133,7 +138,7 @@ int main(int argc, char **argv)
 
 	if (!parse(argc, argv, &bench, ports)) {
 		fprintf(stderr,
-			"usage: %s [-n] [-l LINK] BACKEND-PORT TLS-PORT ROUNDS BULK-KIB IDLE NAME:PORT:IDLE-PORT:PID...\n",
+			"usage: %s [-c | -n] [-l LINK] BACKEND-PORT TLS-PORT ROUNDS BULK-KIB IDLE NAME:PORT:IDLE-PORT:PID...\n",
 			argv[0]);
 		return 2;
 	}

@@ -110,6 +110,8 @@ struct proxy {
 /**
  * struct bench - all that is measured with
  * @unit: what comes between "bench proxy." and the name of a figure
+ * @ticks: what the clocks count, in tables
+ * @own_name: the server's of this program itself
  * @link: the client's, or NULL: no connection has a key
  * @keyless: the client's configuration, as @keyed
  * @rounds: how many
@@ -118,6 +120,8 @@ struct proxy {
  */
 struct bench {
 	const char *unit;
+	const char *ticks;
+	const char *own_name;
 	const char *link;
 	struct qkdtls_config *keyless;
 	struct qkdtls_config *keyed;

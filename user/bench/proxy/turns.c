@@ -149,12 +149,12 @@ static double median_of(const double *values, uint32_t count)
 
 static void show(const struct bench *bench, const struct kind *kind)
 {
-	char title[64];
+	char title[80];
 
-	snprintf(title, sizeof(title), "%s, microseconds", kind->name);
-	printf("%-42s %12s %12s\n", title, "elapsed", "its CPU");
+	snprintf(title, sizeof(title), "%s, %s", kind->name, bench->ticks);
+	printf("%-56s %12s %12s\n", title, "elapsed", "its CPU");
 	for (size_t i = 0; i < bench->count; i++)
-		printf("  per %-11s %-24s %12.1f %12.1f\n", kind->what, bench->proxies[i].name,
+		printf("  per %-11s %-38s %12.1f %12.1f\n", kind->what, bench->proxies[i].name,
 		       median_of(kind->elapsed[i], bench->rounds),
 		       median_of(kind->cpu[i], bench->rounds));
 }
@@ -169,6 +169,21 @@ static void figure(const struct bench *bench, const char *name,
 			continue;
 		printf("bench proxy.%s%s%s.vs_%s %.4f\n", bench->unit, name, what,
 		       bench->proxies[i].name, bench_ratio(values[i], values[0], bench->rounds));
+	}
+}
+
+/* The same of the server without anything between: what no proxy surpasses */
+static void bound(const struct bench *bench, const char *name,
+		  const double (*values)[BENCH_ROUNDS_MAX])
+{
+	for (size_t own = 1; own < bench->count; own++) {
+		if (!bench->proxies[own].own)
+			continue;
+		for (size_t i = 1; i < bench->count; i++)
+			if (i != own)
+				printf("bench proxy.%s%s.%s.vs_%s %.4f\n", bench->unit, name,
+				       bench->proxies[own].name, bench->proxies[i].name,
+				       bench_ratio(values[i], values[own], bench->rounds));
 	}
 }
 
@@ -191,6 +206,7 @@ static void figures(const struct bench *bench)
 	figure(bench, "requests", kinds[REQUEST].cpu, ".cpu");
 	add_ways(both, kinds[UP].elapsed, kinds[DOWN].elapsed);
 	figure(bench, "bulk", both, "");
+	bound(bench, "bulk", both);
 	add_ways(both, kinds[UP].cpu, kinds[DOWN].cpu);
 	figure(bench, "bulk", both, ".cpu");
 }
