@@ -105,8 +105,8 @@ check_layers() {
 	mapfile -t but_ktls < <(files_but '^user/tls/ktls(_record)?\.c' 'user/*.c' 'user/*.h')
 	mapfile -t qkdkmed < <(files 'user/qkdkmed/*.c' 'user/qkdkmed/*.h')
 	mapfile -t but_curl < <(files_but '^user/qkdkmed/(http\.c|wiping\.)|^user/bench/kme/client\.c' 'user/*.c' 'user/*.h')
-	mapfile -t but_netlink < <(files_but '^user/libqkd/|^user/qkdtlsd/upcall\.c' 'user/*.c' 'user/*.h')
-	mapfile -t but_seccomp < <(files_but '^user/qkdtlsd/filter\.c' 'user/*.c' 'user/*.h')
+	mapfile -t but_netlink < <(files_but '^user/libqkd/|^user/qkdtlsd/agent/upcall\.c' 'user/*.c' 'user/*.h')
+	mapfile -t but_seccomp < <(files_but '^user/qkdtlsd/confine/filter\.c' 'user/*.c' 'user/*.h')
 	mapfile -t but_compat < <(files_but '^kmod/compat.h' 'kmod/*.c' 'kmod/*.h')
 
 	none_in 'a uAPI header stands on uAPI headers only' '#include (<linux/(module|kernel|slab)|"|<qkd/)' \
@@ -131,8 +131,8 @@ check_layers() {
 		'#include <openssl/([abd-z]|c[^r]|crypto[^.])' "${but_crypto[@]}" || bad=1
 	none_in "the kernel's TLS is used in the two ktls files only" '#include <linux/tls.h>|SOL_TLS' \
 		"${but_ktls[@]}" || bad=1
-	none_in 'libnl is used in libqkd and user/qkdtlsd/upcall.c only' '#include <netlink/' "${but_netlink[@]}" || bad=1
-	none_in 'libseccomp is used in user/qkdtlsd/filter.c only' '#include <seccomp.h>' "${but_seccomp[@]}" || bad=1
+	none_in 'libnl is used in libqkd and user/qkdtlsd/agent/upcall.c only' '#include <netlink/' "${but_netlink[@]}" || bad=1
+	none_in 'libseccomp is used in user/qkdtlsd/confine/filter.c only' '#include <seccomp.h>' "${but_seccomp[@]}" || bad=1
 	none_in 'kernel versions are asked in kmod/compat.h only' 'LINUX_VERSION_CODE|<linux/version.h>' \
 		"${but_compat[@]}" || bad=1
 	return "$bad"

@@ -310,6 +310,8 @@ static const struct bad {
 	  ":2: service \"a\" has no \"link\": give the QKD link's name (qkdctl link list)" },
 	{ "[service a]\nmode = client\nhand-over = /s\nconnect = h:1\n",
 	  ":2: service \"a\": \"hand-over\" is for sockets that programs bring; remove it or \"connect\"" },
+	{ "[service a]\nmode = client\nhand-over = /s\nidle-timeout = 1\n",
+	  ":2: service \"a\": \"idle-timeout\" is for connections that are forwarded; remove it" },
 	{ "[service a]\nmode = client\nhand-over-group = g\n",
 	  ":2: service \"a\" has no \"hand-over\": give the path of the UNIX socket, or remove what "
 	  "belongs to it" },
@@ -371,6 +373,8 @@ static const struct bad {
 	{ KERNEL "connect = h:1\n[daemon]\nhandshake-agent = yes\n",
 	  ":2: service \"nfs\": the kernel connects and listens by itself; remove \"connect\" or "
 	  "\"from = kernel\"" },
+	{ KERNEL "max-bytes = 1\n[daemon]\nhandshake-agent = yes\n",
+	  ":2: service \"nfs\": \"max-bytes\" is for connections that are forwarded; remove it" },
 	{ "[service a]\nfrom = space\n", ":2: \"from = space\": give \"network\" or \"kernel\"" },
 	{ "[service a]\npeer-address = h\n",
 	  ":2: \"peer-address = h\": give IP addresses or prefixes such as 192.0.2.0/24, at most 16, "

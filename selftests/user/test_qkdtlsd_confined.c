@@ -14,7 +14,7 @@
 
 #include "authority.h"
 #include "loopback.h"
-#include "qkdtlsd/sandbox.h"
+#include "qkdtlsd/confine/sandbox.h"
 #include "site.h"
 
 /* More than are sorted without asking how much memory there is */

@@ -18,8 +18,8 @@
 #include <sys/socket.h>
 #include <cmocka.h>
 
-#include "qkdtlsd/pump.h"
-#include "qkdtlsd/pump_spare.h"
+#include "qkdtlsd/tunnel/pump.h"
+#include "qkdtlsd/tunnel/pump_spare.h"
 #include "tls/internal.h"
 #include "site.h"
 

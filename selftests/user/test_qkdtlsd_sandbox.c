@@ -24,15 +24,15 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 
-#include "qkdtlsd/filter.h"
-#include "qkdtlsd/landlock.h"
-#include "qkdtlsd/sandbox.h"
-#include "qkdtlsd/sanitizer.h"
+#include "qkdtlsd/confine/filter.h"
+#include "qkdtlsd/confine/landlock.h"
+#include "qkdtlsd/confine/sandbox.h"
+#include "qkdtlsd/confine/sanitizer.h"
 
 #define ALLOWED_PORT 4433
 #define OTHER_PORT   4434
 
-/* A sanitizer looks for its program's file, in vain (user/qkdtlsd/sanitizer.h). */
+/* A sanitizer looks for its program's file, in vain (user/qkdtlsd/confine/sanitizer.h). */
 #ifdef __SANITIZE_ADDRESS__
 #define SIGNER_OPENS EACCES
 #else

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "pki.h"
-#include "qkdtlsd/signature.h"
-#include "qkdtlsd/signer.h"
+#include "qkdtlsd/process/signature.h"
+#include "qkdtlsd/process/signer.h"
 #include "site.h"
 
 #define SCHEME QKDTLS_SIG_ECDSA_P256_SHA256

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "qkdtlsd/counters.h"
-#include "qkdtlsd/sources.h"
+#include "qkdtlsd/tunnel/sources.h"
 
 #define WEB  0
 #define MAIL 1

@@ -16,8 +16,8 @@
 #include <sys/socket.h>
 #include <cmocka.h>
 
-#include "qkdtlsd/pump.h"
-#include "qkdtlsd/report.h"
+#include "qkdtlsd/tunnel/pump.h"
+#include "qkdtlsd/tunnel/report.h"
 #include "site.h"
 
 #define BULK	  (1024 * 1024)

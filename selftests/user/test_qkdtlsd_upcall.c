@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "common/prefix.h"
-#include "qkdtlsd/choice.h"
-#include "qkdtlsd/upcall.h"
+#include "qkdtlsd/agent/choice.h"
+#include "qkdtlsd/agent/upcall.h"
 
 #define FD 7
 

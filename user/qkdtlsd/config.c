@@ -480,6 +480,24 @@ static int check_origin(struct loader *loader, const struct service_config *serv
 		service->name);
 }
 
+/* Whose socket it is, the kernel or a program, moves its data, too. */
+static int check_limits(struct loader *loader, const struct service_config *service)
+{
+	static const int of_tunnels[] = { S_IDLE_TIMEOUT, S_MAX_BYTES };
+
+	if (service->from == FROM_NETWORK && !service->hand_over)
+		return 0;
+	for (size_t i = 0; i < sizeof(of_tunnels) / sizeof(of_tunnels[0]); i++) {
+		if (given(service, of_tunnels[i]))
+			return settings_mistake(
+				&loader->settings, service->line,
+				"service \"%s\": \"%s\" is for connections that are forwarded; "
+				"remove it",
+				service->name, rows[of_tunnels[i]].name);
+	}
+	return 0;
+}
+
 static int service_check(struct loader *loader, struct service_config *service)
 {
 	bool server = service->mode == QKDTLS_SERVER;
@@ -487,6 +505,8 @@ static int service_check(struct loader *loader, struct service_config *service)
 
 	if (!ret)
 		ret = check_origin(loader, service);
+	if (!ret)
+		ret = check_limits(loader, service);
 	if (!ret)
 		ret = NEED(loader, service, with_link);
 	if (!ret && (server || given(service, S_CERTIFICATE) || given(service, S_PRIVATE_KEY)))

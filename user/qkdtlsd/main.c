@@ -10,10 +10,10 @@
 #include "common/process.h"
 #include "common/version.h"
 #include "qkdtlsd/counters.h"
-#include "qkdtlsd/generation.h"
-#include "qkdtlsd/master.h"
-#include "qkdtlsd/privileges.h"
-#include "qkdtlsd/sources.h"
+#include "qkdtlsd/process/generation.h"
+#include "qkdtlsd/process/master.h"
+#include "qkdtlsd/confine/privileges.h"
+#include "qkdtlsd/tunnel/sources.h"
 
 #define DEFAULT_CONFIG "/etc/qkdtlsd.conf"
 

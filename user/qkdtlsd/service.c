@@ -14,9 +14,9 @@
 #include "common/pause.h"
 #include "common/tcp.h"
 #include "qkdtlsd/activation.h"
-#include "qkdtlsd/connection.h"
+#include "qkdtlsd/tunnel/connection.h"
 #include "qkdtlsd/door.h"
-#include "qkdtlsd/handover.h"
+#include "qkdtlsd/handover/handover.h"
 #include "qkdtlsd/service.h"
 
 /* Connections taken from the queue before others have their turn */

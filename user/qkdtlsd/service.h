@@ -11,10 +11,10 @@
 #include <qkd/qkdtls.h>
 
 #include "qkdtlsd/config.h"
-#include "qkdtlsd/keys.h"
+#include "qkdtlsd/tunnel/keys.h"
 #include "qkdtlsd/pace.h"
-#include "qkdtlsd/report.h"
-#include "qkdtlsd/signature.h"
+#include "qkdtlsd/tunnel/report.h"
+#include "qkdtlsd/process/signature.h"
 
 struct connection;
 struct handover;

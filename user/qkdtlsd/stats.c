@@ -13,7 +13,7 @@
 #include "common/pause.h"
 #include "common/unix_socket.h"
 #include "qkdtlsd/daemon.h"
-#include "qkdtlsd/report.h"
+#include "qkdtlsd/tunnel/report.h"
 #include "qkdtlsd/stats.h"
 
 /* At a time; who comes when there are so many finds the stream ended. */

@@ -8,9 +8,9 @@
 #include "common/number.h"
 #include "common/process.h"
 #include "common/signals.h"
-#include "qkdtlsd/job.h"
-#include "qkdtlsd/sandbox.h"
-#include "qkdtlsd/worker.h"
+#include "qkdtlsd/agent/job.h"
+#include "qkdtlsd/confine/sandbox.h"
+#include "qkdtlsd/process/worker.h"
 
 #define US_PER_S 1000000ULL
 

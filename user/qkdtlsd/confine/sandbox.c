@@ -6,9 +6,9 @@
 #include <systemd/sd-id128.h>
 
 #include "common/log.h"
-#include "qkdtlsd/filter.h"
-#include "qkdtlsd/landlock.h"
-#include "qkdtlsd/sandbox.h"
+#include "qkdtlsd/confine/filter.h"
+#include "qkdtlsd/confine/landlock.h"
+#include "qkdtlsd/confine/sandbox.h"
 
 static void check_memory(void)
 {

@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
-#include "qkdtlsd/signature.h"
-#include "qkdtlsd/signer.h"
+#include "qkdtlsd/process/signature.h"
+#include "qkdtlsd/process/signer.h"
 
 static void unlink_waiting(struct signature *signature)
 {

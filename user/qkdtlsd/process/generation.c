@@ -13,13 +13,13 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/process.h"
-#include "qkdtlsd/agent.h"
-#include "qkdtlsd/generation.h"
-#include "qkdtlsd/privileges.h"
-#include "qkdtlsd/sandbox.h"
-#include "qkdtlsd/sources.h"
-#include "qkdtlsd/signer.h"
-#include "qkdtlsd/worker.h"
+#include "qkdtlsd/agent/agent.h"
+#include "qkdtlsd/process/generation.h"
+#include "qkdtlsd/confine/privileges.h"
+#include "qkdtlsd/confine/sandbox.h"
+#include "qkdtlsd/tunnel/sources.h"
+#include "qkdtlsd/process/signer.h"
+#include "qkdtlsd/process/worker.h"
 
 /* A worker that lived no longer is started again only after as long. */
 #define SHORT_LIFE_MS 1000

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "common/prefix.h"
-#include "qkdtlsd/choice.h"
+#include "qkdtlsd/agent/choice.h"
 
 /* Mounted by address, the peer's name is the service's to know. */
 static bool is_name(const char *name)

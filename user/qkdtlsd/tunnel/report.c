@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "qkdtlsd/report.h"
+#include "qkdtlsd/tunnel/report.h"
 
 #define LINE_LEN 768
 

@@ -6,8 +6,8 @@
 #include <unistd.h>
 #include <sys/ioctl.h>
 
-#include "qkdtlsd/pump.h"
-#include "qkdtlsd/pump_spare.h"
+#include "qkdtlsd/tunnel/pump.h"
+#include "qkdtlsd/tunnel/pump_spare.h"
 
 /* Kept of each kind: a worker fills one tunnel at a time, and others have theirs only while somebody does not read. */
 #define KEPT_MAX 8

@@ -10,7 +10,7 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "qkdtlsd/watch.h"
+#include "qkdtlsd/agent/watch.h"
 
 #define LOOK_US 1000000
 

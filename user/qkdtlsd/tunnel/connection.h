@@ -11,11 +11,11 @@
 #include <systemd/sd-event.h>
 
 #include "common/handshake_io.h"
-#include "qkdtlsd/claim.h"
-#include "qkdtlsd/keys.h"
-#include "qkdtlsd/pump.h"
-#include "qkdtlsd/report.h"
-#include "qkdtlsd/signature.h"
+#include "qkdtlsd/tunnel/claim.h"
+#include "qkdtlsd/tunnel/keys.h"
+#include "qkdtlsd/tunnel/pump.h"
+#include "qkdtlsd/tunnel/report.h"
+#include "qkdtlsd/process/signature.h"
 
 struct service;
 struct connection;

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 
 #include "common/log.h"
-#include "qkdtlsd/privileges.h"
+#include "qkdtlsd/confine/privileges.h"
 
 int privileges_check(const char *user)
 {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "qkdtlsd/keys.h"
+#include "qkdtlsd/tunnel/keys.h"
 
 static const char *open_problem(int error)
 {

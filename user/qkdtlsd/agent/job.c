@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
-#include "qkdtlsd/connection.h"
-#include "qkdtlsd/job.h"
+#include "qkdtlsd/tunnel/connection.h"
+#include "qkdtlsd/agent/job.h"
 
 /* The kernel's socket, and where the result goes */
 #define JOB_FDS 2

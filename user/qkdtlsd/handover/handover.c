@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
-#include "qkdtlsd/brought.h"
-#include "qkdtlsd/connection.h"
-#include "qkdtlsd/handover.h"
+#include "qkdtlsd/handover/brought.h"
+#include "qkdtlsd/tunnel/connection.h"
+#include "qkdtlsd/handover/handover.h"
 #include "qkdtlsd/service.h"
 
 #define MS_PER_S 1000ULL

@@ -13,8 +13,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/tcp.h"
-#include "qkdtlsd/brought.h"
-#include "qkdtlsd/connection.h"
+#include "qkdtlsd/handover/brought.h"
+#include "qkdtlsd/tunnel/connection.h"
 #include "qkdtlsd/service.h"
 
 #define MS_PER_S  1000ULL

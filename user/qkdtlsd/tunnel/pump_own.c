@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "qkdtlsd/pump.h"
+#include "qkdtlsd/tunnel/pump.h"
 
 static ssize_t result(ssize_t n)
 {

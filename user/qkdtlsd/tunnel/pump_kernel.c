@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "qkdtlsd/pump.h"
+#include "qkdtlsd/tunnel/pump.h"
 
 #define SPLICE_MAX   (64 * 1024)
 /* Who reads less has read all, most likely; if not, the socket says at once that there is more. */

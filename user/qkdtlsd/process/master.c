@@ -13,11 +13,11 @@
 #include "qkdtlsd/activation.h"
 #include "qkdtlsd/counters.h"
 #include "qkdtlsd/door.h"
-#include "qkdtlsd/generation.h"
-#include "qkdtlsd/master.h"
-#include "qkdtlsd/sandbox.h"
+#include "qkdtlsd/process/generation.h"
+#include "qkdtlsd/process/master.h"
+#include "qkdtlsd/confine/sandbox.h"
 #include "qkdtlsd/stats.h"
-#include "qkdtlsd/worker.h"
+#include "qkdtlsd/process/worker.h"
 
 /* Without a signer there are no handshakes: another is tried for after as long. */
 #define RELOAD_AGAIN_US 1000000

@@ -2,9 +2,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "qkdtlsd/claim.h"
+#include "qkdtlsd/tunnel/claim.h"
 #include "qkdtlsd/service.h"
-#include "qkdtlsd/sources.h"
+#include "qkdtlsd/tunnel/sources.h"
 
 static const struct refusal too_many_connections = {
 	END_BUSY,

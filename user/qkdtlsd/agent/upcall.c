@@ -7,7 +7,7 @@
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 
-#include "qkdtlsd/upcall.h"
+#include "qkdtlsd/agent/upcall.h"
 
 /* As in <linux/handshake.h>, which older systems lack that this is built on */
 #define FAMILY	       "handshake"

@@ -5,7 +5,7 @@
 #include <linux/landlock.h>
 #include <sys/syscall.h>
 
-#include "qkdtlsd/landlock.h"
+#include "qkdtlsd/confine/landlock.h"
 
 /* What headers of Linux 6.1, Debian 12's, do not have yet */
 #define FS_TRUNCATE	    (1ULL << 14)

@@ -5,8 +5,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "qkdtlsd/pump.h"
-#include "qkdtlsd/pump_spare.h"
+#include "qkdtlsd/tunnel/pump.h"
+#include "qkdtlsd/tunnel/pump_spare.h"
 
 /* Steps of each direction per call: about 512 KiB, then the other connections have their turn. */
 #define PUMP_ROUNDS 16

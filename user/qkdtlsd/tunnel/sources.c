@@ -9,7 +9,7 @@
 #include <sys/random.h>
 
 #include "qkdtlsd/counters.h"
-#include "qkdtlsd/sources.h"
+#include "qkdtlsd/tunnel/sources.h"
 
 /* Thrice as many as a service may have connections: with so much room SOURCE_PROBES are enough. */
 #define SOURCE_BITS   15

@@ -13,8 +13,8 @@
 #include <sys/syscall.h>
 #include <netinet/in.h>
 
-#include "qkdtlsd/filter.h"
-#include "qkdtlsd/sanitizer.h"
+#include "qkdtlsd/confine/filter.h"
+#include "qkdtlsd/confine/sanitizer.h"
 
 #define WORKER FILTER_WORKER
 #define SIGNER FILTER_SIGNER

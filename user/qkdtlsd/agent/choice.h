@@ -4,7 +4,7 @@
 #define QKDTLSD_CHOICE_H
 
 #include "qkdtlsd/service.h"
-#include "qkdtlsd/upcall.h"
+#include "qkdtlsd/agent/upcall.h"
 
 /**
  * struct choice

@@ -11,7 +11,7 @@
 
 #include "common/address.h"
 #include "qkdtlsd/counters.h"
-#include "qkdtlsd/pump.h"
+#include "qkdtlsd/tunnel/pump.h"
 
 #define REPORT_TEXT_LEN 256
 

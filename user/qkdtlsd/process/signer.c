@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "qkdtlsd/counters.h"
-#include "qkdtlsd/signer.h"
+#include "qkdtlsd/process/signer.h"
 
 /* @keys: by place of the service in the configuration; NULL: it has no certificate */
 struct signer {

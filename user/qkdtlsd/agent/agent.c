@@ -15,14 +15,14 @@
 #include "common/log.h"
 #include "common/process.h"
 #include "common/signals.h"
-#include "qkdtlsd/agent.h"
-#include "qkdtlsd/choice.h"
-#include "qkdtlsd/job.h"
-#include "qkdtlsd/keyring.h"
+#include "qkdtlsd/agent/agent.h"
+#include "qkdtlsd/agent/choice.h"
+#include "qkdtlsd/agent/job.h"
+#include "qkdtlsd/agent/keyring.h"
 #include "qkdtlsd/pace.h"
-#include "qkdtlsd/upcall.h"
-#include "qkdtlsd/watch.h"
-#include "qkdtlsd/worker.h"
+#include "qkdtlsd/agent/upcall.h"
+#include "qkdtlsd/agent/watch.h"
+#include "qkdtlsd/process/worker.h"
 
 #define MS_PER_S  1000ULL
 #define US_PER_MS 1000ULL

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <qkd/qkdtls.h>
 
-#include "qkdtlsd/brought.h"
+#include "qkdtlsd/handover/brought.h"
 
 /* Linux 5.14; older headers lack it. */
 #ifndef SO_NETNS_COOKIE

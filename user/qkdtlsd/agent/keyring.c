@@ -5,7 +5,7 @@
 #include <linux/keyctl.h>
 #include <sys/syscall.h>
 
-#include "qkdtlsd/keyring.h"
+#include "qkdtlsd/agent/keyring.h"
 
 #define DESCRIPTION_LEN 64
 #define FINGERPRINT_LEN 64
