@@ -257,6 +257,18 @@ e2e_pid() {
 	cat "$E2E_DIR/$1.pid"
 }
 
+# e2e_children NAME [KIND]: process IDs of the daemon's processes, all or of that name
+e2e_children() {
+	local pid
+	local -a pids
+	mapfile -t -d ' ' pids <"/proc/$(e2e_pid "$1")/task/$(e2e_pid "$1")/children"
+	for pid in ${pids[0]+"${pids[@]}"}; do
+		if [[ ! ${2-} || $(cat "/proc/$pid/comm") == "$2" ]]; then
+			echo "$pid"
+		fi
+	done
+}
+
 # e2e_logged NAME PATTERN: a line of the log matches
 e2e_logged() {
 	grep -Eq "$2" "$E2E_DIR/$1.log"

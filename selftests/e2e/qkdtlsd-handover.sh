@@ -37,7 +37,7 @@ stop() {
 	pid=$(e2e_pid "$1")
 	if [[ -e /proc/$pid ]]; then
 		local -a workers
-		mapfile -t -d ' ' workers <"/proc/$pid/task/$pid/children"
+		mapfile -t workers < <(e2e_children "$1")
 		e2e_stop "$pid" KILL
 		for worker in ${workers[0]+"${workers[@]}"}; do
 			wait_for 20 e2e_gone "$worker"

@@ -148,17 +148,6 @@ spent() {
 	e2e_stat "$E2E_ZURICH" "$E2E_GENEVA" inbound_spent
 }
 
-# The process ID of the daemon's agent
-agent_of() {
-	local pid pids
-	read -ra pids <"/proc/$(e2e_pid "$1")/task/$(e2e_pid "$1")/children"
-	for pid in "${pids[@]}"; do
-		if [[ $(cat "/proc/$pid/comm") == qkdtlsd-agent ]]; then
-			echo "$pid"
-		fi
-	done
-}
-
 # Descriptors of kernel's sockets that the agent has; its own are UNIX and netlink sockets, which all daemons have as many of.
 files_of() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
 has_files() { (($(files_of "$1") == $2)); }
@@ -267,7 +256,7 @@ test_mounted_by_name() {
 test_no_descriptor_stays_behind() {
 	local files agent
 	fresh_both
-	agent=$(agent_of client)
+	agent=$(e2e_children client qkdtlsd-agent)
 	files=$(files_of "$agent")
 	nfs_mount
 	[[ $(cat "$MOUNT/file") == "$TEXT" ]]
@@ -311,7 +300,7 @@ test_what_is_mounted_waits_for_keys() {
 test_an_agent_that_was_killed_is_back() {
 	local agent
 	fresh_both
-	agent=$(agent_of client)
+	agent=$(e2e_children client qkdtlsd-agent)
 	kill -KILL "$agent"
 	e2e_expect client 'the agent was killed by signal 9'
 	wait_for 20 another_agent "$agent"
@@ -320,7 +309,7 @@ test_an_agent_that_was_killed_is_back() {
 	unmount
 }
 
-another_agent() { [[ -n $(agent_of client) && $(agent_of client) != "$1" ]]; }
+another_agent() { [[ -n $(e2e_children client qkdtlsd-agent) && $(e2e_children client qkdtlsd-agent) != "$1" ]]; }
 
 test_a_reload_leaves_connections_alone() {
 	fresh_both

@@ -21,7 +21,7 @@ hostile() {
 state() {
 	local pid
 	local -a fds
-	for pid in $(children server qkdtlsd-worker); do
+	for pid in $(e2e_children server qkdtlsd-worker); do
 		fds=("/proc/$pid/fd/"*)
 		echo "$pid ${#fds[@]}"
 	done
@@ -34,7 +34,7 @@ is_as_before() {
 # KiB of memory that the workers have for themselves
 memory() {
 	local pid sum=0
-	for pid in $(children server qkdtlsd-worker); do
+	for pid in $(e2e_children server qkdtlsd-worker); do
 		sum=$((sum + $(sed -n 's/^Private_Dirty: *\([0-9]*\) kB/\1/p' "/proc/$pid/smaps_rollup")))
 	done
 	echo "$sum"

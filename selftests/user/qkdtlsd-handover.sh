@@ -164,7 +164,7 @@ test_no_descriptor_stays() {
 	local worker before
 	need_no_ktls
 	start_door "hand-over-mode = 666"
-	worker=$(children door qkdtlsd-worker)
+	worker=$(e2e_children door qkdtlsd-worker)
 	brings good '^ENOTSUP '
 	before=$(open_files "$worker")
 	brings descriptors '^EBADF$'
@@ -172,7 +172,7 @@ test_no_descriptor_stays() {
 	brings many-messages '^(ENOTSUP |reset)'
 	brings gone '^gone'
 	wait_for 20 has_open_files "$worker" "$before"
-	[[ $(children door qkdtlsd-worker) == "$worker" ]]
+	[[ $(e2e_children door qkdtlsd-worker) == "$worker" ]]
 	[[ $(e2e_counter door open) == 0 ]]
 }
 
@@ -195,7 +195,7 @@ test_reload_keeps_the_socket_and_changes_who_may() {
 	inode=$(stat -c %i "$DOOR")
 	"$here/bring.py" silence "$DOOR" >"$E2E_DIR/silence" &
 	waiting=$!
-	wait_for 20 has_more_files "$(children door qkdtlsd-worker)"
+	wait_for 20 has_more_files "$(e2e_children door qkdtlsd-worker)"
 	door_config "hand-over-mode = 600"
 	with_workers 1 door
 	reload door
@@ -223,7 +223,7 @@ test_sigterm_answers_who_waits() {
 	reload door
 	"$here/bring.py" silence "$DOOR" >"$E2E_DIR/silence" &
 	waiting=$!
-	wait_for 20 has_more_files "$(children door qkdtlsd-worker)"
+	wait_for 20 has_more_files "$(e2e_children door qkdtlsd-worker)"
 	e2e_stop "$(e2e_pid door)"
 	wait "$waiting"
 	grep '^ECANCELED the service was stopped' "$E2E_DIR/silence"

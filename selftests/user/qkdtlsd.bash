@@ -29,18 +29,6 @@ with_workers() {
 	printf '[daemon]\nworkers = %s\n' "$1" >>"$E2E_DIR/$2.conf"
 }
 
-# children NAME [KIND]: process IDs of the daemon's processes, all or of that name
-children() {
-	local pid
-	local -a pids
-	mapfile -t -d ' ' pids <"/proc/$(e2e_pid "$1")/task/$(e2e_pid "$1")/children"
-	for pid in ${pids[0]+"${pids[@]}"}; do
-		if [[ ! ${2-} || $(cat "/proc/$pid/comm") == "$2" ]]; then
-			echo "$pid"
-		fi
-	done
-}
-
 # fresh NAME...: tests may leave a daemon behind when they fail; the next must not meet it.
 fresh() {
 	local name

@@ -28,7 +28,7 @@ both() {
 }
 
 has_processes() { # NAME WORKERS
-	[[ $(children "$1" qkdtlsd-worker | wc -l) == "$2" && $(children "$1" qkdtlsd-signer | wc -l) == 1 ]]
+	[[ $(e2e_children "$1" qkdtlsd-worker | wc -l) == "$2" && $(e2e_children "$1" qkdtlsd-signer | wc -l) == 1 ]]
 }
 
 stop_both() {
@@ -100,17 +100,17 @@ test_gives_privileges_up() {
 	with_workers 2 server
 	e2e_daemon here server
 	wait_for 20 has_processes server 2
-	for pid in $(children server); do
+	for pid in $(e2e_children server); do
 		grep -Eq "^Uid:\s+$(id -u "$E2E_USER")\s" "/proc/$pid/status"
 		grep -Eq '^NoNewPrivs:\s+1' "/proc/$pid/status"
 		grep -Eq '^CapEff:\s+0+$' "/proc/$pid/status"
 	done
-	for pid in "$(e2e_pid server)" $(children server); do
+	for pid in "$(e2e_pid server)" $(e2e_children server); do
 		[[ $(stat -c %u "/proc/$pid/environ") == 0 ]]
 		grep -Eq '^Max core file size +0 +0 ' "/proc/$pid/limits"
 	done
 	# None has anything open that is not its own: a worker the listener, its way to the signer, and what its loop needs.
-	for pid in $(children server qkdtlsd-worker); do
+	for pid in $(e2e_children server qkdtlsd-worker); do
 		(($(find "/proc/$pid/fd" -lname 'socket:*' | wc -l) == 2))
 	done
 }
@@ -146,8 +146,8 @@ test_only_the_signer_has_the_private_key() {
 		python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read().replace(":", ""))[-32:])' \
 			>"$E2E_DIR/number"
 	[[ $(stat -c %s "$E2E_DIR/number") == 32 ]]
-	has_bytes "$(children server qkdtlsd-signer)" "$E2E_DIR/number"
-	for pid in "$(e2e_pid server)" $(children server qkdtlsd-worker); do
+	has_bytes "$(e2e_children server qkdtlsd-signer)" "$E2E_DIR/number"
+	for pid in "$(e2e_pid server)" $(e2e_children server qkdtlsd-worker); do
 		refuse has_bytes "$pid" "$E2E_DIR/number"
 	done
 	e2e_stop "$(e2e_pid server)"
@@ -462,7 +462,7 @@ test_second_sigterm_ends_at_once() {
 # Which worker of server has a connection of the application's
 busy_worker() {
 	local pid
-	for pid in $(children server qkdtlsd-worker); do
+	for pid in $(e2e_children server qkdtlsd-worker); do
 		if (($(find "/proc/$pid/fd" -lname 'socket:*' | wc -l) > 2)); then
 			echo "$pid"
 		fi
@@ -479,7 +479,7 @@ test_a_killed_worker_costs_its_connections_only() {
 	slow_fetch
 	wait_for 20 has_processes server 3
 	busy=$(busy_worker)
-	for pid in $(children server qkdtlsd-worker); do
+	for pid in $(e2e_children server qkdtlsd-worker); do
 		if [[ $pid != "$busy" ]]; then
 			kill -ABRT "$pid"
 		fi
@@ -505,7 +505,7 @@ test_a_killed_worker_frees_its_limits() {
 	e2e_daemon here server
 	exec 3<>"/dev/tcp/127.0.0.1/$E2E_TLS_PORT"
 	wait_for 10 counts open 1
-	kill -KILL "$(children server qkdtlsd-worker)"
+	kill -KILL "$(e2e_children server qkdtlsd-worker)"
 	e2e_expect server 'worker [0-9]+ was killed by signal 9'
 	wait_for 20 has_processes server 1
 	exec 3>&-
@@ -539,7 +539,7 @@ test_two_services_at_one_address_are_refused() {
 # Connections that are there go on; new ones have a signer again as soon as its keys are read.
 test_a_killed_signer_is_replaced() {
 	slow_fetch
-	kill -KILL "$(children server qkdtlsd-signer)"
+	kill -KILL "$(e2e_children server qkdtlsd-signer)"
 	e2e_expect server 'the signer was killed by signal 9'
 	e2e_expect server 'reloaded: new connections by the new configuration'
 	e2e_fetch here file | cmp - "$E2E_DIR/www/file"
@@ -611,8 +611,8 @@ test_nothing_is_left_of_a_killed_daemon() {
 	local pid pids
 	server_config "policy = prefer"
 	e2e_daemon here server
-	wait_for 20 children server qkdtlsd-worker
-	pids=$(children server)
+	wait_for 20 e2e_children server qkdtlsd-worker
+	pids=$(e2e_children server)
 	kill -KILL "$(e2e_pid server)"
 	for pid in $pids; do
 		wait_for 20 refuse test -e "/proc/$pid"

@@ -22,7 +22,7 @@ stop() {
 # Two workers and a signer that have been set up
 has_processes() {
 	local pid confined=0
-	for pid in $(children server qkdtlsd-worker) $(children server qkdtlsd-signer); do
+	for pid in $(e2e_children server qkdtlsd-worker) $(e2e_children server qkdtlsd-signer); do
 		if grep -Eq '^Seccomp:\s+2$' "/proc/$pid/status"; then
 			confined=$((confined + 1))
 		fi
@@ -33,7 +33,7 @@ has_processes() {
 test_each_process_is_confined() {
 	local pid
 	start
-	for pid in $(children server qkdtlsd-worker) $(children server qkdtlsd-signer); do
+	for pid in $(e2e_children server qkdtlsd-worker) $(e2e_children server qkdtlsd-signer); do
 		grep -Eq '^Seccomp:\s+2$' "/proc/$pid/status"
 		grep -Eq '^Seccomp_filters:\s+1$' "/proc/$pid/status"
 		grep -Eq '^NoNewPrivs:\s+1$' "/proc/$pid/status"
@@ -59,7 +59,7 @@ test_memory_is_locked() {
 		stop
 		skip "AddressSanitizer locks no memory"
 	fi
-	for pid in "$(e2e_pid server)" $(children server qkdtlsd-worker) $(children server qkdtlsd-signer); do
+	for pid in "$(e2e_pid server)" $(e2e_children server qkdtlsd-worker) $(e2e_children server qkdtlsd-signer); do
 		(($(sed -n 's/^VmLck:\s*\([0-9]*\) kB$/\1/p' "/proc/$pid/status") > 0))
 	done
 	stop
@@ -95,11 +95,11 @@ test_no_filter_was_in_the_way() {
 
 test_the_end_by_a_filter_is_explained() {
 	start
-	kill -SYS "$(children server qkdtlsd-worker | head -n 1)"
+	kill -SYS "$(e2e_children server qkdtlsd-worker | head -n 1)"
 	e2e_expect server 'worker [0-9]+ was killed by signal 31 \(Bad system call\)'
 	e2e_expect server 'worker [0-9]+ has asked the kernel for what its seccomp filter does not allow: .*journalctl -k'
 	wait_for 20 has_processes
-	kill -SYS "$(children server qkdtlsd-signer)"
+	kill -SYS "$(e2e_children server qkdtlsd-signer)"
 	e2e_expect server 'the signer has asked the kernel for what its seccomp filter does not allow'
 	e2e_expect server 'reloaded: new connections by the new configuration'
 	stop

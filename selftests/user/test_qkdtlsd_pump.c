@@ -398,7 +398,7 @@ static void nobody_gets_what_another_left(void **state)
 	}
 }
 
-static void says_that_there_is_no_pipe(void **state)
+static void waits_for_a_pipe(void **state)
 {
 	struct tunnel *tunnel = *state;
 	struct rlimit before, none;
@@ -411,11 +411,21 @@ static void says_that_there_is_no_pipe(void **state)
 	while (taken < MANY && !pump_pipe_take(pipes[taken]))
 		taken++;
 	assert_true(taken < MANY);
-	assert_int_equal(turn(tunnel), PUMP_STARVED);
-	assert_int_equal(tunnel->pump.error, EMFILE);
+	put(tunnel, PUMP_TLS);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_true(pump_is_starved(&tunnel->pump));
+	/* Its sockets are ready all the time: nobody is to be woken for that. */
+	assert_int_equal(pump_interest(&tunnel->pump, PUMP_TLS), 0);
+	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), 0);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	while (taken)
 		pump_pipe_close(pipes[--taken]);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	holds(tunnel, PUMP_PLAIN);
+	pump_feed(&tunnel->pump);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_false(pump_is_starved(&tunnel->pump));
+	got(tunnel, PUMP_PLAIN);
 }
 
 #define PUMP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -438,7 +448,7 @@ int main(void)
 		PUMP_TEST(data_out_of_place_is_not_passed_on),
 		PUMP_TEST(a_tunnel_at_rest_has_no_pipe),
 		PUMP_TEST(nobody_gets_what_another_left),
-		PUMP_TEST(says_that_there_is_no_pipe),
+		PUMP_TEST(waits_for_a_pipe),
 	};
 
 	/* The daemon ignores it too: splice() to a closed socket is an error, not a signal. */

@@ -20,7 +20,8 @@
 #define MS_PER_S  1000ULL
 #define US_PER_MS 1000ULL
 
-#define DISCARD_READS 16
+#define DISCARD_READS	 16
+#define STARVED_RETRY_MS 100
 
 enum outcome {
 	STEP_WAIT, /* an event goes on with it */
@@ -86,7 +87,7 @@ static void release(struct connection *connection)
 	sd_event_source_disable_unref(connection->deadline);
 	sd_event_source_disable_unref(connection->idle);
 	sd_event_source_disable_unref(connection->key_io);
-	sd_event_source_disable_unref(connection->key_retry);
+	sd_event_source_disable_unref(connection->retry);
 	if (connection->pumping)
 		pump_release(&connection->pump);
 	qkdtls_conn_free(connection->handshake.conn);
@@ -323,7 +324,7 @@ static void established(struct connection *connection)
 			    service_name(connection), report->peer, text);
 	}
 	connection->key_io = sd_event_source_disable_unref(connection->key_io);
-	connection->key_retry = sd_event_source_disable_unref(connection->key_retry);
+	connection->retry = sd_event_source_disable_unref(connection->retry);
 	keys_tell(&connection->keys, qkdtls_info(connection->handshake.conn),
 		  connection->fd[PUMP_TLS]);
 	/* Who brought the socket may ask the link yet, and it is over then. */
@@ -379,10 +380,24 @@ static int on_key_io(sd_event_source *source, int fd, uint32_t events, void *arg
 	return 0;
 }
 
-static int on_key_retry(sd_event_source *source, uint64_t usec, void *arg)
+static int on_retry(sd_event_source *source, uint64_t usec, void *arg)
 {
-	advance(arg);
+	struct connection *connection = arg;
+
+	connection->retry = sd_event_source_disable_unref(connection->retry);
+	if (connection->pumping)
+		pump_feed(&connection->pump);
+	advance(connection);
 	return 0;
+}
+
+static int retry_after(struct connection *connection, uint64_t wait_ms)
+{
+	if (connection->retry)
+		return 0;
+	return sd_event_add_time_relative(connection->service->event, &connection->retry,
+					  CLOCK_MONOTONIC, wait_ms * US_PER_MS, 0, on_retry,
+					  connection);
 }
 
 /*
@@ -397,11 +412,8 @@ static enum outcome wait_for_key(struct connection *connection)
 	if (is_client(connection) && connection->keys.qkd.fd >= 0 && !connection->key_io)
 		ret = sd_event_add_io(event, &connection->key_io, connection->keys.qkd.fd, EPOLLIN,
 				      on_key_io, connection);
-	connection->key_retry = sd_event_source_disable_unref(connection->key_retry);
 	if (ret >= 0)
-		ret = sd_event_add_time_relative(event, &connection->key_retry, CLOCK_MONOTONIC,
-						 HANDSHAKE_PSK_RETRY_MS * US_PER_MS, 0,
-						 on_key_retry, connection);
+		ret = retry_after(connection, HANDSHAKE_PSK_RETRY_MS);
 	if (ret < 0)
 		return end(connection, END_INTERNAL, strerror(-ret));
 	return watch(connection, PUMP_TLS, 0);
@@ -487,8 +499,6 @@ static enum outcome tunnel_ended(struct connection *connection)
 	case PUMP_LIMIT:
 		return end(connection, END_RECORD_LIMIT,
 			   "a key is worn out, which this kernel cannot change; connect again");
-	case PUMP_STARVED:
-		return end(connection, END_INTERNAL, strerror(pump->error));
 	default:
 		return tunnel_failed(connection);
 	}
@@ -538,6 +548,17 @@ static uint64_t moved(const struct pump *pump)
 	return pump->out.bytes + pump->in.bytes;
 }
 
+/* What opened too many files is not this connection, which may be at rest the next moment: it is not ended for that. */
+static int wait_for_pipe(struct connection *connection)
+{
+	struct service *service = connection->service;
+
+	if (!connection->retry && pace_allows(&service->pace, clock_ms()))
+		log_warning("service=%s peer=%s waits: there is no pipe or memory for its data",
+			    service_name(connection), connection->report.peer);
+	return retry_after(connection, STARVED_RETRY_MS);
+}
+
 static enum outcome step_tunnel(struct connection *connection)
 {
 	const uint64_t limit = connection->service->config->max_bytes;
@@ -549,6 +570,11 @@ static enum outcome step_tunnel(struct connection *connection)
 	before = moved(&connection->pump);
 	if (pump_step(&connection->pump) != PUMP_RUNNING)
 		return tunnel_ended(connection);
+	if (pump_is_starved(&connection->pump)) {
+		ret = wait_for_pipe(connection);
+		if (ret < 0)
+			return end(connection, END_INTERNAL, strerror(-ret));
+	}
 	if (moved(&connection->pump) != before)
 		connection->moved_ms = clock_ms();
 	if (limit && moved(&connection->pump) > limit)

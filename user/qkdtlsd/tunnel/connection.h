@@ -62,7 +62,7 @@ struct brought {
  * @idle: then: when the time without a byte is up; NULL: there is no limit
  * @moved_ms: when the last byte moved
  * @key_io: the key device, while waiting for an outbound key
- * @key_retry: when to ask for the key again
+ * @retry: when to ask again for a key, or for a pipe
  * @target: address that is being tried, or the one to be tried next
  * @keys: where the key comes from
  * @handshake: its conn is NULL before the handshake
@@ -85,7 +85,7 @@ struct connection {
 	sd_event_source *idle;
 	uint64_t moved_ms;
 	sd_event_source *key_io;
-	sd_event_source *key_retry;
+	sd_event_source *retry;
 	const struct addrinfo *target;
 	struct keys keys;
 	struct handshake_io handshake;

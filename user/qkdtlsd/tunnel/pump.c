@@ -105,12 +105,11 @@ static enum pump_side flow_side(const struct flow *flow)
 
 static ssize_t flow_fill(struct pump *pump, struct flow *flow)
 {
-	ssize_t n = flow_open(flow, pump->records);
+	ssize_t n;
 
-	if (n) {
-		pump->end = PUMP_STARVED;
-		return n;
-	}
+	flow->starved = flow_open(flow, pump->records);
+	if (flow->starved)
+		return -EAGAIN;
 	flow->dry = false;
 	n = flow->ops->fill(pump);
 	if (n > 0) {
@@ -175,7 +174,7 @@ static bool flow_step(struct pump *pump, struct flow *flow)
 	enum pump_side side = flow_side(flow);
 	ssize_t n;
 
-	if (flow->asleep)
+	if (flow->asleep || flow->starved)
 		return false;
 	n = flow_act(pump, flow);
 	if (n >= 0)
@@ -198,6 +197,17 @@ void pump_wake(struct pump *pump, enum pump_side side)
 		pump->in.asleep = false;
 }
 
+bool pump_is_starved(const struct pump *pump)
+{
+	return pump->out.starved || pump->in.starved;
+}
+
+void pump_feed(struct pump *pump)
+{
+	pump->out.starved = pump->in.starved = false;
+	pump->out.asleep = pump->in.asleep = false;
+}
+
 enum pump_end pump_step(struct pump *pump)
 {
 	bool moved = true;
@@ -217,7 +227,7 @@ enum pump_end pump_step(struct pump *pump)
 
 static uint32_t flow_interest(const struct flow *flow, enum pump_side side)
 {
-	if (flow->state == FLOW_DONE || flow_side(flow) != side)
+	if (flow->state == FLOW_DONE || flow->starved || flow_side(flow) != side)
 		return 0;
 	return flow->state == FLOW_FILL ? EPOLLIN : EPOLLOUT;
 }

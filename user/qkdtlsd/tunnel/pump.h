@@ -35,7 +35,6 @@ enum pump_end {
 	PUMP_FAILED, /* an alert came, or the engine found fault: qkdtls_error() */
 	PUMP_KEY_UPDATE, /* the peer changed its key, which this kernel cannot follow */
 	PUMP_LIMIT, /* a key is worn out, which this kernel cannot change */
-	PUMP_STARVED, /* neither pipe nor buffer is to be had: pump.error */
 	PUMP_TLS_ERROR, /* error of the TLS socket: pump.error */
 	PUMP_PLAIN_ERROR, /* error of the plain socket: pump.error */
 };
@@ -71,6 +70,7 @@ struct flow_ops {
  * @bytes: written so far
  * @dry: its source had no more when it was last read
  * @asleep: it can do nothing before its socket says that it is ready
+ * @starved: there is neither pipe nor buffer for it: it can do nothing before pump_feed()
  * @pipe: where the bytes are held (kernel), or -1: there are none, and nothing moves
  * @buffer: where they are held (own records), or NULL: as with @pipe
  */
@@ -84,6 +84,7 @@ struct flow {
 	uint64_t bytes;
 	bool dry;
 	bool asleep;
+	bool starved;
 	int pipe[2];
 	uint8_t *buffer;
 };
@@ -123,6 +124,13 @@ void pump_wake(struct pump *pump, enum pump_side side);
  * again when pump_interest() of either side holds, behind pump_wake().
  */
 enum pump_end pump_step(struct pump *pump);
+
+/*
+ * True if a direction found neither pipe nor buffer, which is the process's or the machine's want: it waits for
+ * pump_feed(), some time later, whatever its socket says.
+ */
+bool pump_is_starved(const struct pump *pump);
+void pump_feed(struct pump *pump);
 
 /* EPOLLIN and EPOLLOUT as the pump needs them of this side; 0: none */
 uint32_t pump_interest(const struct pump *pump, enum pump_side side);
