@@ -215,43 +215,6 @@ test_many_connections_at_once() {
 	[[ $(sed -n 's/.* key=//p' "$E2E_DIR/client.log" | cut -d ' ' -f 1 | sort -u | wc -l) == "$PARALLEL" ]]
 }
 
-# limit_files full|max: each worker of the server may open none more, or all again.
-limit_files() {
-	local pid limit
-	for pid in $(e2e_children server qkdtlsd-worker); do
-		limit=$(ulimit -Hn)
-		if [[ $1 == full ]]; then
-			limit=0
-			while [[ -L /proc/$pid/fd/$limit ]]; do
-				limit=$((limit + 1))
-			done
-		fi
-		prlimit --pid "$pid" "--nofile=$limit:"
-	done
-}
-
-has_its_application() {
-	in_place "$E2E_ZURICH" grep -q "0100007F:[0-9A-F]* 0100007F:$(printf '%04X' "$ECHO_PORT") 01 " /proc/net/tcp
-}
-
-# A tunnel at rest has no pipe; that there is none for it the next moment does not end it.
-test_data_waits_for_a_pipe() {
-	fresh_both "connect = 127.0.0.1:$ECHO_PORT"
-	mkfifo "$E2E_DIR/line"
-	in_place "$E2E_GENEVA" busybox nc 127.0.0.1 "$E2E_APP_PORT" <"$E2E_DIR/line" >"$E2E_DIR/echoed" &
-	e2e_started $!
-	exec 5>"$E2E_DIR/line"
-	wait_for 20 has_its_application
-	limit_files full
-	echo word >&5
-	wait_for 20 e2e_logged server 'waits: there is no pipe'
-	refuse grep -q word "$E2E_DIR/echoed"
-	limit_files max
-	wait_for 20 grep -q word "$E2E_DIR/echoed"
-	exec 5>&-
-	e2e_expect server 'end=closed outcome=qkd'
-}
-
 test_simulated_links_must_be_allowed() {
 	fresh_both -- "allow-simulated = no"
 	refuse e2e_fetch "$E2E_GENEVA" marker
@@ -531,7 +494,7 @@ test_no_filter_was_in_the_way() {
 	e2e_filters_held
 }
 
-e2e_need qkdtlsd qkdctl openssl curl lighttpd busybox tcpdump ip prlimit || exit 1
+e2e_need qkdtlsd qkdctl openssl curl lighttpd busybox tcpdump ip || exit 1
 modprobe -a tls veth qkd qkd_sim
 [[ -e /proc/net/tls_stat ]] || tap_skip_all "this kernel has no TLS"
 e2e_device
