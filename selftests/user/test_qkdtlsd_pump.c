@@ -110,11 +110,8 @@ static void got(struct tunnel *tunnel, enum pump_side side)
 	assert_string_equal(text, MESSAGE);
 }
 
-/* As if both sockets were ready */
 static enum pump_end turn(struct tunnel *tunnel)
 {
-	pump_wake(&tunnel->pump, PUMP_TLS);
-	pump_wake(&tunnel->pump, PUMP_PLAIN);
 	return pump_step(&tunnel->pump);
 }
 
@@ -139,26 +136,6 @@ static void holds(struct tunnel *tunnel, enum pump_side side)
 
 	assert_int_equal(recv(tunnel->far[side], &byte, 1, MSG_PEEK), -1);
 	assert_int_equal(errno, EAGAIN);
-}
-
-/* Looking at a socket that is not ready is a system call for nothing. */
-static void looks_only_where_something_is(void **state)
-{
-	struct tunnel *tunnel = *state;
-
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
-	put(tunnel, PUMP_PLAIN);
-	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
-	holds(tunnel, PUMP_TLS);
-	holds(tunnel, PUMP_PLAIN);
-	pump_wake(&tunnel->pump, PUMP_PLAIN);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
-	got(tunnel, PUMP_TLS);
-	holds(tunnel, PUMP_PLAIN);
-	pump_wake(&tunnel->pump, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
-	got(tunnel, PUMP_PLAIN);
 }
 
 /* Until it would block; returns bytes written */
@@ -434,7 +411,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PUMP_TEST(moves_both_ways),
-		PUMP_TEST(looks_only_where_something_is),
 		PUMP_TEST(a_slow_reader_stops_the_writer),
 		PUMP_TEST(bulk_arrives_unchanged),
 		PUMP_TEST(one_call_is_bounded),

@@ -155,8 +155,6 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *arg)
 		finish(connection);
 		return 0;
 	}
-	if (connection->pumping)
-		pump_wake(&connection->pump, side);
 	advance(connection);
 	return 0;
 }

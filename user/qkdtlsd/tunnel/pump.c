@@ -140,8 +140,7 @@ static ssize_t flow_drain(struct pump *pump, struct flow *flow)
 	if (n >= 0 && !flow->held) {
 		flow->offset = 0;
 		flow->state = FLOW_FILL;
-		flow->asleep = flow->dry;
-		if (flow->asleep)
+		if (flow->dry)
 			flow_close(flow);
 	}
 	return n;
@@ -174,27 +173,17 @@ static bool flow_step(struct pump *pump, struct flow *flow)
 	enum pump_side side = flow_side(flow);
 	ssize_t n;
 
-	if (flow->asleep || flow->starved)
+	if (flow->starved)
 		return false;
 	n = flow_act(pump, flow);
 	if (n >= 0)
-		return !flow->asleep;
-	if (n == -EAGAIN) {
-		flow->asleep = true;
+		return true;
+	if (n == -EAGAIN)
 		return false;
-	}
 	if (pump->end == PUMP_RUNNING)
 		pump->end = side == PUMP_TLS ? PUMP_TLS_ERROR : PUMP_PLAIN_ERROR;
 	pump->error = -n;
 	return false;
-}
-
-void pump_wake(struct pump *pump, enum pump_side side)
-{
-	if (flow_side(&pump->out) == side)
-		pump->out.asleep = false;
-	if (flow_side(&pump->in) == side)
-		pump->in.asleep = false;
 }
 
 bool pump_is_starved(const struct pump *pump)
@@ -205,7 +194,6 @@ bool pump_is_starved(const struct pump *pump)
 void pump_feed(struct pump *pump)
 {
 	pump->out.starved = pump->in.starved = false;
-	pump->out.asleep = pump->in.asleep = false;
 }
 
 enum pump_end pump_step(struct pump *pump)

@@ -69,7 +69,6 @@ struct flow_ops {
  * @used: bytes of @buffer that have been filled since it was taken
  * @bytes: written so far
  * @dry: its source had no more when it was last read
- * @asleep: it can do nothing before its socket says that it is ready
  * @starved: there is neither pipe nor buffer for it: it can do nothing before pump_feed()
  * @pipe: where the bytes are held (kernel), or -1: there are none, and nothing moves
  * @buffer: where they are held (own records), or NULL: as with @pipe
@@ -83,7 +82,6 @@ struct flow {
 	size_t used;
 	uint64_t bytes;
 	bool dry;
-	bool asleep;
 	bool starved;
 	int pipe[2];
 	uint8_t *buffer;
@@ -116,12 +114,9 @@ void pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
 	       enum pump_records records);
 void pump_release(struct pump *pump);
 
-/* What pump_interest() said of this side holds, or the side has broken down. */
-void pump_wake(struct pump *pump, enum pump_side side);
-
 /*
  * Moves what can be moved now, within a bound that keeps one connection from starving others. Call it
- * again when pump_interest() of either side holds, behind pump_wake().
+ * again when pump_interest() of either side holds.
  */
 enum pump_end pump_step(struct pump *pump);
 
