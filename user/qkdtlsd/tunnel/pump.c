@@ -110,7 +110,6 @@ static ssize_t flow_fill(struct pump *pump, struct flow *flow)
 	flow->starved = flow_open(flow, pump->records);
 	if (flow->starved)
 		return -EAGAIN;
-	flow->dry = false;
 	n = flow->ops->fill(pump);
 	if (n > 0) {
 		flow->held = n;
@@ -138,10 +137,9 @@ static ssize_t flow_drain(struct pump *pump, struct flow *flow)
 		flow->bytes += n;
 	}
 	if (n >= 0 && !flow->held) {
+		flow_close(flow);
 		flow->offset = 0;
 		flow->state = FLOW_FILL;
-		if (flow->dry)
-			flow_close(flow);
 	}
 	return n;
 }

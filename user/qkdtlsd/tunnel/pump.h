@@ -49,7 +49,7 @@ enum flow_state {
 struct pump;
 
 /*
- * fill: bytes now held, 0 at an orderly end of the source; may set flow.dry. drain: bytes that went; finish: 0 when done.
+ * fill: bytes now held, 0 at an orderly end of the source. drain: bytes that went; finish: 0 when done.
  * All: -EAGAIN to be called again when the socket is ready, or another negative errno, before which a
  * protocol failure has been recorded in pump.end.
  */
@@ -68,7 +68,6 @@ struct flow_ops {
  * @offset: where they start in @buffer (own records)
  * @used: bytes of @buffer that have been filled since it was taken
  * @bytes: written so far
- * @dry: its source had no more when it was last read
  * @starved: there is neither pipe nor buffer for it: it can do nothing before pump_feed()
  * @pipe: where the bytes are held (kernel), or -1: there are none, and nothing moves
  * @buffer: where they are held (own records), or NULL: as with @pipe
@@ -81,7 +80,6 @@ struct flow {
 	size_t offset;
 	size_t used;
 	uint64_t bytes;
-	bool dry;
 	bool starved;
 	int pipe[2];
 	uint8_t *buffer;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The tunnel over the kernel's TLS: splice() through one pipe for each direction, no byte in user space
- * but those of control records. Filling begins with an empty pipe, so that the first EAGAIN always speaks
- * of the socket and never of the pipe.
+ * but those of control records. A pipe is filled only when it is empty, so that EAGAIN while filling
+ * always speaks of the socket and never of the pipe.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,7 @@
 
 #include "qkdtlsd/tunnel/pump.h"
 
-#define SPLICE_MAX   (64 * 1024)
-/* Who reads less has read all, most likely; if not, the socket says at once that there is more. */
-#define SPLICE_SHORT 4096
+#define SPLICE_MAX (64 * 1024)
 
 /* Takes any record whole. */
 #define RECORD_MAX 16384
@@ -28,10 +26,7 @@ static ssize_t move(int from, int to, size_t len)
 
 static ssize_t out_fill(struct pump *pump)
 {
-	const ssize_t n = move(pump->fd[PUMP_PLAIN], pump->out.pipe[1], SPLICE_MAX);
-
-	pump->out.dry = n < SPLICE_SHORT;
-	return n;
+	return move(pump->fd[PUMP_PLAIN], pump->out.pipe[1], SPLICE_MAX);
 }
 
 static ssize_t out_drain(struct pump *pump)
@@ -64,29 +59,17 @@ static ssize_t in_record(struct pump *pump)
 	return write(pump->in.pipe[1], record, (size_t)n) == n ? n : -EIO;
 }
 
-/*
- * splice() takes one record. What comes behind the first goes with it, for each write to the application wakes it; what
- * is no data is left for the next time, when that is delivered.
- */
 static ssize_t in_fill(struct pump *pump)
 {
 	ssize_t n = move(pump->fd[PUMP_TLS], pump->in.pipe[1], SPLICE_MAX);
-	ssize_t held = n;
 	int ret;
 
 	if (n == -EAGAIN)
 		return n;
 	if (n <= 0)
 		return in_record(pump);
-	while (n > 0 && held < SPLICE_MAX) {
-		n = move(pump->fd[PUMP_TLS], pump->in.pipe[1], (size_t)(SPLICE_MAX - held));
-		if (n > 0)
-			held += n;
-	}
-	/* Or the pipe is full: then the socket says at once that there is more. */
-	pump->in.dry = n == -EAGAIN;
-	ret = qkdtls_sock_received(pump->conn, pump->fd[PUMP_TLS], (size_t)held);
-	return ret ? pump_tls(pump, ret) : held;
+	ret = qkdtls_sock_received(pump->conn, pump->fd[PUMP_TLS], (size_t)n);
+	return ret ? pump_tls(pump, ret) : n;
 }
 
 static ssize_t in_drain(struct pump *pump)
