@@ -110,18 +110,13 @@ static void got(struct tunnel *tunnel, enum pump_side side)
 	assert_string_equal(text, MESSAGE);
 }
 
-static enum pump_end turn(struct tunnel *tunnel)
-{
-	return pump_step(&tunnel->pump);
-}
-
 static void moves_both_ways(void **state)
 {
 	struct tunnel *tunnel = *state;
 
 	put(tunnel, PUMP_PLAIN);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	got(tunnel, PUMP_TLS);
 	got(tunnel, PUMP_PLAIN);
 	assert_int_equal(tunnel->pump.out.bytes, sizeof(MESSAGE));
@@ -160,7 +155,7 @@ static void a_slow_reader_stops_the_writer(void **state)
 		before = sent;
 		n = fill_up(tunnel->far[PUMP_PLAIN], data, BULK - sent);
 		sent += n;
-		assert_int_equal(turn(tunnel), PUMP_RUNNING);
+		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	} while (sent != before);
 	/* Nobody read: what was taken is what buffers hold, and the pump waits for room only. */
 	assert_true(sent < BULK);
@@ -168,7 +163,7 @@ static void a_slow_reader_stops_the_writer(void **state)
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), 0);
 	/* The other direction is not held up. */
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	got(tunnel, PUMP_PLAIN);
 	free(data);
 }
@@ -186,7 +181,7 @@ static void bulk_arrives_unchanged(void **state)
 		data[i] = (uint8_t)(i * 7 + (i >> 8) * 13 + (i >> 16));
 	for (int step = 0; received < BULK && step < STEPS_MAX; step++) {
 		sent += fill_up(tunnel->far[PUMP_TLS], data + sent, BULK - sent);
-		assert_int_equal(turn(tunnel), PUMP_RUNNING);
+		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 		while ((n = read(tunnel->far[PUMP_PLAIN], copy + received, BULK - received)) > 0)
 			received += n;
 	}
@@ -206,11 +201,11 @@ static void one_call_is_bounded(void **state)
 	/* Each byte takes a place in the pipe, so that one call cannot move them all. */
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(write(tunnel->far[PUMP_TLS], &byte, 1), 1);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	assert_true(tunnel->pump.in.bytes < MANY);
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_TLS), EPOLLIN);
 	while (tunnel->pump.in.bytes < MANY && steps < MANY) {
-		assert_int_equal(turn(tunnel), PUMP_RUNNING);
+		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 		steps++;
 	}
 	assert_int_equal(tunnel->pump.in.bytes, MANY);
@@ -224,10 +219,7 @@ static void end_of_the_application_becomes_close_notify(void **state)
 
 	put(tunnel, PUMP_PLAIN);
 	assert_int_equal(shutdown(tunnel->far[PUMP_PLAIN], SHUT_WR), 0);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	/* The message with its NUL, then level warning, close_notify */
 	assert_int_equal(read(tunnel->far[PUMP_TLS], record, sizeof(record)), sizeof(expected));
 	assert_memory_equal(record, expected, sizeof(expected));
@@ -235,7 +227,7 @@ static void end_of_the_application_becomes_close_notify(void **state)
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), 0);
 	/* The other direction goes on. */
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	got(tunnel, PUMP_PLAIN);
 }
 
@@ -245,7 +237,7 @@ static void end_without_close_notify_is_truncation(void **state)
 
 	put(tunnel, PUMP_TLS);
 	assert_int_equal(shutdown(tunnel->far[PUMP_TLS], SHUT_WR), 0);
-	assert_int_equal(turn(tunnel), PUMP_TRUNCATED);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_TRUNCATED);
 	/* What came before is delivered; the end is not. */
 	got(tunnel, PUMP_PLAIN);
 	holds(tunnel, PUMP_PLAIN);
@@ -257,7 +249,7 @@ static void tells_whose_fault_it_was(void **state)
 
 	put(tunnel, PUMP_PLAIN);
 	assert_int_equal(shutdown(tunnel->far[PUMP_TLS], SHUT_RD), 0);
-	assert_int_equal(turn(tunnel), PUMP_TLS_ERROR);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_TLS_ERROR);
 	assert_int_equal(tunnel->pump.error, EPIPE);
 }
 
@@ -268,7 +260,7 @@ static void tells_that_the_application_has_gone(void **state)
 	put(tunnel, PUMP_TLS);
 	close(tunnel->far[PUMP_PLAIN]);
 	tunnel->far[PUMP_PLAIN] = -1;
-	assert_int_equal(turn(tunnel), PUMP_PLAIN_ERROR);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_PLAIN_ERROR);
 	assert_int_equal(tunnel->pump.error, EPIPE);
 }
 
@@ -279,9 +271,9 @@ static void stops_before_the_key_is_worn_out(void **state)
 	uint8_t record[8];
 	int steps = 0;
 
-	while (turn(tunnel) == PUMP_RUNNING && steps < 200) {
+	while (pump_step(&tunnel->pump) == PUMP_RUNNING && steps < 200) {
 		put(tunnel, PUMP_PLAIN);
-		if (turn(tunnel) == PUMP_RUNNING)
+		if (pump_step(&tunnel->pump) == PUMP_RUNNING)
 			got(tunnel, PUMP_TLS);
 		steps++;
 	}
@@ -300,7 +292,7 @@ static void counts_received_records_too(void **state)
 	tunnel->pump.conn->kernel.received = QKDTLS_KEY_RECORDS_MAX - 100 * (1 + sizeof(MESSAGE));
 	while (tunnel->pump.end == PUMP_RUNNING && steps < 200) {
 		put(tunnel, PUMP_TLS);
-		turn(tunnel);
+		pump_step(&tunnel->pump);
 		steps++;
 	}
 	assert_int_equal(tunnel->pump.end, PUMP_LIMIT);
@@ -316,7 +308,7 @@ static void data_out_of_place_is_not_passed_on(void **state)
 	assert_int_equal(qkdtls_control(tunnel->pump.conn, 22, part, sizeof(part)),
 			 QKDTLS_CONTROL_IGNORE);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(turn(tunnel), PUMP_FAILED);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_FAILED);
 	assert_int_equal(qkdtls_error(tunnel->pump.conn)->sent, QKDTLS_ALERT_UNEXPECTED_MESSAGE);
 	holds(tunnel, PUMP_PLAIN);
 }
@@ -333,11 +325,11 @@ static void a_tunnel_at_rest_has_no_pipe(void **state)
 {
 	struct tunnel *tunnel = *state;
 
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	is_empty_handed(&tunnel->pump.out);
 	is_empty_handed(&tunnel->pump.in);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	got(tunnel, PUMP_PLAIN);
 	is_empty_handed(&tunnel->pump.in);
 }
@@ -349,7 +341,7 @@ static size_t stall(struct tunnel *tunnel)
 
 	assert_non_null(data);
 	while (fill_up(tunnel->far[PUMP_PLAIN], data, BULK))
-		assert_int_equal(turn(tunnel), PUMP_RUNNING);
+		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	free(data);
 	return tunnel->pump.out.held;
 }
@@ -389,7 +381,7 @@ static void waits_for_a_pipe(void **state)
 		taken++;
 	assert_true(taken < MANY);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	assert_true(pump_is_starved(&tunnel->pump));
 	/* Its sockets are ready all the time: nobody is to be woken for that. */
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_TLS), 0);
@@ -397,7 +389,7 @@ static void waits_for_a_pipe(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	while (taken)
 		pump_pipe_close(pipes[--taken]);
-	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
 	holds(tunnel, PUMP_PLAIN);
 	pump_feed(&tunnel->pump);
 	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);

@@ -96,9 +96,8 @@ static void rig_free(struct rig *rig)
 static void step(struct rig *rig)
 {
 	for (int i = 0; i < 2; i++) {
-		if (rig->pump[i].end != PUMP_RUNNING)
-			continue;
-		pump_step(&rig->pump[i]);
+		if (rig->pump[i].end == PUMP_RUNNING)
+			pump_step(&rig->pump[i]);
 	}
 }
 

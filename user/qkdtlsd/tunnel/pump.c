@@ -28,22 +28,19 @@ void pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
 /* Something to be filled */
 static int flow_open(struct flow *flow, enum pump_records records)
 {
-	if (flow->buffer || flow->pipe[0] >= 0)
-		return 0;
 	if (records == PUMP_KERNEL)
 		return pump_pipe_take(flow->pipe);
 	flow->buffer = pump_buffer_take();
 	return flow->buffer ? 0 : -ENOMEM;
 }
 
-/* It is empty, and nothing comes at once. */
+/* It is empty: all of it went. */
 static void flow_close(struct flow *flow)
 {
 	if (flow->pipe[0] >= 0)
 		pump_pipe_give(flow->pipe);
-	pump_buffer_give(flow->buffer, flow->used);
+	pump_buffer_give(flow->buffer, flow->offset);
 	flow->buffer = NULL;
-	flow->used = 0;
 }
 
 static void flow_release(struct flow *flow)
@@ -113,7 +110,6 @@ static ssize_t flow_fill(struct pump *pump, struct flow *flow)
 	n = flow->ops->fill(pump);
 	if (n > 0) {
 		flow->held = n;
-		flow->used = (size_t)n > flow->used ? (size_t)n : flow->used;
 		flow->state = FLOW_DRAIN;
 		return n;
 	}
@@ -165,7 +161,7 @@ static ssize_t flow_act(struct pump *pump, struct flow *flow)
 	return -EAGAIN;
 }
 
-/* True if it can go on */
+/* True if it got on */
 static bool flow_step(struct pump *pump, struct flow *flow)
 {
 	enum pump_side side = flow_side(flow);

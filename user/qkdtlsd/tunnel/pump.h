@@ -66,11 +66,10 @@ struct flow_ops {
  * @state: what it does next
  * @held: bytes read and not yet written
  * @offset: where they start in @buffer (own records)
- * @used: bytes of @buffer that have been filled since it was taken
  * @bytes: written so far
  * @starved: there is neither pipe nor buffer for it: it can do nothing before pump_feed()
- * @pipe: where the bytes are held (kernel), or -1: there are none, and nothing moves
- * @buffer: where they are held (own records), or NULL: as with @pipe
+ * @pipe: where the bytes are held (kernel), or -1: there are none
+ * @buffer: where they are held (own records), or NULL: there are none
  */
 struct flow {
 	const struct flow_ops *ops;
@@ -78,7 +77,6 @@ struct flow {
 	enum flow_state state;
 	size_t held;
 	size_t offset;
-	size_t used;
 	uint64_t bytes;
 	bool starved;
 	int pipe[2];
