@@ -5,6 +5,7 @@
  * what a cut-off peer looks like. What only the kernel's TLS can show is in selftests/e2e.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -110,13 +111,21 @@ static void got(struct tunnel *tunnel, enum pump_side side)
 	assert_string_equal(text, MESSAGE);
 }
 
+/* As if both sockets were ready */
+static enum pump_end turn(struct tunnel *tunnel)
+{
+	pump_wake(&tunnel->pump, PUMP_TLS);
+	pump_wake(&tunnel->pump, PUMP_PLAIN);
+	return pump_step(&tunnel->pump);
+}
+
 static void moves_both_ways(void **state)
 {
 	struct tunnel *tunnel = *state;
 
 	put(tunnel, PUMP_PLAIN);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	got(tunnel, PUMP_TLS);
 	got(tunnel, PUMP_PLAIN);
 	assert_int_equal(tunnel->pump.out.bytes, sizeof(MESSAGE));
@@ -131,6 +140,26 @@ static void holds(struct tunnel *tunnel, enum pump_side side)
 
 	assert_int_equal(recv(tunnel->far[side], &byte, 1, MSG_PEEK), -1);
 	assert_int_equal(errno, EAGAIN);
+}
+
+/* Looking at a socket that is not ready is a system call for nothing. */
+static void looks_only_where_something_is(void **state)
+{
+	struct tunnel *tunnel = *state;
+
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	put(tunnel, PUMP_PLAIN);
+	put(tunnel, PUMP_TLS);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	holds(tunnel, PUMP_TLS);
+	holds(tunnel, PUMP_PLAIN);
+	pump_wake(&tunnel->pump, PUMP_PLAIN);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	got(tunnel, PUMP_TLS);
+	holds(tunnel, PUMP_PLAIN);
+	pump_wake(&tunnel->pump, PUMP_TLS);
+	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	got(tunnel, PUMP_PLAIN);
 }
 
 /* Until it would block; returns bytes written */
@@ -155,7 +184,7 @@ static void a_slow_reader_stops_the_writer(void **state)
 		before = sent;
 		n = fill_up(tunnel->far[PUMP_PLAIN], data, BULK - sent);
 		sent += n;
-		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	} while (sent != before);
 	/* Nobody read: what was taken is what buffers hold, and the pump waits for room only. */
 	assert_true(sent < BULK);
@@ -163,14 +192,13 @@ static void a_slow_reader_stops_the_writer(void **state)
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), 0);
 	/* The other direction is not held up. */
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	got(tunnel, PUMP_PLAIN);
 	free(data);
 }
 
-static void bulk_arrives_unchanged(void **state)
+static void arrives_unchanged(struct tunnel *tunnel)
 {
-	struct tunnel *tunnel = *state;
 	uint8_t *data = malloc(BULK), *copy = malloc(BULK);
 	size_t sent = 0, received = 0;
 	ssize_t n;
@@ -181,7 +209,7 @@ static void bulk_arrives_unchanged(void **state)
 		data[i] = (uint8_t)(i * 7 + (i >> 8) * 13 + (i >> 16));
 	for (int step = 0; received < BULK && step < STEPS_MAX; step++) {
 		sent += fill_up(tunnel->far[PUMP_TLS], data + sent, BULK - sent);
-		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		assert_int_equal(turn(tunnel), PUMP_RUNNING);
 		while ((n = read(tunnel->far[PUMP_PLAIN], copy + received, BULK - received)) > 0)
 			received += n;
 	}
@@ -190,6 +218,25 @@ static void bulk_arrives_unchanged(void **state)
 	assert_int_equal(tunnel->pump.in.bytes, BULK);
 	free(data);
 	free(copy);
+}
+
+static void bulk_arrives_unchanged(void **state)
+{
+	arrives_unchanged(*state);
+}
+
+/* As for a user who has very many of them: no record has room there. */
+static void so_it_does_through_a_small_pipe(void **state)
+{
+	struct pump_pipe pipe;
+
+	while (!pump_pipe_take(&pipe) && pipe.pages == 1)
+		pump_pipe_close(&pipe);
+	assert_true(pipe.end[0] >= 0);
+	assert_int_equal(fcntl(pipe.end[0], F_SETPIPE_SZ, pump_page_size()), pump_page_size());
+	pipe.pages = 1;
+	pump_pipe_give(&pipe);
+	arrives_unchanged(*state);
 }
 
 static void one_call_is_bounded(void **state)
@@ -201,11 +248,11 @@ static void one_call_is_bounded(void **state)
 	/* Each byte takes a place in the pipe, so that one call cannot move them all. */
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(write(tunnel->far[PUMP_TLS], &byte, 1), 1);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	assert_true(tunnel->pump.in.bytes < MANY);
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_TLS), EPOLLIN);
 	while (tunnel->pump.in.bytes < MANY && steps < MANY) {
-		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		assert_int_equal(turn(tunnel), PUMP_RUNNING);
 		steps++;
 	}
 	assert_int_equal(tunnel->pump.in.bytes, MANY);
@@ -219,7 +266,10 @@ static void end_of_the_application_becomes_close_notify(void **state)
 
 	put(tunnel, PUMP_PLAIN);
 	assert_int_equal(shutdown(tunnel->far[PUMP_PLAIN], SHUT_WR), 0);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	/* The message with its NUL, then level warning, close_notify */
 	assert_int_equal(read(tunnel->far[PUMP_TLS], record, sizeof(record)), sizeof(expected));
 	assert_memory_equal(record, expected, sizeof(expected));
@@ -227,7 +277,7 @@ static void end_of_the_application_becomes_close_notify(void **state)
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), 0);
 	/* The other direction goes on. */
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	got(tunnel, PUMP_PLAIN);
 }
 
@@ -237,7 +287,7 @@ static void end_without_close_notify_is_truncation(void **state)
 
 	put(tunnel, PUMP_TLS);
 	assert_int_equal(shutdown(tunnel->far[PUMP_TLS], SHUT_WR), 0);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_TRUNCATED);
+	assert_int_equal(turn(tunnel), PUMP_TRUNCATED);
 	/* What came before is delivered; the end is not. */
 	got(tunnel, PUMP_PLAIN);
 	holds(tunnel, PUMP_PLAIN);
@@ -249,7 +299,7 @@ static void tells_whose_fault_it_was(void **state)
 
 	put(tunnel, PUMP_PLAIN);
 	assert_int_equal(shutdown(tunnel->far[PUMP_TLS], SHUT_RD), 0);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_TLS_ERROR);
+	assert_int_equal(turn(tunnel), PUMP_TLS_ERROR);
 	assert_int_equal(tunnel->pump.error, EPIPE);
 }
 
@@ -260,7 +310,7 @@ static void tells_that_the_application_has_gone(void **state)
 	put(tunnel, PUMP_TLS);
 	close(tunnel->far[PUMP_PLAIN]);
 	tunnel->far[PUMP_PLAIN] = -1;
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_PLAIN_ERROR);
+	assert_int_equal(turn(tunnel), PUMP_PLAIN_ERROR);
 	assert_int_equal(tunnel->pump.error, EPIPE);
 }
 
@@ -271,9 +321,9 @@ static void stops_before_the_key_is_worn_out(void **state)
 	uint8_t record[8];
 	int steps = 0;
 
-	while (pump_step(&tunnel->pump) == PUMP_RUNNING && steps < 200) {
+	while (turn(tunnel) == PUMP_RUNNING && steps < 200) {
 		put(tunnel, PUMP_PLAIN);
-		if (pump_step(&tunnel->pump) == PUMP_RUNNING)
+		if (turn(tunnel) == PUMP_RUNNING)
 			got(tunnel, PUMP_TLS);
 		steps++;
 	}
@@ -292,7 +342,7 @@ static void counts_received_records_too(void **state)
 	tunnel->pump.conn->kernel.received = QKDTLS_KEY_RECORDS_MAX - 100 * (1 + sizeof(MESSAGE));
 	while (tunnel->pump.end == PUMP_RUNNING && steps < 200) {
 		put(tunnel, PUMP_TLS);
-		pump_step(&tunnel->pump);
+		turn(tunnel);
 		steps++;
 	}
 	assert_int_equal(tunnel->pump.end, PUMP_LIMIT);
@@ -308,15 +358,15 @@ static void data_out_of_place_is_not_passed_on(void **state)
 	assert_int_equal(qkdtls_control(tunnel->pump.conn, 22, part, sizeof(part)),
 			 QKDTLS_CONTROL_IGNORE);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_FAILED);
+	assert_int_equal(turn(tunnel), PUMP_FAILED);
 	assert_int_equal(qkdtls_error(tunnel->pump.conn)->sent, QKDTLS_ALERT_UNEXPECTED_MESSAGE);
 	holds(tunnel, PUMP_PLAIN);
 }
 
 static void is_empty_handed(const struct flow *flow)
 {
-	assert_int_equal(flow->pipe[0], -1);
-	assert_int_equal(flow->pipe[1], -1);
+	assert_int_equal(flow->pipe.end[0], -1);
+	assert_int_equal(flow->pipe.end[1], -1);
 	assert_int_equal(flow->held, 0);
 }
 
@@ -325,11 +375,11 @@ static void a_tunnel_at_rest_has_no_pipe(void **state)
 {
 	struct tunnel *tunnel = *state;
 
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	is_empty_handed(&tunnel->pump.out);
 	is_empty_handed(&tunnel->pump.in);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	got(tunnel, PUMP_PLAIN);
 	is_empty_handed(&tunnel->pump.in);
 }
@@ -341,7 +391,7 @@ static size_t stall(struct tunnel *tunnel)
 
 	assert_non_null(data);
 	while (fill_up(tunnel->far[PUMP_PLAIN], data, BULK))
-		assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	free(data);
 	return tunnel->pump.out.held;
 }
@@ -349,21 +399,21 @@ static size_t stall(struct tunnel *tunnel)
 static void nobody_gets_what_another_left(void **state)
 {
 	struct tunnel *tunnel = *state;
-	int pipe[2];
+	struct pump_pipe pipe;
 	char byte;
 
 	assert_true(stall(tunnel) > 0);
 	pump_release(&tunnel->pump);
 	/* A mistake in its counting would not change that. */
-	assert_int_equal(pump_pipe_take(pipe), 0);
-	assert_int_equal(write(pipe[1], MESSAGE, sizeof(MESSAGE)), sizeof(MESSAGE));
-	pump_pipe_give(pipe);
-	assert_int_equal(pipe[0], -1);
+	assert_int_equal(pump_pipe_take(&pipe), 0);
+	assert_int_equal(write(pipe.end[1], MESSAGE, sizeof(MESSAGE)), sizeof(MESSAGE));
+	pump_pipe_give(&pipe);
+	assert_int_equal(pipe.end[0], -1);
 	for (int i = 0; i < MANY; i++) {
-		assert_int_equal(pump_pipe_take(pipe), 0);
-		assert_int_equal(read(pipe[0], &byte, 1), -1);
+		assert_int_equal(pump_pipe_take(&pipe), 0);
+		assert_int_equal(read(pipe.end[0], &byte, 1), -1);
 		assert_int_equal(errno, EAGAIN);
-		pump_pipe_close(pipe);
+		pump_pipe_close(&pipe);
 	}
 }
 
@@ -371,25 +421,25 @@ static void waits_for_a_pipe(void **state)
 {
 	struct tunnel *tunnel = *state;
 	struct rlimit before, none;
-	int pipes[MANY][2];
+	struct pump_pipe pipes[MANY];
 	size_t taken = 0;
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ .rlim_max = before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	while (taken < MANY && !pump_pipe_take(pipes[taken]))
+	while (taken < MANY && !pump_pipe_take(&pipes[taken]))
 		taken++;
 	assert_true(taken < MANY);
 	put(tunnel, PUMP_TLS);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	assert_true(pump_is_starved(&tunnel->pump));
 	/* Its sockets are ready all the time: nobody is to be woken for that. */
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_TLS), 0);
 	assert_int_equal(pump_interest(&tunnel->pump, PUMP_PLAIN), 0);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	while (taken)
-		pump_pipe_close(pipes[--taken]);
-	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
+		pump_pipe_close(&pipes[--taken]);
+	assert_int_equal(turn(tunnel), PUMP_RUNNING);
 	holds(tunnel, PUMP_PLAIN);
 	pump_feed(&tunnel->pump);
 	assert_int_equal(pump_step(&tunnel->pump), PUMP_RUNNING);
@@ -403,8 +453,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PUMP_TEST(moves_both_ways),
+		PUMP_TEST(looks_only_where_something_is),
 		PUMP_TEST(a_slow_reader_stops_the_writer),
 		PUMP_TEST(bulk_arrives_unchanged),
+		PUMP_TEST(so_it_does_through_a_small_pipe),
 		PUMP_TEST(one_call_is_bounded),
 		PUMP_TEST(end_of_the_application_becomes_close_notify),
 		PUMP_TEST(end_without_close_notify_is_truncation),

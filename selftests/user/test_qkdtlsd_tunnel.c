@@ -4,6 +4,7 @@
  * application. And the words in which the log tells it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -93,11 +94,23 @@ static void rig_free(struct rig *rig)
 	free(rig);
 }
 
+static void wake_if_ready(struct pump *pump, enum pump_side side)
+{
+	struct pollfd pollfd = { .fd = pump->fd[side], .events = (short)pump_interest(pump, side) };
+
+	if (poll(&pollfd, 1, 0) == 1)
+		pump_wake(pump, side);
+}
+
+/* As the daemon does it: nobody looks at a socket that is not ready. */
 static void step(struct rig *rig)
 {
 	for (int i = 0; i < 2; i++) {
-		if (rig->pump[i].end == PUMP_RUNNING)
-			pump_step(&rig->pump[i]);
+		if (rig->pump[i].end != PUMP_RUNNING)
+			continue;
+		wake_if_ready(&rig->pump[i], PUMP_TLS);
+		wake_if_ready(&rig->pump[i], PUMP_PLAIN);
+		pump_step(&rig->pump[i]);
 	}
 }
 

@@ -144,17 +144,19 @@ static void finish(struct connection *connection)
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
 	struct connection *connection = arg;
+	const enum pump_side side = fd == connection->fd[PUMP_PLAIN] ? PUMP_PLAIN : PUMP_TLS;
 	uint32_t wanted = 0;
 
 	sd_event_source_get_io_events(source, &wanted);
 	/* Nothing was awaited of this side; it has broken down. */
 	if (!wanted) {
 		end(connection, END_RESET,
-		    fd == connection->fd[PUMP_PLAIN] ? "the application has gone"
-						     : "the peer has gone");
+		    side == PUMP_PLAIN ? "the application has gone" : "the peer has gone");
 		finish(connection);
 		return 0;
 	}
+	if (connection->pumping)
+		pump_wake(&connection->pump, side);
 	advance(connection);
 	return 0;
 }

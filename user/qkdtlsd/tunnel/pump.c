@@ -18,8 +18,8 @@ void pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
 		.fd = { [PUMP_TLS] = tls, [PUMP_PLAIN] = plain },
 		.conn = conn,
 		.records = records,
-		.out = { .from = PUMP_PLAIN, .pipe = { -1, -1 } },
-		.in = { .from = PUMP_TLS, .pipe = { -1, -1 } },
+		.out = { .from = PUMP_PLAIN, .pipe = PUMP_NO_PIPE },
+		.in = { .from = PUMP_TLS, .pipe = PUMP_NO_PIPE },
 	};
 	pump->out.ops = records == PUMP_KERNEL ? &pump_kernel_out : &pump_own_out;
 	pump->in.ops = records == PUMP_KERNEL ? &pump_kernel_in : &pump_own_in;
@@ -28,24 +28,27 @@ void pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
 /* Something to be filled */
 static int flow_open(struct flow *flow, enum pump_records records)
 {
+	if (flow->buffer || flow->pipe.end[0] >= 0)
+		return 0;
 	if (records == PUMP_KERNEL)
-		return pump_pipe_take(flow->pipe);
+		return pump_pipe_take(&flow->pipe);
 	flow->buffer = pump_buffer_take();
 	return flow->buffer ? 0 : -ENOMEM;
 }
 
-/* It is empty: all of it went. */
+/* It is empty, and nothing comes at once. */
 static void flow_close(struct flow *flow)
 {
-	if (flow->pipe[0] >= 0)
-		pump_pipe_give(flow->pipe);
-	pump_buffer_give(flow->buffer, flow->offset);
+	if (flow->pipe.end[0] >= 0)
+		pump_pipe_give(&flow->pipe);
+	pump_buffer_give(flow->buffer, flow->used);
 	flow->buffer = NULL;
+	flow->used = 0;
 }
 
 static void flow_release(struct flow *flow)
 {
-	pump_pipe_close(flow->pipe);
+	pump_pipe_close(&flow->pipe);
 	pump_buffer_give(flow->buffer, PUMP_BUFFER_SIZE);
 	flow->buffer = NULL;
 }
@@ -107,9 +110,11 @@ static ssize_t flow_fill(struct pump *pump, struct flow *flow)
 	flow->starved = flow_open(flow, pump->records);
 	if (flow->starved)
 		return -EAGAIN;
+	flow->dry = flow->untold = false;
 	n = flow->ops->fill(pump);
 	if (n > 0) {
 		flow->held = n;
+		flow->used = (size_t)n > flow->used ? (size_t)n : flow->used;
 		flow->state = FLOW_DRAIN;
 		return n;
 	}
@@ -133,9 +138,11 @@ static ssize_t flow_drain(struct pump *pump, struct flow *flow)
 		flow->bytes += n;
 	}
 	if (n >= 0 && !flow->held) {
-		flow_close(flow);
 		flow->offset = 0;
 		flow->state = FLOW_FILL;
+		flow->asleep = flow->dry;
+		if (flow->asleep)
+			flow_close(flow);
 	}
 	return n;
 }
@@ -161,23 +168,33 @@ static ssize_t flow_act(struct pump *pump, struct flow *flow)
 	return -EAGAIN;
 }
 
-/* True if it got on */
+/* True if it can go on */
 static bool flow_step(struct pump *pump, struct flow *flow)
 {
 	enum pump_side side = flow_side(flow);
 	ssize_t n;
 
-	if (flow->starved)
+	if (flow->asleep || flow->starved)
 		return false;
 	n = flow_act(pump, flow);
 	if (n >= 0)
-		return true;
-	if (n == -EAGAIN)
+		return !flow->asleep;
+	if (n == -EAGAIN) {
+		flow->asleep = true;
 		return false;
+	}
 	if (pump->end == PUMP_RUNNING)
 		pump->end = side == PUMP_TLS ? PUMP_TLS_ERROR : PUMP_PLAIN_ERROR;
 	pump->error = -n;
 	return false;
+}
+
+void pump_wake(struct pump *pump, enum pump_side side)
+{
+	if (flow_side(&pump->out) == side)
+		pump->out.asleep = false;
+	if (flow_side(&pump->in) == side)
+		pump->in.asleep = false;
 }
 
 bool pump_is_starved(const struct pump *pump)
@@ -188,6 +205,7 @@ bool pump_is_starved(const struct pump *pump)
 void pump_feed(struct pump *pump)
 {
 	pump->out.starved = pump->in.starved = false;
+	pump->out.asleep = pump->in.asleep = false;
 }
 
 enum pump_end pump_step(struct pump *pump)
@@ -196,7 +214,9 @@ enum pump_end pump_step(struct pump *pump)
 	int ret = (int)pump_tls(pump, qkdtls_sock_flush(pump->conn, pump->fd[PUMP_TLS]));
 
 	pump->error = -ret;
-	for (int round = 0; moved && pump->end == PUMP_RUNNING && round < PUMP_ROUNDS; round++) {
+	for (int round = 0;
+	     moved && pump->end == PUMP_RUNNING && (round < PUMP_ROUNDS || pump->in.untold);
+	     round++) {
 		moved = flow_step(pump, &pump->out);
 		if (pump->end == PUMP_RUNNING)
 			moved |= flow_step(pump, &pump->in);

@@ -15,6 +15,8 @@
 #include <sys/types.h>
 #include <qkd/qkdtls.h>
 
+#include "qkdtlsd/tunnel/pump_spare.h"
+
 /* Bytes that one direction holds at most with the engine's own records */
 #define PUMP_BUFFER_SIZE 16384
 
@@ -49,7 +51,7 @@ enum flow_state {
 struct pump;
 
 /*
- * fill: bytes now held, 0 at an orderly end of the source. drain: bytes that went; finish: 0 when done.
+ * fill: bytes now held, 0 at an orderly end of the source; may set flow.dry or .untold. drain: bytes that went; finish: 0 when done.
  * All: -EAGAIN to be called again when the socket is ready, or another negative errno, before which a
  * protocol failure has been recorded in pump.end.
  */
@@ -66,10 +68,14 @@ struct flow_ops {
  * @state: what it does next
  * @held: bytes read and not yet written
  * @offset: where they start in @buffer (own records)
+ * @used: bytes of @buffer that have been filled since it was taken
  * @bytes: written so far
+ * @dry: its source had no more when it was last read
+ * @untold: its source has more, of which no event tells
+ * @asleep: it can do nothing before its socket says that it is ready
  * @starved: there is neither pipe nor buffer for it: it can do nothing before pump_feed()
- * @pipe: where the bytes are held (kernel), or -1: there are none
- * @buffer: where they are held (own records), or NULL: there are none
+ * @pipe: where the bytes are held (kernel), or none: there are none, and nothing moves
+ * @buffer: where they are held (own records), or NULL: as with @pipe
  */
 struct flow {
 	const struct flow_ops *ops;
@@ -77,9 +83,13 @@ struct flow {
 	enum flow_state state;
 	size_t held;
 	size_t offset;
+	size_t used;
 	uint64_t bytes;
+	bool dry;
+	bool untold;
+	bool asleep;
 	bool starved;
-	int pipe[2];
+	struct pump_pipe pipe;
 	uint8_t *buffer;
 };
 
@@ -110,9 +120,12 @@ void pump_init(struct pump *pump, struct qkdtls_conn *conn, int tls, int plain,
 	       enum pump_records records);
 void pump_release(struct pump *pump);
 
+/* What pump_interest() said of this side holds, or the side has broken down. */
+void pump_wake(struct pump *pump, enum pump_side side);
+
 /*
  * Moves what can be moved now, within a bound that keeps one connection from starving others. Call it
- * again when pump_interest() of either side holds.
+ * again when pump_interest() of either side holds, behind pump_wake().
  */
 enum pump_end pump_step(struct pump *pump);
 

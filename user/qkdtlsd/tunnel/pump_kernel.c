@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The tunnel over the kernel's TLS: splice() through one pipe for each direction, no byte in user space
- * but those of control records. A pipe is filled only when it is empty, so that EAGAIN while filling
+ * but those of control records. A pipe is filled only when it has room, so that EAGAIN while filling
  * always speaks of the socket and never of the pipe.
  */
 #include <errno.h>
@@ -10,10 +10,12 @@
 
 #include "qkdtlsd/tunnel/pump.h"
 
-#define SPLICE_MAX (64 * 1024)
+#define SPLICE_MAX   (64 * 1024)
+/* Who reads less has read all, most likely; if not, the socket says at once that there is more. */
+#define SPLICE_SHORT 4096
 
-/* Takes any record whole. */
-#define RECORD_MAX 16384
+#define RECORD_HEADER 5
+#define RECORD_MAX    16384
 
 static ssize_t move(int from, int to, size_t len)
 {
@@ -26,7 +28,10 @@ static ssize_t move(int from, int to, size_t len)
 
 static ssize_t out_fill(struct pump *pump)
 {
-	return move(pump->fd[PUMP_PLAIN], pump->out.pipe[1], SPLICE_MAX);
+	const ssize_t n = move(pump->fd[PUMP_PLAIN], pump->out.pipe.end[1], SPLICE_MAX);
+
+	pump->out.dry = n < SPLICE_SHORT;
+	return n;
 }
 
 static ssize_t out_drain(struct pump *pump)
@@ -35,46 +40,68 @@ static ssize_t out_drain(struct pump *pump)
 
 	if (n)
 		return n;
-	n = move(pump->out.pipe[0], pump->fd[PUMP_TLS], pump->out.held);
+	n = move(pump->out.pipe.end[0], pump->fd[PUMP_TLS], pump->out.held);
 	if (n > 0)
 		qkdtls_sock_sent(pump->conn, pump->fd[PUMP_TLS], (size_t)n);
 	return n ? n : -EIO;
 }
 
-/* The next record is not one that splice() takes: a control record, an empty one, or the end. */
+/* The next record is not one that splice() takes: a control record, an empty one, the end, or it may have no room. */
 static ssize_t in_record(struct pump *pump)
 {
 	uint8_t record[RECORD_MAX];
-	int room = fcntl(pump->in.pipe[1], F_GETPIPE_SZ);
-	ssize_t n;
+	const size_t room = pump->in.pipe.pages * pump_page_size();
+	const ssize_t n =
+		pump_tls(pump, qkdtls_sock_recv(pump->conn, pump->fd[PUMP_TLS], record,
+						room < sizeof(record) ? room : sizeof(record)));
 
-	if (room < 0)
-		return -errno;
-	/* Pipes are smaller than a record for a user who has very many of them. */
-	n = pump_tls(pump, qkdtls_sock_recv(pump->conn, pump->fd[PUMP_TLS], record,
-					    (size_t)room < sizeof(record) ? (size_t)room
-									  : sizeof(record)));
 	if (n <= 0)
 		return n;
-	return write(pump->in.pipe[1], record, (size_t)n) == n ? n : -EIO;
+	return write(pump->in.pipe.end[1], record, (size_t)n) == n ? n : -EIO;
 }
 
+/* Pages of the pipe that a record of so many bytes may take: the kernel has its header before it. */
+static size_t record_pages(size_t len)
+{
+	return (RECORD_HEADER + len) / pump_page_size() + 1;
+}
+
+/*
+ * A record, by splice(), only where it has room whatever its length: EAGAIN then speaks of the socket, and older kernels
+ * lose what did not fit.
+ */
+static ssize_t in_splice(struct pump *pump, size_t pages)
+{
+	if (pages + record_pages(RECORD_MAX) > pump->in.pipe.pages)
+		return 0;
+	return move(pump->fd[PUMP_TLS], pump->in.pipe.end[1], SPLICE_MAX);
+}
+
+/*
+ * What is there behind the first record goes with it, for each write to the application wakes it. What is no data waits
+ * until they are delivered, and of that poll() may say nothing: not of a KeyUpdate that has been looked at.
+ */
 static ssize_t in_fill(struct pump *pump)
 {
-	ssize_t n = move(pump->fd[PUMP_TLS], pump->in.pipe[1], SPLICE_MAX);
+	size_t held = 0, pages = 0;
+	ssize_t n;
 	int ret;
 
-	if (n == -EAGAIN)
-		return n;
-	if (n <= 0)
-		return in_record(pump);
-	ret = qkdtls_sock_received(pump->conn, pump->fd[PUMP_TLS], (size_t)n);
-	return ret ? pump_tls(pump, ret) : n;
+	while ((n = in_splice(pump, pages)) > 0) {
+		held += (size_t)n;
+		pages += record_pages((size_t)n);
+	}
+	if (!held)
+		return n == -EAGAIN ? n : in_record(pump);
+	pump->in.dry = n == -EAGAIN;
+	pump->in.untold = n < 0 && !pump->in.dry;
+	ret = qkdtls_sock_received(pump->conn, pump->fd[PUMP_TLS], held);
+	return ret ? pump_tls(pump, ret) : (ssize_t)held;
 }
 
 static ssize_t in_drain(struct pump *pump)
 {
-	ssize_t n = move(pump->in.pipe[0], pump->fd[PUMP_PLAIN], pump->in.held);
+	ssize_t n = move(pump->in.pipe.end[0], pump->fd[PUMP_PLAIN], pump->in.held);
 
 	return n ? n : -EIO;
 }

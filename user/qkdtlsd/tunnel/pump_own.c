@@ -14,7 +14,11 @@ static ssize_t result(ssize_t n)
 
 static ssize_t out_fill(struct pump *pump)
 {
-	return result(recv(pump->fd[PUMP_PLAIN], pump->out.buffer, PUMP_BUFFER_SIZE, MSG_DONTWAIT));
+	const ssize_t n = result(
+		recv(pump->fd[PUMP_PLAIN], pump->out.buffer, PUMP_BUFFER_SIZE, MSG_DONTWAIT));
+
+	pump->out.dry = n < PUMP_BUFFER_SIZE;
+	return n;
 }
 
 static ssize_t out_drain(struct pump *pump)

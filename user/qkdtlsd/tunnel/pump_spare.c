@@ -12,44 +12,57 @@
 /* Kept of each kind: a worker fills one tunnel at a time, and others have theirs only while somebody does not read. */
 #define KEPT_MAX 8
 
-static int pipes[KEPT_MAX][2];
+static struct pump_pipe pipes[KEPT_MAX];
 static size_t pipe_count;
 
 static uint8_t *buffers[KEPT_MAX];
 static size_t buffer_count;
 
-int pump_pipe_take(int pipe[2])
+size_t pump_page_size(void)
 {
-	if (pipe_count) {
-		memcpy(pipe, pipes[--pipe_count], sizeof(pipes[0]));
-		return 0;
-	}
-	if (!pipe2(pipe, O_CLOEXEC | O_NONBLOCK))
-		return 0;
-	pipe[0] = pipe[1] = -1;
-	return -errno;
+	static size_t size;
+
+	if (!size)
+		size = (size_t)sysconf(_SC_PAGESIZE);
+	return size;
 }
 
-void pump_pipe_close(int pipe[2])
+int pump_pipe_take(struct pump_pipe *pipe)
+{
+	int size;
+
+	if (pipe_count) {
+		*pipe = pipes[--pipe_count];
+		return 0;
+	}
+	*pipe = PUMP_NO_PIPE;
+	if (pipe2(pipe->end, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	size = fcntl(pipe->end[0], F_GETPIPE_SZ);
+	pipe->pages = size < 0 ? 1 : (unsigned int)((size_t)size / pump_page_size());
+	return 0;
+}
+
+void pump_pipe_close(struct pump_pipe *pipe)
 {
 	for (int i = 0; i < 2; i++) {
-		if (pipe[i] >= 0)
-			close(pipe[i]);
-		pipe[i] = -1;
+		if (pipe->end[i] >= 0)
+			close(pipe->end[i]);
 	}
+	*pipe = PUMP_NO_PIPE;
 }
 
-void pump_pipe_give(int pipe[2])
+void pump_pipe_give(struct pump_pipe *pipe)
 {
 	int left;
 
 	/* Whatever the callers believe: a byte that was left would go to somebody else. */
-	if (pipe_count == KEPT_MAX || ioctl(pipe[0], FIONREAD, &left) || left) {
+	if (pipe_count == KEPT_MAX || ioctl(pipe->end[0], FIONREAD, &left) || left) {
 		pump_pipe_close(pipe);
 		return;
 	}
-	memcpy(pipes[pipe_count++], pipe, sizeof(pipes[0]));
-	pipe[0] = pipe[1] = -1;
+	pipes[pipe_count++] = *pipe;
+	*pipe = PUMP_NO_PIPE;
 }
 
 uint8_t *pump_buffer_take(void)

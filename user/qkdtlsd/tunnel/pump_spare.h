@@ -9,14 +9,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* An empty pipe that does not block: 0, or a negative errno and -1 twice */
-int pump_pipe_take(int pipe[2]);
+/**
+ * struct pump_pipe - a pipe that does not block
+ * @end: the ends to read from and to write to, or -1 twice: there is none
+ * @pages: how many it holds at most; fewer than usual for a user who has very many pipes
+ */
+struct pump_pipe {
+	int end[2];
+	unsigned int pages;
+};
 
-/* @pipe, which becomes -1 twice, is empty; should it not be, it is closed. */
-void pump_pipe_give(int pipe[2]);
+#define PUMP_NO_PIPE ((struct pump_pipe){ .end = { -1, -1 } })
 
-/* The same, but it may hold something, which nobody gets to see. -1 twice does nothing. */
-void pump_pipe_close(int pipe[2]);
+/* An empty pipe: 0, or a negative errno and none */
+int pump_pipe_take(struct pump_pipe *pipe);
+
+/* @pipe, of which there is none afterwards, is empty; should it not be, it is closed. */
+void pump_pipe_give(struct pump_pipe *pipe);
+
+/* The same, but it may hold something, which nobody gets to see. None does nothing. */
+void pump_pipe_close(struct pump_pipe *pipe);
+
+/* Bytes of a page */
+size_t pump_page_size(void);
 
 /* PUMP_BUFFER_SIZE bytes, or NULL: no memory */
 uint8_t *pump_buffer_take(void);
