@@ -42,7 +42,8 @@ bed=$top/tools/testbed
 
 # Unit tests that depend on the kernel: they skip where it has no TLS, as many a development machine has not, or leave out
 # what its Landlock cannot do.
-kernel_tests=("$top/build/guest/test_ktls" "$top/build/guest/test_ktls_record" "$top/build/guest/test_qkdtlsd_sandbox")
+kernel_tests=("$top/build/guest/test_ktls" "$top/build/guest/test_ktls_record" "$top/build/guest/test_qkdtlsd_sandbox"
+	"$top/build/guest/test_qkdtlsd_pump_ktls")
 
 # tap_program NAME CMD...: run CMD as a section of TAP.
 tap_program() {
