@@ -214,13 +214,14 @@ enum pump_end pump_step(struct pump *pump)
 	int ret = (int)pump_tls(pump, qkdtls_sock_flush(pump->conn, pump->fd[PUMP_TLS]));
 
 	pump->error = -ret;
-	for (int round = 0;
-	     moved && pump->end == PUMP_RUNNING && (round < PUMP_ROUNDS || pump->in.untold);
-	     round++) {
+	for (int round = 0; moved && pump->end == PUMP_RUNNING && round < PUMP_ROUNDS; round++) {
 		moved = flow_step(pump, &pump->out);
 		if (pump->end == PUMP_RUNNING)
 			moved |= flow_step(pump, &pump->in);
 	}
+	/* Nobody would be woken for the rest. */
+	while (pump->in.untold && pump->end == PUMP_RUNNING && flow_step(pump, &pump->in))
+		;
 	if (pump->end == PUMP_RUNNING && pump->out.state == FLOW_DONE &&
 	    pump->in.state == FLOW_DONE)
 		pump->end = PUMP_CLOSED;
