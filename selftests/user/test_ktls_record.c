@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -17,30 +16,13 @@
 
 #include "tls/internal.h"
 #include "tls/ktls.h"
+#include "tcp_pair.h"
 
 static struct {
 	int fd[2];
 	uint16_t suite;
 	bool second; /* keys are being taken for fd[1] */
 } pair;
-
-static void tcp_pair(int fd[2])
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET };
-	socklen_t len = sizeof(sa);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-
-	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_true(listener >= 0);
-	assert_int_equal(bind(listener, (struct sockaddr *)&sa, len), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&sa, &len), 0);
-	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(connect(fd[0], (struct sockaddr *)&sa, len), 0);
-	fd[1] = accept(listener, NULL, NULL);
-	assert_true(fd[1] >= 0);
-	close(listener);
-}
 
 static int take(struct qkdtls_conn *conn, struct qkdtls_traffic_key *tx,
 		struct qkdtls_traffic_key *rx)

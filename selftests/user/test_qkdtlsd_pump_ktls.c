@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The tunnel over the kernel's TLS, where its keys can be changed: it never waits for what no event tells */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,13 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <cmocka.h>
 
 #include "qkdtlsd/tunnel/pump.h"
 #include "site.h"
+#include "tcp_pair.h"
 
 #define RECORDS_MAX 200 /* more than a turn takes, of the smallest */
 #define PATIENCE_MS 20000
@@ -28,26 +28,7 @@ struct tunnel {
 	struct pump pump;
 	int client;
 	int application;
-	int near[2];
 };
-
-static void tcp_pair(int fd[2])
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET };
-	socklen_t len = sizeof(sa);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-
-	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_true(listener >= 0);
-	assert_int_equal(bind(listener, (struct sockaddr *)&sa, len), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&sa, &len), 0);
-	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(connect(fd[0], (struct sockaddr *)&sa, len), 0);
-	fd[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
-	assert_true(fd[1] >= 0);
-	close(listener);
-}
 
 /* 0, or -EOPNOTSUPP: this kernel has no TLS */
 static int open_tunnel(struct tunnel *tunnel, struct pki *pki)
@@ -58,11 +39,10 @@ static int open_tunnel(struct tunnel *tunnel, struct pki *pki)
 	site_link(pki, &tunnel->lb, &plain, &plain);
 	assert_true(loopback_run(&tunnel->lb));
 	tcp_pair(tls);
+	assert_int_equal(fcntl(tls[1], F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, app), 0);
 	tunnel->client = tls[0];
 	tunnel->application = app[0];
-	tunnel->near[PUMP_TLS] = tls[1];
-	tunnel->near[PUMP_PLAIN] = app[1];
 	pump_init(&tunnel->pump, tunnel->lb.end[QKDTLS_SERVER], tls[1], app[1], PUMP_KERNEL);
 	ret = qkdtls_ktls_install(tunnel->lb.end[QKDTLS_CLIENT], tunnel->client);
 	if (!ret)
@@ -77,7 +57,7 @@ static void close_tunnel(struct tunnel *tunnel)
 	close(tunnel->client);
 	close(tunnel->application);
 	for (int side = 0; side < 2; side++)
-		close(tunnel->near[side]);
+		close(tunnel->pump.fd[side]);
 }
 
 static void send_record(struct tunnel *tunnel)

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "qkdtlsd/tunnel/pump.h"
@@ -55,9 +56,13 @@ static ssize_t in_record(struct pump *pump)
 		pump_tls(pump, qkdtls_sock_recv(pump->conn, pump->fd[PUMP_TLS], record,
 						room < sizeof(record) ? room : sizeof(record)));
 
+	ssize_t written;
+
 	if (n <= 0)
 		return n;
-	return write(pump->in.pipe.end[1], record, (size_t)n) == n ? n : -EIO;
+	written = write(pump->in.pipe.end[1], record, (size_t)n);
+	explicit_bzero(record, (size_t)n);
+	return written == n ? n : -EIO;
 }
 
 /* Pages of the pipe that a record of so many bytes may take: the kernel has its header before it. */

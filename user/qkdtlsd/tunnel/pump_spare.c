@@ -20,11 +20,7 @@ static size_t buffer_count;
 
 size_t pump_page_size(void)
 {
-	static size_t size;
-
-	if (!size)
-		size = (size_t)sysconf(_SC_PAGESIZE);
-	return size;
+	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 int pump_pipe_take(struct pump_pipe *pipe)
